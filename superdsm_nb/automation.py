@@ -1,0 +1,205 @@
+"""Hyperparameters from the image: its scale, and what follows from it."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import cKDTree
+from skimage.feature import hessian_matrix_det, peak_local_max
+
+from .config import Config
+from .errors import ScaleEstimationError
+from .filters import CosineImage
+from .image import intensities
+from .parallel import ordered_map
+from .pipeline import Output, Pipeline
+
+MIN_RADIUS, MAX_RADIUS, NUM_RADII = 20, 200, 10  # pixels
+PEAK_THRESHOLD = 0.01
+MAX_OVERLAP = 0.5
+FAILED = (
+    "The scale estimation failed: no blob of 20 to 200 pixels radius stands out in the image; set AF_scale to "
+    "the radius of a typical object divided by 1.41."
+)
+
+
+def create_config(
+    pipeline: Pipeline, base_config: Config, image: ArrayLike
+) -> tuple[Config, float]:
+    """Complete a configuration with the hyperparameters that follow from the scale of the objects.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        Its stages declare which hyperparameters scale, and how.
+    base_config : Config
+        What the user sets; not changed. Values that are set (and not None) are kept. ``AF_scale`` sets the
+        scale; otherwise it is estimated from the image.
+    image : (H, W) array, or (H, W, 3) if ``histological`` is set
+        The image as it was read.
+
+    Returns
+    -------
+    config : Config
+        The completed configuration.
+    scale : float
+        Scale of the objects in pixels: radius / sqrt 2.
+
+    Raises
+    ------
+    ScaleEstimationError
+        If no scale can be estimated.
+    """
+    pipeline.check(base_config)
+    config = base_config.copy()
+    g, _ = intensities(image, config.get("histological", False))
+    scale = config.set_default("AF_scale", None)
+    if scale is None:
+        scale = estimate_scale(g)
+    declarations = pipeline.declarations
+    for key, automatic in declarations.automatic.items():
+        factor = config.set_default(automatic, declarations[automatic].default, override_none=True)
+        config.set_default(key, declarations[key].scaled_default(scale, factor), override_none=True)
+    return config, scale
+
+
+def process_image(
+    pipeline: Pipeline,
+    base_config: Config,
+    image: ArrayLike,
+    last_stage: str | None = None,
+    out: Output | None = None,
+) -> tuple[dict[str, Any], Config, dict[str, float]]:
+    """Segment an image with hyperparameters that follow from its scale.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        The stages.
+    base_config : Config
+        What the user sets; not changed.
+    image : (H, W) array, or (H, W, 3) if ``histological`` is set
+        The image.
+    last_stage : str, optional
+        Name of the last stage to run.
+    out : Output, optional
+        Takes progress and log lines.
+
+    Returns
+    -------
+    data : dict
+        Pipeline data object.
+    config : Config
+        Hyperparameters used, every default filled in.
+    timings : dict of str to float
+        Seconds by stage; ``"scale"`` for the estimation of the scale.
+    """
+    out = out or Output()
+    out.stage("scale")
+    start = time.perf_counter()
+    config, scale = create_config(pipeline, base_config, image)
+    out.log(f"scale {scale:.2f} pixels" + (" (given)" if base_config.get("AF_scale") is not None else ""))
+    seconds = time.perf_counter() - start
+    data, config, timings = pipeline.process_image(image, config, last_stage=last_stage, out=out)
+    data["scale"] = scale
+    return data, config, {"scale": seconds, **timings}
+
+
+def estimate_scale(image: NDArray[Any]) -> float:
+    """Estimate the scale of the objects in an image (TPAMI 2023, Sec. 3.6).
+
+    Blobs are maxima of the determinant of the Hessian over position and scale where the Laplacian of
+    Gaussian is negative; the scale is the mean over the blobs near the median.
+
+    Parameters
+    ----------
+    image : (H, W) array
+        Intensities.
+
+    Returns
+    -------
+    float
+        Radius / sqrt 2 in pixels.
+
+    Raises
+    ------
+    ScaleEstimationError
+        If no blob is found.
+    """
+    g = _enhanced(image)
+    sigmas = np.linspace(MIN_RADIUS, MAX_RADIUS, NUM_RADII) / math.sqrt(2)
+    sigmas = np.concatenate([[sigmas.min() / 2], sigmas])
+    prepared = CosineImage(g)
+
+    def response(sigma: float) -> NDArray[np.float64]:
+        determinant = hessian_matrix_det(g, sigma)
+        determinant[prepared.gaussian_laplace(sigma) >= 0] = 0
+        return determinant
+
+    stack = np.stack(ordered_map(response, sigmas.tolist()), axis=-1)
+    peaks = peak_local_max(
+        stack, threshold_abs=PEAK_THRESHOLD, footprint=np.ones((3, 3, 3)), exclude_border=False
+    )
+    blobs = np.column_stack([peaks[:, :2], sigmas[peaks[:, 2]]]).astype(np.float64)
+    blobs = prune_blobs(blobs, MAX_OVERLAP)
+    radii = blobs[blobs[:, 2] > sigmas[0], 2] * math.sqrt(2)
+    if radii.size == 0:
+        raise ScaleEstimationError(FAILED)
+    deviation = np.abs(radii - np.median(radii))
+    inliers = radii[deviation <= np.abs(radii - np.median(radii)).mean()]
+    return float(inliers.mean() / math.sqrt(2))
+
+
+def _enhanced(image: NDArray[Any]) -> NDArray[np.float64]:
+    g = image.astype(np.float64)
+    low = max(g.min(), g.mean() - g.std())
+    high = min(g.max(), g.mean() + g.std())
+    clipped: NDArray[np.float64] = np.clip(g, low, high) - low
+    return clipped / clipped.max()
+
+
+def prune_blobs(blobs: NDArray[np.float64], max_overlap: float) -> NDArray[np.float64]:
+    """Drop the smaller of any two blobs whose disks overlap too much.
+
+    Parameters
+    ----------
+    blobs : (K, 3) float64
+        Row, column and sigma of each blob; its disk has the radius sigma * sqrt 2.
+    max_overlap : float
+        Largest allowed intersection, as a fraction of the smaller disk.
+
+    Returns
+    -------
+    (L, 3) float64
+        The blobs that are left.
+    """
+    if len(blobs) < 2:
+        return blobs
+    kept = blobs.copy()
+    reach = 2 * blobs[:, 2].max() * math.sqrt(2)
+    pairs = cKDTree(blobs[:, :2]).query_pairs(reach)
+    for a, b in sorted(pairs):
+        if disk_overlap(kept[a], kept[b]) > max_overlap:
+            kept[b if kept[a, 2] > kept[b, 2] else a, 2] = 0
+    return kept[kept[:, 2] > 0]
+
+
+def disk_overlap(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """Intersection of the disks of two blobs (row, column, sigma) over the area of the smaller one."""
+    r1, r2 = sorted((first[2] * math.sqrt(2), second[2] * math.sqrt(2)))
+    if r1 == 0:
+        return 0.0
+    d = math.dist(first[:2], second[:2])
+    if d >= r1 + r2:
+        return 0.0
+    if d <= r2 - r1:
+        return 1.0
+    angle1 = math.acos(max(-1.0, min(1.0, (d * d + r1 * r1 - r2 * r2) / (2 * d * r1))))
+    angle2 = math.acos(max(-1.0, min(1.0, (d * d + r2 * r2 - r1 * r1) / (2 * d * r2))))
+    lens = (-d + r1 + r2) * (d + r1 - r2) * (d - r1 + r2) * (d + r1 + r2)
+    area = r1 * r1 * angle1 + r2 * r2 * angle2 - 0.5 * math.sqrt(max(lens, 0.0))
+    return area / (math.pi * r1 * r1)

@@ -1,0 +1,409 @@
+"""Deformable shape models: the energy of a region and its minimisation."""
+
+from __future__ import annotations
+
+import functools
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+from scipy.optimize import OptimizeResult, minimize
+
+from .image import Region
+from .kernels import energy as kernels
+from .kernels import gaussian
+
+TILE = 16  # side of a tile of pixels: its block of the design matrix stays in the second-level cache
+TOLERANCE = 1e-9  # of the energy; parity with published energies needs 1e-6
+STALLED = 1e-7  # of the energy; accepted where rounding stops all further progress
+SLICE = 25  # Newton steps between two looks at the clock
+MAX_ITERATIONS = 500
+
+
+class Frame(NamedTuple):
+    """Coordinates of the polynomial: x1 = (row - row0) / row_scale, x2 = (col - col0) / col_scale."""
+
+    row0: float
+    col0: float
+    row_scale: float
+    col_scale: float
+
+    @classmethod
+    def of_image(cls, shape: tuple[int, int]) -> Frame:
+        """The frame in which models are reported: the image spans [0, 1] x [0, 1]."""
+        return cls(0.0, 0.0, max(shape[0] - 1, 1), max(shape[1] - 1, 1))
+
+    @classmethod
+    def of_region(cls, region: Region) -> Frame:
+        """A frame in which the region spans about [-1, 1]: the six polynomial terms are of like size."""
+        extent = max(np.ptp(region.rows), np.ptp(region.cols), 1) / 2
+        return cls(float(region.rows.mean()), float(region.cols.mean()), extent, extent)
+
+
+def change_frame(theta: NDArray[np.float64], old: Frame, new: Frame) -> NDArray[np.float64]:
+    """Return the parameters, in `new` coordinates, of the polynomial that has `theta` in the `old` ones.
+
+    Parameters
+    ----------
+    theta : (6,) float64
+        (a1, a2, a3, b1, b2, c) of x'Ax + 2b'x + c with A = [[a1, a3], [a3, a2]].
+    old, new : Frame
+        Coordinates.
+
+    Returns
+    -------
+    (6,) float64
+    """
+    a1, a2, a3, b1, b2, c = theta
+    scale = np.array([new.row_scale / old.row_scale, new.col_scale / old.col_scale])
+    shift = np.array([(new.row0 - old.row0) / old.row_scale, (new.col0 - old.col0) / old.col_scale])
+    A = np.array([[a1, a3], [a3, a2]])
+    b = np.array([b1, b2])
+    constant = shift @ A @ shift + 2 * b @ shift + c
+    b = scale * (A @ shift + b)
+    A = A * np.outer(scale, scale)
+    return np.array([A[0, 0], A[1, 1], A[0, 1], b[0], b[1], constant])
+
+
+@dataclass(frozen=True)
+class DeformableShapeModel:
+    """A deformable surface s(x) = f(x)' theta + (G xi)(x); the object is where it is positive.
+
+    Attributes
+    ----------
+    theta : (6,) float64
+        Polynomial (a1, a2, a3, b1, b2, c): s = x'Ax + 2b'x + c, A = [[a1, a3], [a3, a2]], in the
+        coordinates row / (H - 1), col / (W - 1) of an image of shape (H, W).
+    xi : (M,) float64
+        Deformation parameters (none: an ellipse).
+    shape : (int, int)
+        Shape of the image.
+    """
+
+    theta: NDArray[np.float64]
+    xi: NDArray[np.float64]
+    shape: tuple[int, int]
+
+    def polynomial(self, rows: ArrayLike, cols: ArrayLike) -> NDArray[np.float64]:
+        """Polynomial part of the surface at pixels of the whole image."""
+        frame = Frame.of_image(self.shape)
+        u = np.asarray(rows) / frame.row_scale
+        v = np.asarray(cols) / frame.col_scale
+        a1, a2, a3, b1, b2, c = self.theta
+        result: NDArray[np.float64] = a1 * u * u + a2 * v * v + 2 * (a3 * u * v + b1 * u + b2 * v) + c
+        return result
+
+
+@dataclass(frozen=True)
+class FitParameters:
+    """What a fit depends on besides the region.
+
+    Attributes
+    ----------
+    alpha, epsilon : float
+        Weight of the regularisation of the deformations, and the smoothness of its absolute norm.
+    smooth_amount, smooth_subsample : float
+        Standard deviation of the Gaussian deformation basis and the spacing of its centres (pixels);
+        an infinite `smooth_amount` means no deformations.
+    gaussian_shape_multiplier : float
+        Side of the Gaussian window: 1 + 4 * smooth_amount * gaussian_shape_multiplier pixels.
+    init : str or callable
+        Start of the full problem: "elliptical" from the best ellipse, a callable from what it returns for M
+        (the start (theta, xi) of 6 + M values), anything else from zeros. Does not change the minimum.
+    timeout : float or None
+        Seconds after which a fit falls back to the best ellipse.
+    solver : {"newton", "trust-exact"}
+        Compiled Newton method, or SciPy's trust-region method.
+    """
+
+    alpha: float = 0.5
+    epsilon: float = 1.0
+    smooth_amount: float = 10
+    smooth_subsample: int = 20
+    gaussian_shape_multiplier: float = 2
+    init: str | Callable[[int], ArrayLike] | None = "elliptical"
+    timeout: float | None = 300
+    solver: str = "newton"
+
+    @classmethod
+    def from_config(cls, dsm_cfg: Mapping[str, Any]) -> FitParameters:
+        """Take them from the entry `dsm_cfg` of the pipeline data object."""
+        names = [name for name in cls.__dataclass_fields__ if name != "timeout"]
+        return cls(**{name: dsm_cfg[name] for name in names}, timeout=dsm_cfg["cp_timeout"])
+
+    def without_deformations(self) -> FitParameters:
+        """The same for an ellipse-only model (M = 0)."""
+        return FitParameters(
+            alpha=self.alpha,
+            epsilon=self.epsilon,
+            smooth_amount=math.inf,
+            init="zeros",
+            timeout=self.timeout,
+            solver=self.solver,
+        )
+
+
+@functools.lru_cache(maxsize=8)
+def gaussian_window(smooth_amount: float, shape_multiplier: float) -> tuple[int, NDArray[np.float32]]:
+    """Side n of the window of the deformation basis and the window, framed by TILE zeros on every side."""
+    side = max(1, round(1 + 4 * smooth_amount * shape_multiplier))
+    impulse = np.zeros(side)
+    impulse[side // 2] = 1
+    profile = ndimage.gaussian_filter1d(impulse, smooth_amount)
+    window = np.pad(np.outer(profile, profile).astype(np.float32), TILE)
+    window.setflags(write=False)
+    return side, window
+
+
+class Energy:
+    """The convex energy psi of a region (TPAMI 2023, Eq. 6), with gradient and Hessian.
+
+    psi(theta, xi) = sum_i ln(1 + exp(-y_i s_i)) + alpha * sum_j (sqrt(xi_j^2 + epsilon) - sqrt(epsilon))
+
+    Parameters
+    ----------
+    region : Region
+        N pixels.
+    parameters : FitParameters
+        Regularisation and deformation basis.
+    frame : Frame, optional
+        Coordinates of the polynomial; by default one in which the problem is well conditioned.
+
+    Attributes
+    ----------
+    size : int
+        6 + M, the number of parameters p = (theta, xi).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from superdsm_nb.image import Image
+    >>> image = Image.create_from_array([[1.0, 1.0], [-1.0, 1.0]])
+    >>> energy = Energy(image.get_region(image.mask), FitParameters())
+    >>> energy.size, round(energy(np.zeros(6)), 4)
+    (6, 2.7726)
+    """
+
+    def __init__(self, region: Region, parameters: FitParameters, frame: Frame | None = None) -> None:
+        self.parameters = parameters
+        self.frame = Frame.of_region(region) if frame is None else frame
+        rows, cols, height, width = gaussian.compact_grid(region.rows, region.cols)
+        points = np.empty(0, np.int64)
+        side, window = 1, np.zeros((1 + 2 * TILE, 1 + 2 * TILE), np.float32)
+        if math.isfinite(parameters.smooth_amount):
+            side, window = gaussian_window(parameters.smooth_amount, parameters.gaussian_shape_multiplier)
+            if min(height, width) > side // 2:
+                points = gaussian.column_points(rows, cols, int(parameters.smooth_subsample))
+        self._order, start = gaussian.tile_order(rows, cols, width, TILE)
+        x1 = (region.rows - self.frame.row0) / self.frame.row_scale
+        x2 = (region.cols - self.frame.col0) / self.frame.col_scale
+        order = self._order
+        self._blocks = gaussian.build_blocks(
+            *(rows[order], cols[order], x1[order], x2[order], rows[points], cols[points]),
+            *(window, side, TILE, start),
+        )
+        self._y = region.y[order]
+
+    @property
+    def size(self) -> int:
+        """Number of parameters, 6 + M."""
+        return int(self._blocks.size)
+
+    def __call__(self, p: ArrayLike) -> float:
+        """psi at p, shape (6 + M,)."""
+        return float(kernels.energy_value(*self._arguments(p)))
+
+    def grad(self, p: ArrayLike) -> NDArray[np.float64]:
+        """Gradient of psi at p; shape (6 + M,)."""
+        gradient: NDArray[np.float64] = kernels.energy_gradient(*self._arguments(p))
+        return gradient
+
+    def hessian(self, p: ArrayLike) -> NDArray[np.float64]:
+        """Hessian of psi at p; shape (6 + M, 6 + M)."""
+        hessian: NDArray[np.float64] = kernels.energy_hessian(*self._arguments(p))
+        return hessian
+
+    def surface(self, p: ArrayLike) -> NDArray[np.float64]:
+        """Surface s at the pixels of the region, in their order; shape (N,)."""
+        surface = np.empty(self._y.size)
+        surface[self._order] = kernels.design_product(self._blocks, np.asarray(p, np.float64))
+        return surface
+
+    def minimize(self, start: NDArray[np.float64], deadline: float = math.inf) -> Solution:
+        """Minimise psi from `start` with the solver the parameters name.
+
+        Parameters
+        ----------
+        start : (6 + M,) float64
+            Start.
+        deadline : float
+            Value of `time.monotonic` at which to give up.
+
+        Returns
+        -------
+        Solution
+        """
+        return _SOLVERS[self.parameters.solver](self, start, deadline)
+
+    def _arguments(self, p: ArrayLike) -> tuple[Any, ...]:
+        return (
+            *(self._blocks, self._y, np.asarray(p, np.float64)),
+            *(float(self.parameters.alpha), float(self.parameters.epsilon)),
+        )
+
+    def _newton(self, start: NDArray[np.float64], deadline: float) -> Solution:
+        _, _, p, alpha, epsilon = self._arguments(start)
+        dual = p[gaussian.POLYNOMIAL :] / np.sqrt(p[gaussian.POLYNOMIAL :] ** 2 + epsilon)
+        iterations = 0
+        while True:
+            p, dual, energy, remaining, count, status = kernels.newton(
+                self._blocks, self._y, alpha, epsilon, p, dual, SLICE, TOLERANCE
+            )
+            iterations += count
+            stuck = status != kernels.OUT_OF_ITERATIONS or count < SLICE
+            if stuck or iterations >= MAX_ITERATIONS or time.monotonic() > deadline:
+                # A line search that finds nothing lower has reached the rounding of the sum.
+                converged = status == kernels.CONVERGED or remaining <= STALLED * max(1.0, energy)
+                return Solution(p, energy, converged, iterations)
+
+    def _trust_exact(self, start: NDArray[np.float64], deadline: float) -> Solution:
+        iterations = 0
+        p, energy = start, self(start)
+        while True:
+            result = self._trust_exact_run(p, deadline)
+            iterations += int(result.nit)
+            stuck = not result.fun < energy
+            if result.fun <= energy:
+                p, energy = result.x, float(result.fun)
+            remaining = self.remaining(p)
+            if remaining <= TOLERANCE * max(1.0, energy):
+                return Solution(p, energy, True, iterations)
+            if stuck or iterations >= MAX_ITERATIONS or time.monotonic() > deadline:
+                return Solution(p, energy, remaining <= STALLED * max(1.0, energy), iterations)
+
+    def _trust_exact_run(self, origin: NDArray[np.float64], deadline: float) -> OptimizeResult:
+        """One run of SciPy's solver in variables scaled by the curvature at `origin`.
+
+        Its own test, the norm of the gradient, says little about the energy still to be gained, above all
+        where the problem is separable; so the decrement decides. The trust region starts anew in each run.
+        """
+        scale = 1 / np.sqrt(np.diag(self.hessian(origin)) + 1e-12)
+
+        def unscaled(q: NDArray[np.float64]) -> NDArray[np.float64]:
+            return origin + scale * q
+
+        def stop(q: NDArray[np.float64]) -> None:
+            p = unscaled(q)
+            if time.monotonic() > deadline or self.remaining(p) <= TOLERANCE * max(1.0, self(p)):
+                raise StopIteration
+
+        result = minimize(
+            lambda q: self(unscaled(q)),
+            np.zeros(origin.size),
+            method="trust-exact",
+            jac=lambda q: scale * self.grad(unscaled(q)),
+            hess=lambda q: scale[:, np.newaxis] * self.hessian(unscaled(q)) * scale,
+            callback=stop,
+            options={"gtol": 0.0, "maxiter": MAX_ITERATIONS // 5, "max_trust_radius": 1e6},
+        )
+        result.x = unscaled(result.x)
+        return result
+
+    def remaining(self, p: ArrayLike) -> float:
+        """Estimate of the energy still to be gained at p: half the squared Newton decrement."""
+        gradient = self.grad(p)
+        step = kernels.solve_positive(self.hessian(p), np.zeros(self.size), -gradient)
+        return -0.5 * float(gradient @ step)
+
+
+class Solution(NamedTuple):
+    """What a solver found: parameters (6 + M,), their energy, whether it converged, and its iterations."""
+
+    p: NDArray[np.float64]
+    energy: float
+    converged: bool
+    iterations: int
+
+
+_SOLVERS = {"newton": Energy._newton, "trust-exact": Energy._trust_exact}
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """The outcome of one fit.
+
+    Attributes
+    ----------
+    energy : float
+        Minimum of psi over the region (that of the best ellipse if the status is "fallback").
+    model : DeformableShapeModel
+        The minimiser.
+    surface : (N,) float64
+        s at the pixels of the region.
+    status : {"optimal", "fallback"}
+        "fallback" if the full problem was not solved in time.
+    iterations : int
+        Iterations of the solver.
+    """
+
+    energy: float
+    model: DeformableShapeModel
+    surface: NDArray[np.float64]
+    status: str
+    iterations: int
+
+    @property
+    def is_optimal(self) -> bool:
+        """Whether the energy is the minimum."""
+        return self.status == "optimal"
+
+
+def fit(region: Region, parameters: FitParameters) -> FitResult:
+    """Fit a deformable shape model to a region: every energy of the package comes from here.
+
+    Parameters
+    ----------
+    region : Region
+        N >= 1 pixels.
+    parameters : FitParameters
+        Regularisation, deformation basis, solver.
+
+    Returns
+    -------
+    FitResult
+    """
+    deadline = math.inf if parameters.timeout is None else time.monotonic() + parameters.timeout
+    energy = Energy(region, parameters)
+    solution = energy.minimize(_start(energy, region, deadline), deadline)
+    if solution.converged:
+        return _result(energy, solution, region, "optimal")
+    ellipse = Energy(region, parameters.without_deformations())
+    fallback = ellipse.minimize(np.zeros(ellipse.size), math.inf)
+    return _result(ellipse, fallback, region, "fallback")
+
+
+def _start(energy: Energy, region: Region, deadline: float) -> NDArray[np.float64]:
+    start = np.zeros(energy.size)
+    init = energy.parameters.init
+    if callable(init):
+        given = np.asarray(init(energy.size - gaussian.POLYNOMIAL), np.float64)
+        assert given.shape == start.shape, f"init returned {given.shape}, not {start.shape}"
+        start[:] = given
+        start[: gaussian.POLYNOMIAL] = change_frame(
+            given[: gaussian.POLYNOMIAL], Frame.of_image(region.shape), energy.frame
+        )
+    elif init == "elliptical" and energy.size > gaussian.POLYNOMIAL:
+        ellipse = Energy(region, energy.parameters.without_deformations())
+        start[: gaussian.POLYNOMIAL] = ellipse.minimize(start[: gaussian.POLYNOMIAL], deadline).p
+    return start
+
+
+def _result(energy: Energy, solution: Solution, region: Region, status: str) -> FitResult:
+    theta = change_frame(solution.p[: gaussian.POLYNOMIAL], energy.frame, Frame.of_image(region.shape))
+    model = DeformableShapeModel(theta, solution.p[gaussian.POLYNOMIAL :].copy(), region.shape)
+    return FitResult(solution.energy, model, energy.surface(solution.p), status, solution.iterations)

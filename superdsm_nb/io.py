@@ -1,0 +1,172 @@
+"""Reading and writing images."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import imageio.v3 as imageio
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from PIL import PngImagePlugin, UnidentifiedImageError
+
+from .errors import ImageError
+
+TIFF = (".tif", ".tiff")
+PNG = (".png",)
+COLOR = (3, 4)
+LUMINANCE = (0.2125, 0.7154, 0.0721)
+
+
+def imread(
+    path: str | Path, histological: bool = False, channel: int | None = None, plane: int | None = None
+) -> NDArray[Any]:
+    """Read a microscopy image.
+
+    Parameters
+    ----------
+    path : str or Path
+        PNG, TIFF, or another format that imageio knows.
+    histological : bool
+        Keep the colours of a colour image.
+    channel, plane : int, optional
+        Which channel, and which plane of a stack, counted from 0, to take of a file that has several.
+
+    Returns
+    -------
+    (H, W) array, or (H, W, 3) if `histological`
+        Values as stored; colour images that are not kept become grey by luminance (float64 in [0, 1]).
+
+    Raises
+    ------
+    ImageError
+        If there is no such file, it is not an image, or a choice of channel or plane is missing or wrong.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise ImageError(f"There is no file {path}.")
+    if path.is_dir():
+        raise ImageError(f"{path} is a folder, not an image: give its files, or use superdsm-nb batch.")
+    try:
+        image, axes = _read(path)
+    except (OSError, ValueError, SyntaxError, KeyError, IndexError, UnidentifiedImageError) as error:
+        raise ImageError(f"{path} cannot be read as an image: {_first_line(error)}") from error
+    if image.size == 0:
+        raise ImageError(f"{path} holds an image without pixels.")
+    if channel is not None:
+        image, axes = _take(path, image, axes, "channel", "CS", channel)
+    if plane is not None:
+        image, axes = _take(path, image, axes, "plane", "ZTQIR", plane)
+    for axis in [axis for axis in axes if axis not in "YXS"]:
+        if image.shape[axes.index(axis)] == 1:
+            image, axes = np.take(image, 0, axes.index(axis)), axes.replace(axis, "", 1)
+    if axes == "YX":
+        return image
+    if axes == "YXS" and image.shape[2] in (1, 2):  # grey, perhaps with an opacity
+        return image[:, :, 0]
+    if axes == "YXS" and image.shape[2] in COLOR:
+        return image[:, :, :3] if histological else _grey(image)
+    sizes = ", ".join(f"{size} in {axis}" for axis, size in zip(axes, image.shape, strict=True))
+    raise ImageError(
+        f"{path} has more than two dimensions ({sizes}): choose a plane (--plane) or a channel (--channel)."
+    )
+
+
+def _read(path: Path) -> tuple[NDArray[Any], str]:
+    """Read the array and the names of its axes: Y, X, S for colours, others for stacks."""
+    if path.suffix.lower() in TIFF:
+        with tifffile.TiffFile(path) as file:
+            series = file.series[0]
+            return series.asarray(), series.axes
+    image = np.asarray(imageio.imread(path))
+    return image, {2: "YX", 3: "YXS"}.get(image.ndim, "QYXS"[-image.ndim :])
+
+
+def _take(
+    path: Path, image: NDArray[Any], axes: str, what: str, names: str, index: int
+) -> tuple[NDArray[Any], str]:
+    axis = next((axis for axis in axes if axis in names), None)
+    if axis is None:
+        if index == 0:
+            return image, axes
+        raise ImageError(f"{path} has only one {what}: there is no {what} {index}.")
+    size = image.shape[axes.index(axis)]
+    if not 0 <= index < size:
+        raise ImageError(f"{path} has the {what}s 0 to {size - 1}: there is no {what} {index}.")
+    return np.take(image, index, axes.index(axis)), axes.replace(axis, "", 1)
+
+
+def _grey(image: NDArray[Any]) -> NDArray[np.float64]:
+    """Luminance of a colour image in [0, 1]; transparent pixels are laid over white."""
+    top = float(np.iinfo(image.dtype).max) if image.dtype.kind in "ui" else 1.0
+    colors = image[:, :, :3].astype(np.float64) / top
+    if image.shape[2] == 4:
+        opacity = image[:, :, 3:].astype(np.float64) / top
+        colors = colors * opacity + (1 - opacity)
+    grey: NDArray[np.float64] = colors @ np.array(LUMINANCE)
+    return grey
+
+
+def imsave(path: str | Path, image: NDArray[Any], provenance: Mapping[str, Any] | None = None) -> None:
+    """Write an image, wholly or not at all.
+
+    Parameters
+    ----------
+    path : str or Path
+        PNG (8 or 16 bit) or TIFF (any type), by suffix. Missing folders are created.
+    image : (H, W) or (H, W, 3) array
+        Pixel values.
+    provenance : mapping, optional
+        How the image was made; stored as JSON in the description (TIFF) or a text entry (PNG).
+
+    Raises
+    ------
+    ImageError
+        If the suffix is of neither format, a PNG cannot hold the values, or the file cannot be written.
+    """
+    path = Path(path)
+    check_suffix(path)
+    png = path.suffix.lower() in PNG
+    if png and image.dtype not in (np.dtype(bool), np.dtype(np.uint8), np.dtype(np.uint16)):
+        raise ImageError(f"{path}: a PNG holds 8 or 16 bits, not {image.dtype}: use the suffix .tif instead.")
+    text = json.dumps(provenance) if provenance is not None else None
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.stem[:40]}.", suffix=path.suffix, dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            if png:
+                entries = PngImagePlugin.PngInfo()
+                if text is not None:
+                    entries.add_text("Description", text)
+                imageio.imwrite(file, image, extension=".png", plugin="pillow", pnginfo=entries)
+            else:
+                photometric = "rgb" if image.ndim == 3 else "minisblack"
+                tifffile.imwrite(
+                    file, image, compression="zlib", photometric=photometric, description=text, metadata=None
+                )
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(temporary).chmod(0o666 & ~umask)
+        Path(temporary).replace(path)
+    except OSError as error:
+        raise ImageError(f"{path} cannot be written: {error.strerror or _first_line(error)}.") from error
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def check_suffix(path: Path) -> None:
+    """Raise `ImageError` unless the suffix is one that `imsave` can write."""
+    if path.suffix.lower() not in PNG + TIFF:
+        raise ImageError(f"{path} must end in .png, .tif or .tiff.")
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

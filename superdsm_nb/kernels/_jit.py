@@ -1,0 +1,22 @@
+"""The Numba policy, in one place.
+
+``nogil`` lets a thread pool run kernels side by side, ``cache`` keeps the machine code on disk between
+processes. ``parallel`` is never used: its threading layers do not survive forks and nested threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+
+# Sums may be re-associated and products fused, which is what vectorisation needs; NaN and infinity keep
+# their meaning. The result depends on the machine code alone, not on the number of threads.
+FASTMATH = {"reassoc", "contract", "nsz"}
+
+
+def jit(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile ``function`` lazily, without the GIL, cached on disk."""
+    compiled: Callable[..., Any] = numba.njit(nogil=True, cache=True, fastmath=FASTMATH)(function)
+    return compiled

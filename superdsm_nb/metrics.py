@@ -1,0 +1,406 @@
+"""Scores of a segmentation against a hand-drawn truth.
+
+Both are label images: two-dimensional integer arrays in which every positive number names one object; zero
+and negative numbers are background. Labels may have gaps, need not agree between the images, and may name
+objects of several parts. No function changes its input.
+
+**Assignment.** Splits, merges, missed and added objects and the Hausdorff distance rest on one rule [1]_: an
+object is assigned to what shares most pixels with it in the other image, *background included*. Of equal
+overlaps background wins, then the smaller label, as ``argmax`` has it in the code published with [1]_. Ties
+between two objects are the only case in which a result depends on the numbering of the objects.
+
+**Empty images.** With no object in either image SEG, Dice and average precision are 1; with objects in only
+one of the two they are 0, and all of these objects are missed or added.
+
+**Errors.** All functions raise :class:`~superdsm_nb.errors.ImageError` if an image is not two-dimensional or
+not of an integer type (``bool`` and ``float`` are refused whatever the values), or if the shapes differ.
+
+References
+----------
+.. [1] Coelho, Shariff, Murphy, "Nuclear segmentation in microscope cell images: a hand-segmented dataset and
+   comparison of algorithms", ISBI 2009, 518–521, doi:10.1109/ISBI.2009.5193098.
+.. [2] Maška et al., "A benchmark for comparison of cell tracking algorithms", Bioinformatics 30 (2014),
+   1609–1617, doi:10.1093/bioinformatics/btu080.
+.. [3] Caicedo et al., "Nucleus segmentation across imaging experiments: the 2018 Data Science Bowl", Nature
+   Methods 16 (2019), 1247–1253, doi:10.1038/s41592-019-0612-7.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage, sparse
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial import cKDTree
+
+from superdsm_nb.errors import ConfigError, ImageError
+
+Labels = NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True)
+class Score:
+    """Every metric of this module for one image; each is defined by the function named here."""
+
+    seg: float  # seg
+    dice: float  # dice
+    ap50: float  # average_precision at 0.5
+    ap75: float  # average_precision at 0.75
+    splits: int  # split_count
+    merges: int  # merge_count
+    missed: int  # missed_count
+    added: int  # added_count
+    hausdorff: float  # hausdorff, in pixels, possibly NaN
+    predicted_count: int  # objects in the prediction
+    truth_count: int  # objects in the truth
+
+
+def score(predicted: Labels, truth: Labels) -> Score:
+    """Compute every metric of this module, counting the overlaps only once.
+
+    Parameters
+    ----------
+    predicted, truth : ndarray of int, shape (rows, columns)
+
+    Returns
+    -------
+    Score
+
+    Examples
+    --------
+    >>> score(np.array([[5, 5, 0, 0, 7]]), np.array([[1, 1, 0, 2, 2]]))  # doctest: +NORMALIZE_WHITESPACE
+    Score(seg=0.5, dice=0.8571428571428571, ap50=0.3333333333333333, ap75=0.3333333333333333,
+          splits=0, merges=0, missed=1, added=0, hausdorff=0.0, predicted_count=2, truth_count=2)
+    """
+    overlaps = _count_overlaps(predicted, truth)
+    return Score(
+        seg=_seg(overlaps),
+        dice=_dice(overlaps),
+        ap50=_average_precision(overlaps, 0.5),
+        ap75=_average_precision(overlaps, 0.75),
+        splits=_repeated(overlaps.truth_of_predicted),
+        merges=_repeated(overlaps.predicted_of_truth),
+        missed=_unassigned(overlaps.predicted_of_truth),
+        added=_unassigned(overlaps.truth_of_predicted),
+        hausdorff=_hausdorff(overlaps),
+        predicted_count=overlaps.predicted_sizes.size,
+        truth_count=overlaps.truth_sizes.size,
+    )
+
+
+def seg(predicted: Labels, truth: Labels) -> float:
+    """SEG of the Cell Tracking Challenge [2]_, doi:10.1093/bioinformatics/btu080.
+
+    Parameters
+    ----------
+    predicted, truth : ndarray of int, shape (rows, columns)
+
+    Returns
+    -------
+    float
+        Mean over the truth objects R of |R ∩ S| / |R ∪ S|, where S is the one predicted object with
+        |R ∩ S| > |R| / 2, and of 0 where there is none: to cover exactly half is not enough. Added objects
+        cost nothing, unless there is no truth object, where SEG is undefined and taken as 0 (1 if both images
+        are empty).
+
+    Examples
+    --------
+    >>> seg(np.array([[1, 1, 1, 0]]), np.array([[1, 1, 1, 1]]))
+    0.75
+    >>> seg(np.array([[1, 1, 0, 0]]), np.array([[1, 1, 1, 1]]))
+    0.0
+    """
+    return _seg(_count_overlaps(predicted, truth))
+
+
+def dice(predicted: Labels, truth: Labels) -> float:
+    """Dice coefficient (doi:10.2307/1932409) of the two foregrounds, whatever objects they consist of.
+
+    Parameters
+    ----------
+    predicted, truth : ndarray of int, shape (rows, columns)
+
+    Returns
+    -------
+    float
+        2 |P ∩ T| / (|P| + |T|) with P and T the pixels of all predicted and of all truth objects.
+
+    Examples
+    --------
+    >>> dice(np.array([[1, 2, 2, 0]]), np.array([[0, 1, 1, 0]]))
+    0.8
+    """
+    return _dice(_count_overlaps(predicted, truth))
+
+
+def average_precision(predicted: Labels, truth: Labels, threshold: float = 0.5) -> float:
+    """Average precision at one IoU threshold, TP / (TP + FP + FN) [3]_, doi:10.1038/s41592-019-0612-7.
+
+    Parameters
+    ----------
+    predicted, truth : ndarray of int, shape (rows, columns)
+    threshold : float in (0, 1]
+        Objects P and T may be matched if |P ∩ T| / |P ∪ T| > ``threshold``, strictly, as in the Data Science
+        Bowl 2018 (StarDist, doi:10.1007/978-3-030-00934-2_30, admits equality). Identical objects may be
+        matched at every threshold, so that 1 asks for exactly these.
+
+    Returns
+    -------
+    float
+        TP is the number of matched pairs, FP and FN those of predicted and truth objects left over. No object
+        is matched twice. For ``threshold`` >= 0.5 this needs no care, as IoU > 1/2 takes more than half of
+        both objects; below, the matching is one with the most pairs.
+
+    Raises
+    ------
+    ConfigError
+        If ``threshold`` is not in (0, 1].
+
+    Examples
+    --------
+    >>> average_precision(np.array([[1, 1, 0, 2]]), np.array([[1, 1, 0, 0]]))
+    0.5
+    """
+    return _average_precision(_count_overlaps(predicted, truth), threshold)
+
+
+def split_count(predicted: Labels, truth: Labels) -> int:
+    """Count the truth objects to which more than one predicted object is assigned [1]_.
+
+    Parameters
+    ----------
+    predicted, truth : ndarray of int, shape (rows, columns)
+
+    Returns
+    -------
+    int
+        Each predicted object is assigned to the truth object sharing most pixels with it, or to background if
+        that shares as many or more. A truth object in many pieces counts once; background is never split.
+
+    Examples
+    --------
+    >>> split_count(np.array([[1, 1, 2, 2]]), np.array([[1, 1, 1, 1]]))
+    1
+    """
+    return _repeated(_count_overlaps(predicted, truth).truth_of_predicted)
+
+
+def merge_count(predicted: Labels, truth: Labels) -> int:
+    """Count the predicted objects to which more than one truth object is assigned [1]_.
+
+    Parameters
+    ----------
+    predicted, truth : ndarray of int, shape (rows, columns)
+
+    Returns
+    -------
+    int
+        Each truth object is assigned to the predicted object sharing most pixels with it, or to background if
+        that shares as many or more. A predicted object holding many truth objects counts once.
+
+    Examples
+    --------
+    >>> merge_count(np.array([[1, 1, 1, 1]]), np.array([[1, 1, 2, 2]]))
+    1
+    """
+    return _repeated(_count_overlaps(predicted, truth).predicted_of_truth)
+
+
+def missed_count(predicted: Labels, truth: Labels) -> int:
+    """Count the truth objects that are assigned to background, "missing" in [1]_.
+
+    Parameters
+    ----------
+    predicted, truth : ndarray of int, shape (rows, columns)
+
+    Returns
+    -------
+    int
+        Number of truth objects sharing at least as many pixels with background as with any predicted object.
+
+    Examples
+    --------
+    >>> missed_count(np.array([[1, 0, 0, 0]]), np.array([[1, 0, 2, 2]]))
+    1
+    """
+    return _unassigned(_count_overlaps(predicted, truth).predicted_of_truth)
+
+
+def added_count(predicted: Labels, truth: Labels) -> int:
+    """Count the predicted objects that are assigned to background, the spurious ones, "added" in [1]_.
+
+    Parameters
+    ----------
+    predicted, truth : ndarray of int, shape (rows, columns)
+
+    Returns
+    -------
+    int
+        Number of predicted objects sharing at least as many pixels with background as with any truth object.
+
+    Examples
+    --------
+    >>> added_count(np.array([[1, 0, 2, 2]]), np.array([[1, 0, 0, 0]]))
+    1
+    """
+    return _unassigned(_count_overlaps(predicted, truth).truth_of_predicted)
+
+
+def hausdorff(predicted: Labels, truth: Labels) -> float:
+    """Hausdorff distance of object boundaries, on average over the matched truth objects.
+
+    Parameters
+    ----------
+    predicted, truth : ndarray of int, shape (rows, columns)
+
+    Returns
+    -------
+    float
+        Mean, in pixels, of max(max_{r ∈ ∂R} d(r, ∂S), max_{s ∈ ∂S} d(s, ∂R)) over the truth objects R that
+        are assigned to a predicted object S, as for :func:`merge_count`. Truth objects assigned to background
+        are left out; NaN if none remains. The boundary ∂ of an object is made of those of its pixels that
+        have one of their four neighbours outside it, where beyond the edge of the image is outside; d is
+        Euclidean between pixel centres. The code of [1]_ differs: it averages over predicted objects the
+        largest distance of a differing pixel from the truth boundary.
+
+    Examples
+    --------
+    >>> hausdorff(np.array([[1, 1, 1, 0, 0]]), np.array([[1, 1, 1, 1, 1]]))
+    2.0
+    """
+    return _hausdorff(_count_overlaps(predicted, truth))
+
+
+@dataclass(frozen=True)
+class _Overlaps:
+    """Contingency table of two label images whose objects are renumbered 1, 2, …, without gaps."""
+
+    predicted: NDArray[np.int32]  # the renumbered images
+    truth: NDArray[np.int32]
+    predicted_sizes: NDArray[np.int64]  # pixels of object 1, 2, …
+    truth_sizes: NDArray[np.int64]
+    rows: NDArray[np.int64]  # predicted and truth object, counted from 0, of each overlapping pair,
+    columns: NDArray[np.int64]
+    shared: NDArray[np.int64]  # and the number of pixels they share
+    truth_of_predicted: NDArray[np.int64]  # what object 1, 2, … is assigned to, 0 for background
+    predicted_of_truth: NDArray[np.int64]
+
+
+def _count_overlaps(predicted: Labels, truth: Labels) -> _Overlaps:
+    predicted, truth = _checked(predicted, "predicted"), _checked(truth, "truth")
+    if predicted.shape != truth.shape:
+        raise ImageError(
+            f"The predicted and the truth label image must have the same shape, "
+            f"but they have {predicted.shape} and {truth.shape}."
+        )
+    predicted, predicted_sizes = _renumbered(predicted)
+    truth, truth_sizes = _renumbered(truth)
+    # Sparse, because few pairs of objects overlap; it is the conversion that adds up the ones of equal pairs.
+    ones = np.ones(predicted.size, dtype=np.int64)
+    shape = (predicted_sizes.size + 1, truth_sizes.size + 1)
+    table = sparse.coo_array((ones, (predicted.ravel(), truth.ravel())), shape=shape).tocsr().tocoo()
+    rows, columns, pixels = table.row.astype(np.int64), table.col.astype(np.int64), table.data
+    objects = (rows > 0) & (columns > 0)
+    return _Overlaps(
+        predicted=predicted,
+        truth=truth,
+        predicted_sizes=predicted_sizes,
+        truth_sizes=truth_sizes,
+        rows=rows[objects] - 1,
+        columns=columns[objects] - 1,
+        shared=pixels[objects],
+        truth_of_predicted=_assigned(rows, columns, pixels),
+        predicted_of_truth=_assigned(columns, rows, pixels),
+    )
+
+
+def _checked(labels: Labels, name: str) -> Labels:
+    labels = np.asarray(labels)
+    if labels.ndim != 2:
+        raise ImageError(f"The {name} label image must have two dimensions, but its shape is {labels.shape}.")
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise ImageError(f"The {name} label image must hold integers, but its type is {labels.dtype}.")
+    return labels
+
+
+def _renumbered(labels: Labels) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Copy ``labels`` with the objects numbered 1, 2, … in the order of their labels; and their sizes."""
+    foreground = labels > 0  # alone, because sorting is slow and most of an image is background
+    _, inverse, sizes = np.unique(labels[foreground], return_inverse=True, return_counts=True)
+    renumbered = np.zeros(labels.shape, dtype=np.int32)
+    renumbered[foreground] = inverse + 1
+    return renumbered, sizes
+
+
+def _assigned(of: NDArray[np.int64], to: NDArray[np.int64], pixels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Pick for every number > 0 in ``of`` its partner in ``to`` with most pixels; of equals the smallest."""
+    order = np.lexsort((to, -pixels, of))
+    numbers, first = np.unique(of[order], return_index=True)
+    return to[order][first[numbers > 0]]
+
+
+def _repeated(assigned: NDArray[np.int64]) -> int:
+    return int(np.count_nonzero(np.bincount(assigned)[1:] > 1))
+
+
+def _unassigned(assigned: NDArray[np.int64]) -> int:
+    return int(np.count_nonzero(assigned == 0))
+
+
+def _iou(overlaps: _Overlaps) -> NDArray[np.float64]:
+    sizes = overlaps.predicted_sizes[overlaps.rows] + overlaps.truth_sizes[overlaps.columns]
+    # A single division of integers is correctly rounded, so an IoU of 3/5 equals the threshold 0.6.
+    return overlaps.shared / (sizes - overlaps.shared)
+
+
+def _seg(overlaps: _Overlaps) -> float:
+    if overlaps.truth_sizes.size == 0:
+        return float(overlaps.predicted_sizes.size == 0)
+    matches = 2 * overlaps.shared > overlaps.truth_sizes[overlaps.columns]
+    return float(_iou(overlaps)[matches].sum() / overlaps.truth_sizes.size)
+
+
+def _dice(overlaps: _Overlaps) -> float:
+    sizes = overlaps.predicted_sizes.sum() + overlaps.truth_sizes.sum()
+    return float(2 * overlaps.shared.sum() / sizes) if sizes else 1.0
+
+
+def _average_precision(overlaps: _Overlaps, threshold: float) -> float:
+    if not 0 < threshold <= 1:
+        raise ConfigError(f"The IoU threshold must be greater than 0 and at most 1, but it is {threshold}.")
+    predicted_count, truth_count = overlaps.predicted_sizes.size, overlaps.truth_sizes.size
+    if predicted_count == truth_count == 0:
+        return 1.0
+    iou = _iou(overlaps)
+    matches = (iou > threshold) | (iou == 1)
+    if threshold >= 0.5:
+        true_positives = int(np.count_nonzero(matches))
+    else:
+        admitted = np.zeros((predicted_count, truth_count), dtype=np.int64)
+        admitted[overlaps.rows[matches], overlaps.columns[matches]] = 1
+        true_positives = int(admitted[linear_sum_assignment(admitted, maximize=True)].sum())
+    return true_positives / (predicted_count + truth_count - true_positives)
+
+
+def _hausdorff(overlaps: _Overlaps) -> float:
+    if not overlaps.predicted_of_truth.any():
+        return float("nan")
+    predicted_boxes, truth_boxes = map(ndimage.find_objects, (overlaps.predicted, overlaps.truth))
+    distances = []
+    for truth_number, predicted_number in enumerate(overlaps.predicted_of_truth, start=1):
+        if predicted_number > 0:
+            r = _boundary(overlaps.truth, truth_number, truth_boxes[truth_number - 1])
+            s = _boundary(overlaps.predicted, predicted_number, predicted_boxes[predicted_number - 1])
+            distances.append(max(cKDTree(s).query(r)[0].max(), cKDTree(r).query(s)[0].max()))
+    return float(np.mean(distances))
+
+
+def _boundary(labels: NDArray[np.int32], number: int, box: tuple[slice, slice]) -> NDArray[np.int64]:
+    """Find the boundary pixels of an object, shape (n, 2), whose bounding box is ``box``."""
+    mask = labels[box] == number
+    # The bounding box may be cut out first: erosion takes what is beyond its edge as outside, which it is.
+    boundary = mask & ~ndimage.binary_erosion(mask)
+    return np.argwhere(boundary) + np.array([box[0].start, box[1].start])

@@ -1,0 +1,63 @@
+"""Threads over independent pieces of one image; the kernels run without the GIL."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from threadpoolctl import threadpool_limits
+
+from .errors import ConfigError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+THREADS_VARIABLE = "SUPERDSM_NB_NUM_THREADS"
+
+
+def thread_count() -> int:
+    """Number of threads to use: ``SUPERDSM_NB_NUM_THREADS``, or else the processors this process may use."""
+    text = os.environ.get(THREADS_VARIABLE, "")
+    if text:
+        if not text.isdecimal() or int(text) < 1:
+            raise ConfigError(f"{THREADS_VARIABLE} is {text!r}, but must be an integer of at least 1.")
+        return int(text)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def ordered_map(
+    function: Callable[[T], R], items: Iterable[T], report: Callable[[int, int], None] | None = None
+) -> list[R]:
+    """Apply `function` to every item on several threads; results come in the order of the items.
+
+    The results do not depend on the number of threads, because nothing is shared between items.
+
+    Parameters
+    ----------
+    function : callable
+        Called once per item.
+    items : iterable
+        The pieces of work.
+    report : callable, optional
+        Called as ``report(done, total)`` as results come in, in order.
+
+    Returns
+    -------
+    list
+    """
+    work = list(items)
+    results: list[R] = []
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(min(thread_count(), max(1, len(work)))) as pool:
+        try:
+            for result in pool.map(function, work):
+                results.append(result)
+                if report is not None:
+                    report(len(results), len(work))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return results
