@@ -182,7 +182,9 @@ def prune_blobs(blobs: NDArray[np.float64], max_overlap: float) -> NDArray[np.fl
     kept = blobs.copy()
     reach = 2 * blobs[:, 2].max() * math.sqrt(2)
     pairs = cKDTree(blobs[:, :2]).query_pairs(reach)
-    for a, b in sorted(pairs):
+    # Which blob falls first decides which others may stay, so the published scales come out only in the
+    # order in which the set gives its pairs. That order is the same in every process.
+    for a, b in pairs:
         if disk_overlap(kept[a], kept[b]) > max_overlap:
             kept[b if kept[a, 2] > kept[b, 2] else a, 2] = 0
     return kept[kept[:, 2] > 0]

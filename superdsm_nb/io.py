@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -135,30 +135,35 @@ def imsave(path: str | Path, image: NDArray[Any], provenance: Mapping[str, Any] 
     if png and image.dtype not in (np.dtype(bool), np.dtype(np.uint8), np.dtype(np.uint16)):
         raise ImageError(f"{path}: a PNG holds 8 or 16 bits, not {image.dtype}: use the suffix .tif instead.")
     text = json.dumps(provenance) if provenance is not None else None
-    temporary = None
+    buffer = BytesIO()
+    if png:
+        entries = PngImagePlugin.PngInfo()
+        if text is not None:
+            entries.add_text("Description", text)
+        imageio.imwrite(buffer, image, extension=".png", plugin="pillow", pnginfo=entries)
+    else:
+        photometric = "rgb" if image.ndim == 3 else "minisblack"
+        tifffile.imwrite(
+            buffer, image, compression="zlib", photometric=photometric, description=text, metadata=None
+        )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.stem[:40]}.", suffix=path.suffix, dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            if png:
-                entries = PngImagePlugin.PngInfo()
-                if text is not None:
-                    entries.add_text("Description", text)
-                imageio.imwrite(file, image, extension=".png", plugin="pillow", pnginfo=entries)
-            else:
-                photometric = "rgb" if image.ndim == 3 else "minisblack"
-                tifffile.imwrite(
-                    file, image, compression="zlib", photometric=photometric, description=text, metadata=None
-                )
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(path)
+        write_atomically(path, buffer.getvalue())
     except OSError as error:
         raise ImageError(f"{path} cannot be written: {error.strerror or _first_line(error)}.") from error
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file aside and move it to its place, so that it is never seen half written."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with aside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
     finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+        aside.unlink(missing_ok=True)
 
 
 def check_suffix(path: Path) -> None:

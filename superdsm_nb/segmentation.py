@@ -1,16 +1,35 @@
-"""One call from an image to a label map."""
+"""One call from an image to a label map, and one from an image file to the files of its result."""
 
 from __future__ import annotations
 
+import hashlib
+import time
+import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
+from ._version import __version__
 from .automation import process_image
 from .config import Config
+from .io import check_suffix, imread, imsave
 from .pipeline import Output, create_default_pipeline
-from .render import rasterize_labels
+from .render import rasterize_labels, render_result_over_image
+
+NOTHING_FOUND = (
+    "no object was found: check that nuclei are brighter than the background and that the scale is right"
+)
+
+
+class WarningOutput(Output):
+    """Passes what the user should know on as Python warnings."""
+
+    def warn(self, line: str) -> None:
+        """Issue a `UserWarning`."""
+        warnings.warn(line, UserWarning, stacklevel=2)
 
 
 def segment(
@@ -27,7 +46,7 @@ def segment(
     config : Config or mapping, optional
         Hyperparameters that differ from their defaults, e.g. ``{"AF_scale": 30}``.
     out : Output, optional
-        Takes progress and log lines.
+        Takes progress and log lines. Without it, warnings are issued as `UserWarning`.
 
     Returns
     -------
@@ -56,9 +75,100 @@ def segment(
     >>> import superdsm_nb
     >>> from superdsm_nb.synthetic import generate
     >>> sample = generate(seed=1, shape=(160, 160), nuclei=4)
-    >>> labels = superdsm_nb.segment(sample.image, {"AF_scale": 11})
-    >>> labels.shape
+    >>> superdsm_nb.segment(sample.image, {"AF_scale": 11}).shape
     (160, 160)
     """
+    out = out or WarningOutput()
     data, _, _ = process_image(create_default_pipeline(), Config(config), image, out=out)
-    return rasterize_labels(data)
+    labels = rasterize_labels(data)
+    if not labels.any():
+        out.warn(NOTHING_FOUND)
+    return labels
+
+
+@dataclass(frozen=True)
+class FileResult:
+    """What became of one image file.
+
+    Attributes
+    ----------
+    objects : int
+        Number of objects found.
+    scale : float
+        Scale used (pixels).
+    seconds : float
+        Time from reading to writing.
+    config : Config
+        Hyperparameters used, every default filled in.
+    """
+
+    objects: int
+    scale: float
+    seconds: float
+    config: Config
+
+
+def segment_file(
+    image_path: Path,
+    labels_path: Path,
+    config: Config,
+    overlay_path: Path | None = None,
+    border_width: int = 2,
+    channel: int | None = None,
+    plane: int | None = None,
+    dilate: int = 0,
+    merge_overlap_threshold: float = float("inf"),
+    out: Output | None = None,
+) -> FileResult:
+    """Segment an image file and write its label map, and optionally a picture of the result.
+
+    Parameters
+    ----------
+    image_path, labels_path : Path
+        The image, and the label map to write (.png or .tif); its description tells how it was made.
+    config : Config
+        Hyperparameters that differ from their defaults.
+    overlay_path : Path, optional
+        Picture of the contours over the image to write (.png or .tif).
+    border_width : int
+        Width of those contours (pixels).
+    channel, plane : int, optional
+        Which channel or plane to take of a file that has several.
+    dilate, merge_overlap_threshold
+        See `superdsm_nb.render.rasterize_labels`.
+    out : Output, optional
+        Takes progress, log lines and warnings.
+
+    Returns
+    -------
+    FileResult
+
+    Raises
+    ------
+    SuperDSMError
+        If the image cannot be read or segmented, or a result not written.
+    """
+    out = out or Output()
+    start = time.perf_counter()
+    for path in (labels_path, overlay_path):
+        if path is not None:
+            check_suffix(path)
+    image = imread(image_path, bool(config.get("histological", False)), channel, plane)
+    data, used, _ = process_image(create_default_pipeline(), config, image, out=out)
+    labels = rasterize_labels(data, dilate=dilate, merge_overlap_threshold=merge_overlap_threshold)
+    count = int(labels.max())
+    if count == 0:
+        out.warn(f"{image_path.name}: {NOTHING_FOUND}")
+    provenance = {
+        "software": f"superdsm_nb {__version__}",
+        "image": image_path.name,
+        "image_sha256": hashlib.sha256(image_path.read_bytes()).hexdigest(),
+        "scale": data["scale"],
+        "config_digest": used.digest,
+        "config": used.entries,
+    }
+    imsave(labels_path, labels, provenance)
+    if overlay_path is not None:
+        background = image if data["g_rgb"] is None else data["g_rgb"]
+        imsave(overlay_path, render_result_over_image(background, labels, border_width), provenance)
+    return FileResult(count, data["scale"], time.perf_counter() - start, used)

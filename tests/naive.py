@@ -32,6 +32,11 @@ def settings_for(compiled, interpreted=None):
 # --- the deformation basis ------------------------------------------------------------------------------
 
 
+def pixels_of(mask):
+    """Rows and columns of the pixels of a mask, row-major; contiguous, as the package's own."""
+    return tuple(np.ascontiguousarray(coordinates) for coordinates in np.nonzero(mask))
+
+
 def compact_grid(rows, cols):
     """Rank of each coordinate among the used ones, and how many of them there are."""
     used_rows, compact_rows = np.unique(rows, return_inverse=True)
@@ -166,7 +171,7 @@ def neighbors(pixel, shape):
 
 
 def touching_pairs(atoms, clusters, foreground):
-    """Pairs of atoms a < b, one of which has a foreground pixel next to a pixel of the other in its cluster."""
+    """Pairs a < b of atoms: a foreground pixel of one lies next to the other, in the same cluster."""
     pairs = set()
     for pixel, a in np.ndenumerate(atoms):
         for other in neighbors(pixel, atoms.shape):
@@ -186,7 +191,7 @@ def surface_on_frame(theta, height, width):
 
 
 def flood(relief, markers, mask):
-    """Watershed: the pixel of the least value goes first, among equals the one reached first, markers above all."""
+    """Watershed: the least value goes first, among equals what was reached first; markers before all."""
     labels = np.where(mask, markers, 0)
     heap = [(relief[pixel], 0, pixel) for pixel in zip(*np.nonzero(labels), strict=True)]
     heapq.heapify(heap)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import naive
 import numpy as np
 import pytest
@@ -37,7 +39,7 @@ def window_of(kernel, tile):
 
 def build(mask, kernel, subsample, tile):
     """Assemble the blocks of a mask; return them, the order of their pixels and the coordinates x1, x2."""
-    rows, cols = np.nonzero(mask)
+    rows, cols = naive.pixels_of(mask)
     x1, x2 = (rows - rows.mean()) / 7, (cols - cols.mean()) / 5
     compact_rows, compact_cols, _, width = gaussian.compact_grid(rows, cols)
     points = gaussian.column_points(compact_rows, compact_cols, subsample)
@@ -53,7 +55,7 @@ def build(mask, kernel, subsample, tile):
 @naive.settings_for(100)
 @given(mask=masks())
 def test_the_compact_grid_counts_only_used_rows_and_columns(mask):
-    rows, cols = np.nonzero(mask)
+    rows, cols = naive.pixels_of(mask)
     compact_rows, compact_cols, height, width = gaussian.compact_grid(rows, cols)
     expected_rows, expected_cols, expected_height, expected_width = naive.compact_grid(rows, cols)
     np.testing.assert_array_equal(compact_rows, expected_rows)
@@ -74,14 +76,14 @@ def test_a_gap_inside_a_region_closes_up():
 @example(mask=np.array([[False, True], [True, True]]), subsample=2)
 def test_column_points_are_those_of_the_specification(mask, subsample):
     compact = naive.compact_mask(mask)
-    points = gaussian.column_points(*np.nonzero(compact), subsample)
+    points = gaussian.column_points(*naive.pixels_of(compact), subsample)
     np.testing.assert_array_equal(points, np.flatnonzero(naive.column_points(compact, subsample)[compact]))
 
 
 @naive.settings_for(100)
 @given(mask=masks(), subsample=subsamples)
 def test_every_pixel_is_less_than_the_spacing_away_from_a_column_point(mask, subsample):
-    rows, cols = np.nonzero(naive.compact_mask(mask))
+    rows, cols = naive.pixels_of(naive.compact_mask(mask))
     points = gaussian.column_points(rows, cols, subsample)
     to_rows = np.abs(rows[:, np.newaxis] - rows[points])
     to_cols = np.abs(cols[:, np.newaxis] - cols[points])
@@ -89,14 +91,14 @@ def test_every_pixel_is_less_than_the_spacing_away_from_a_column_point(mask, sub
 
 
 def test_without_a_pixel_on_the_grid_the_first_pixel_is_the_first_column_point():
-    rows, cols = np.nonzero([[False, True, True], [True, True, True], [True, True, False]])
+    rows, cols = naive.pixels_of(np.array([[False, True, True], [True, True, True], [True, True, False]]))
     assert gaussian.column_points(rows, cols, 3).tolist() == [0]
 
 
 @naive.settings_for(100)
 @given(mask=masks(), tile=tiles)
 def test_the_tile_order_names_every_pixel_once(mask, tile):
-    rows, cols = np.nonzero(mask)
+    rows, cols = naive.pixels_of(mask)
     order, start = gaussian.tile_order(rows, cols, mask.shape[1], tile)
     np.testing.assert_array_equal(np.sort(order), np.arange(rows.size))
     assert (start[0], start[-1]) == (0, rows.size)
@@ -105,10 +107,10 @@ def test_the_tile_order_names_every_pixel_once(mask, tile):
 @naive.settings_for(100)
 @given(mask=masks(), tile=tiles)
 def test_each_tile_holds_the_pixels_of_one_square_in_row_major_order(mask, tile):
-    rows, cols = np.nonzero(mask)
+    rows, cols = naive.pixels_of(mask)
     order, start = gaussian.tile_order(rows, cols, mask.shape[1], tile)
     squares = []
-    for begin, end in zip(start[:-1], start[1:], strict=True):
+    for begin, end in itertools.pairwise(start):
         pixels = order[begin:end]
         squares += {(r // tile, c // tile) for r, c in zip(rows[pixels], cols[pixels], strict=True)}
         assert (np.diff(pixels) > 0).all()

@@ -77,7 +77,9 @@ def test_the_surface_is_on_the_boundary_iff_it_is_positive_on_the_frame(theta, o
 def bump(row, col, height, width):
     """Return the polynomial that is positive at one pixel only: 1/4 - (distance in pixels)^2."""
     down, across = max(height - 1, 1), max(width - 1, 1)
-    return np.array([-(down**2), -(across**2), 0, row * down, col * across, 0.25 - row**2 - col**2], np.float64)
+    return np.array(
+        [-(down**2), -(across**2), 0, row * down, col * across, 0.25 - row**2 - col**2], np.float64
+    )
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 4), (3, 1), (3, 4)])

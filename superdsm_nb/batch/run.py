@@ -1,0 +1,127 @@
+"""What a task will do, and doing it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import SuperDSMError, TaskError
+from ..segmentation import FileResult, segment_file
+from ..stage import Output
+from .spec import Task
+
+
+@dataclass(frozen=True)
+class Job:
+    """One image of a task.
+
+    Attributes
+    ----------
+    image, labels : Path
+        The image, and the label map to write.
+    overlay : Path or None
+        Picture of the result to write.
+    """
+
+    image: Path
+    labels: Path
+    overlay: Path | None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An image that could not be segmented, and why."""
+
+    job: Job
+    reason: str
+
+
+def plan(task: Task, root: Path) -> list[Job]:
+    """List the images of a task with their outputs.
+
+    Raises
+    ------
+    TaskError
+        If a pattern does not take the file ids, or an output lies outside the task's folder.
+    """
+    jobs = []
+    for file_id in task.fields["file_ids"]:
+        overlay = task.fields.get("overlay_pathpattern")
+        jobs.append(
+            Job(
+                _image_path(task, root, file_id),
+                _output_path(task, "seg_pathpattern", file_id),
+                _output_path(task, "overlay_pathpattern", file_id) if overlay is not None else None,
+            )
+        )
+    outputs = [path for job in jobs for path in (job.labels, job.overlay) if path is not None]
+    repeated = next((path for index, path in enumerate(outputs) if path in outputs[:index]), None)
+    if repeated is not None:
+        raise TaskError(f"{task.folder}: two outputs would be written to {repeated}: check the patterns.")
+    return jobs
+
+
+def run(
+    task: Task, jobs: list[Job], out: Output, begin: Callable[[Job], None], end: Callable[[Job, FileResult], None]
+) -> list[Failure]:
+    """Segment the images of a task; one that fails does not stop the others.
+
+    Parameters
+    ----------
+    task : Task
+        The task.
+    jobs : list of Job
+        Its images.
+    out : Output
+        Takes progress and log lines.
+    begin, end : callable
+        Called before and after each image.
+
+    Returns
+    -------
+    list of Failure
+    """
+    failures = []
+    for job in jobs:
+        begin(job)
+        try:
+            result = segment_file(
+                job.image,
+                job.labels,
+                task.config,
+                job.overlay,
+                border_width=task.fields.get("seg_border", 8),
+                dilate=task.fields.get("dilate", 0),
+                merge_overlap_threshold=task.fields.get("merge_overlap_threshold", float("inf")),
+                out=out,
+            )
+        except SuperDSMError as error:
+            failures.append(Failure(job, str(error)))
+        else:
+            end(job, result)
+    return failures
+
+
+def _image_path(task: Task, root: Path, file_id: int | str) -> Path:
+    pattern = task.fields["img_pathpattern"]
+    pattern = pattern.replace("{DIRNAME}", task.folder.name).replace("{ROOTDIR}", str(root))
+    return Path(_fill(task, "img_pathpattern", pattern, file_id)).expanduser()
+
+
+def _output_path(task: Task, name: str, file_id: int | str) -> Path:
+    pattern = task.fields[name].replace("{DIRNAME}", task.folder.name)
+    path = task.folder / _fill(task, name, pattern, file_id)
+    if not path.resolve().is_relative_to(task.folder.resolve()):
+        raise TaskError(f"{task.folder}: {name} with file id {file_id!r} leads outside the task's folder.")
+    return path
+
+
+def _fill(task: Task, name: str, pattern: str, file_id: int | str) -> str:
+    try:
+        return pattern % file_id
+    except (TypeError, ValueError) as error:
+        raise TaskError(
+            f"{task.folder}: {name} {pattern!r} does not take the file id {file_id!r}: "
+            "use %s for texts, or %d or %03d for integers."
+        ) from error

@@ -1,0 +1,287 @@
+"""The command line: parse, call, print."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ._version import __version__
+from .errors import ConfigError, ImageError, SuperDSMError
+
+if TYPE_CHECKING:
+    from .batch.run import Job
+    from .config import Config
+    from .metrics import Score
+    from .segmentation import FileResult
+
+app = typer.Typer(
+    name="superdsm-nb",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Segment cell nuclei in fluorescence microscopy images: no training, globally optimal.",
+)
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="JSON file of hyperparameters.", show_default=False)
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", help="A hyperparameter, such as AF_scale=40 or dsm/alpha=0.5; repeatable.", show_default=False
+    ),
+]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Show what each stage does.")]
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        typer.echo(f"superdsm-nb {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def segment(
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Images to segment.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", help="Label map to write (.png, .tif), or a folder for several images.", metavar="OUT"
+        ),
+    ],
+    config: ConfigOption = None,
+    settings: SetOption = None,
+    overlay: Annotated[
+        Path | None,
+        typer.Option(
+            "--overlay", help="Picture of the contours to write (.png), or a folder.", show_default=False
+        ),
+    ] = None,
+    border: Annotated[int, typer.Option(help="Width of those contours in pixels.", min=1)] = 2,
+    channel: Annotated[
+        int | None, typer.Option(help="Channel to use, counted from 0.", min=0, show_default=False)
+    ] = None,
+    plane: Annotated[
+        int | None, typer.Option(help="Plane of a stack to use, counted from 0.", min=0, show_default=False)
+    ] = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Segment images and write label maps: 0 is background, every nucleus has its own number.
+
+    Hyperparameters follow from the size of the nuclei, which is estimated from each image.
+    """
+    from .console import ConsoleOutput
+    from .segmentation import segment_file
+
+    base = _read_config(config, settings or [])
+    targets = _targets(images, out, "label map")
+    overlays = [None] * len(images) if overlay is None else _targets(images, overlay, "overlay")
+    failures = 0
+    with ConsoleOutput(len(images), verbose) as console:
+        for done, (path, target, picture) in enumerate(zip(images, targets, overlays, strict=True)):
+            console.image(done, path.name)
+            try:
+                result = segment_file(
+                    path, target, base, picture, border_width=border, channel=channel, plane=plane, out=console
+                )
+            except SuperDSMError as error:
+                failures += 1
+                console.error(str(error))
+            else:
+                typer.echo(_result_line(path, target, result))
+    if failures:
+        raise typer.Exit(2)
+
+
+@app.command()
+def batch(
+    root: Annotated[Path, typer.Argument(metavar="ROOT", help="Folder of tasks (task.json files).")],
+    run: Annotated[bool, typer.Option("--run", help="Run the tasks; without it, only list them.")] = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """List the tasks in a folder, or run them.
+
+    A task is a folder with a task.json: img_pathpattern, seg_pathpattern, file_ids, config.
+    """
+    from .batch.spec import find_tasks
+
+    tasks = find_tasks(root)
+    failures = 0
+    for task in tasks:
+        typer.echo(f"{task.folder}: {'task' if task.runnable else 'template, not run'}")
+        for name in task.ignored:
+            typer.echo(f"  the field {name} has no effect yet", err=True)
+        if task.runnable:
+            failures += _run_task(task, root, run, verbose)
+    if not run:
+        typer.echo("Nothing was run: add --run to do so.")
+    if failures:
+        raise typer.Exit(1)
+
+
+def _run_task(task, root: Path, run: bool, verbose: bool) -> int:  # type: ignore[no-untyped-def]
+    from .batch.run import plan, run as run_task
+    from .console import ConsoleOutput
+
+    jobs = plan(task, root)
+    if not run:
+        for job in jobs:
+            missing = "" if job.image.exists() else "  (there is no such image)"
+            typer.echo(f"  {job.image} -> {job.labels}{missing}")
+        return 0
+    with ConsoleOutput(len(jobs), verbose) as console:
+        started: list[Job] = []
+
+        def begin(job: Job) -> None:
+            console.image(len(started), job.image.name)
+            started.append(job)
+
+        def end(job: Job, result: FileResult) -> None:
+            typer.echo("  " + _result_line(job.image, job.labels, result))
+
+        failures = run_task(task, jobs, console, begin, end)
+        for failure in failures:
+            console.error(failure.reason)
+    if failures:
+        typer.echo(f"  {len(failures)} of {len(jobs)} images failed", err=True)
+    return len(failures)
+
+
+@app.command()
+def score(
+    predicted: Annotated[Path, typer.Argument(metavar="PREDICTED", help="Label map, or a folder of them.")],
+    truth: Annotated[Path, typer.Argument(metavar="TRUTH", help="True label map, or a folder of them.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Compare label maps with the truth: SEG, Dice, AP, splits, merges, Hausdorff distance.
+
+    Files of two folders are paired by their names without suffix.
+    """
+    from dataclasses import asdict
+
+    scores = _score_pairs(predicted, truth)
+    if as_json:
+        typer.echo(json.dumps({name: asdict(result) for name, result in scores.items()}, indent=2))
+    else:
+        _print_scores(scores)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write, new or empty.")],
+    count: Annotated[int, typer.Option(help="Number of images.", min=1)] = 3,
+    seed: Annotated[int, typer.Option(help="Seed of the first image.", min=0)] = 0,
+) -> None:
+    """Generate images of clustered nuclei, segment them, and score the result against the truth."""
+    from .batch.spec import find_tasks
+    from .demo import write_demo
+
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError(f"{folder} exists already: give a new or an empty folder.")
+    ids = write_demo(folder, count, seed)
+    typer.echo(f"{len(ids)} images of clustered nuclei generated; the first one waits for compilation (once).")
+    failures = sum(_run_task(task, folder, True, False) for task in find_tasks(folder))
+    _print_scores(_score_pairs(folder / "segmentation", folder / "truth"))
+    typer.echo(
+        f"\nLook at {folder / 'overlay'} for the contours over the images, at {folder / 'segmentation'} for the "
+        f"label maps,\nand at {folder / 'task.json'} for how it was done; repeat it with: "
+        f"superdsm-nb batch {folder} --run"
+    )
+    if failures:
+        raise typer.Exit(1)
+
+
+def _read_config(path: Path | None, settings: list[str]) -> Config:
+    from .config import Config
+    from .pipeline import create_default_pipeline
+
+    config = Config() if path is None else Config.load(path)
+    for setting in settings:
+        key, separator, text = setting.partition("=")
+        if not separator or not key:
+            raise ConfigError(f"--set {setting} must have the form NAME=VALUE, such as dsm/alpha=0.5.")
+        try:
+            config[key] = json.loads(text)
+        except json.JSONDecodeError:
+            special = {"inf": float("inf"), "-inf": -float("inf"), "none": None}
+            config[key] = special.get(text.lower(), text)
+    create_default_pipeline().check(config)
+    return config
+
+
+def _targets(images: list[Path], out: Path, what: str) -> list[Path]:
+    """Where the result of each image goes: a file for one image, or files in a folder."""
+    if out.suffix and not out.is_dir():
+        if len(images) > 1:
+            raise ConfigError(f"Several images need a folder for their {what}s, but {out} is a file name.")
+        targets = [out]
+    else:
+        targets = [out / f"{image.stem}.png" for image in images]
+    for index, target in enumerate(targets):
+        if target in targets[:index]:
+            raise ConfigError(f"Two images would be written to {target}: segment them into different folders.")
+        if any(target.resolve() == image.resolve() for image in images):
+            raise ImageError(f"The {what} would overwrite the image {target}: choose another place.")
+    return targets
+
+
+def _result_line(image: Path, target: Path, result: FileResult) -> str:
+    noun = "object" if result.objects == 1 else "objects"
+    given = "" if result.config.get("AF_scale") is None else " (given)"
+    return (
+        f"{image.name}: {result.objects} {noun}, scale {result.scale:.1f} pixels{given}, "
+        f"{result.seconds:.1f} s -> {target}"
+    )
+
+
+def _score_pairs(predicted: Path, truth: Path) -> dict[str, Score]:
+    from .io import imread
+    from .metrics import score as compute
+
+    if not predicted.is_dir() and not truth.is_dir():
+        return {predicted.name: compute(imread(predicted), imread(truth))}
+    if not (predicted.is_dir() and truth.is_dir()):
+        raise ImageError(f"{predicted} and {truth} must both be files or both be folders.")
+    truths = {path.stem: path for path in sorted(truth.iterdir()) if path.is_file()}
+    pairs = {path.stem: path for path in sorted(predicted.iterdir()) if path.stem in truths and path.is_file()}
+    if not pairs:
+        raise ImageError(f"No file in {predicted} has the name of a file in {truth}.")
+    return {name: compute(imread(path), imread(truths[name])) for name, path in pairs.items()}
+
+
+def _print_scores(scores: dict[str, Score]) -> None:
+    columns = ("image", "SEG", "Dice", "AP@0.5", "AP@0.75", "splits", "merges", "missed", "added", "Hausdorff")
+    rows = [
+        (
+            *(name, f"{s.seg:.3f}", f"{s.dice:.3f}", f"{s.ap50:.3f}", f"{s.ap75:.3f}"),
+            *(str(s.splits), str(s.merges), str(s.missed), str(s.added), f"{s.hausdorff:.1f}"),
+        )
+        for name, s in scores.items()
+    ]
+    widths = [max(len(row[index]) for row in (columns, *rows)) for index in range(len(columns))]
+    for row in (columns, *rows):
+        cells = [row[0].ljust(widths[0]), *(text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True))]
+        typer.echo("  ".join(cells))
+
+
+def main() -> None:
+    """Run the command line; errors that the user can mend end in one sentence and exit code 2."""
+    try:
+        app()
+    except SuperDSMError as error:
+        typer.echo(f"Error: {error}", err=True)
+        sys.exit(2)

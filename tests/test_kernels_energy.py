@@ -1,0 +1,293 @@
+"""The kernels of the energy against dense matrices, numerically exact formulae and finite differences."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import naive
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.optimize import minimize
+
+from superdsm_nb.kernels import energy as kernels
+from superdsm_nb.kernels import gaussian
+
+seeds = st.integers(0, 2**32 - 1)
+alphas = st.floats(1e-3, 10)
+epsilons = st.floats(1e-2, 10)
+
+
+class Problem(NamedTuple):
+    """A region as the kernels see it, the same as a dense matrix, and a point in parameter space."""
+
+    blocks: gaussian.Blocks
+    A: np.ndarray
+    y: np.ndarray
+    p: np.ndarray
+    rng: np.random.Generator
+
+
+@st.composite
+def problems(draw, longest=12):
+    """Draw a region of several tiles with offset intensities of either sign."""
+    rng = np.random.default_rng(draw(seeds))
+    mask = rng.random((draw(st.integers(1, longest)), draw(st.integers(2, longest)))) < 0.8
+    mask[0, :2] = True
+    subsample = draw(st.integers(2, 5))
+    rows, cols = naive.pixels_of(mask)
+    compact_rows, compact_cols, _, width = gaussian.compact_grid(rows, cols)
+    points = gaussian.column_points(compact_rows, compact_cols, subsample)
+    if draw(st.booleans()):
+        points = points[:0]
+    order, start = gaussian.tile_order(compact_rows, compact_cols, width, 4)
+    kernel = np.pad(naive.gaussian_kernel(1), 4)
+    kernel.setflags(write=False)
+    x1, x2 = (rows - rows.mean()) / 6, (cols - cols.mean()) / 6
+    blocks = gaussian.build_blocks(
+        *(compact_rows[order], compact_cols[order], x1[order], x2[order]),
+        *(compact_rows[points], compact_cols[points], kernel, 9, 4, start),
+    )
+    y = rng.normal(size=rows.size) * draw(st.sampled_from([0.1, 1.0, 3.0]))
+    p = rng.normal(size=blocks.size) * draw(st.sampled_from([0.1, 1.0, 5.0]))
+    return Problem(blocks, naive.dense(blocks), y, p, rng)
+
+
+def assert_close(actual, expected, tolerance=1e-10):
+    """Compare relative to the largest entry: sums are rounded relative to their summands."""
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=tolerance * max(1, np.abs(expected).max()))
+
+
+@naive.settings_for(80)
+@given(problem=problems())
+def test_the_surface_is_the_product_with_the_design_matrix(problem):
+    assert_close(kernels.design_product(problem.blocks, problem.p), problem.A @ problem.p)
+
+
+@naive.settings_for(80)
+@given(problem=problems())
+def test_the_adjoint_is_the_product_with_the_transposed_matrix(problem):
+    r = problem.rng.normal(size=problem.y.size)
+    assert_close(kernels.design_adjoint(problem.blocks, r), problem.A.T @ r)
+
+
+@naive.settings_for(80)
+@given(problem=problems())
+def test_the_gram_matrix_is_the_weighted_product_of_all_columns(problem):
+    d = problem.rng.random(problem.y.size)
+    expected = problem.A.T @ (d[:, np.newaxis] * problem.A)
+    assert_close(kernels.design_gram(problem.blocks, d), expected)
+
+
+@naive.settings_for(40)
+@given(problem=problems(), share=st.floats(0, 1))
+def test_pixels_without_weight_do_not_enter_the_gram_matrix(problem, share):
+    d = problem.rng.random(problem.y.size)
+    d[: round(share * d.size)] = 0
+    expected = problem.A.T @ (d[:, np.newaxis] * problem.A)
+    assert_close(kernels.design_gram(problem.blocks, d), expected)
+
+
+@naive.settings_for(80)
+@given(
+    pair=st.integers(1, 30).flatmap(
+        lambda n: st.tuples(*(arrays(np.float64, n, elements=st.floats(-1e2, 1e2)) for _ in range(2)))
+    )
+)
+def test_the_logistic_loss_is_that_of_logaddexp_without_overflow(pair):
+    y, s = pair
+    np.testing.assert_allclose(
+        kernels.logistic_loss(y, s), naive.logistic_loss(y, s), rtol=1e-12, atol=1e-300
+    )
+
+
+def test_the_logistic_loss_of_a_saturated_pixel_is_its_margin():
+    y, s = np.array([1.0, -1.0, 1.0, -1.0]), np.array([-1e4, 1e4, 1e4, -1e4])
+    losses = [kernels.logistic_loss(y[i : i + 1], s[i : i + 1]) for i in range(4)]
+    assert losses == [1e4, 1e4, 0.0, 0.0]
+
+
+@naive.settings_for(80)
+@given(
+    pair=st.integers(1, 30).flatmap(
+        lambda n: st.tuples(*(arrays(np.float64, n, elements=st.floats(-1e2, 1e2)) for _ in range(2)))
+    )
+)
+def test_the_logistic_derivatives_are_those_of_expit_without_overflow(pair):
+    y, s = pair
+    expected_first, expected_second = naive.logistic_derivatives(y, s)
+    first, second = kernels.logistic_derivatives(y, s)
+    np.testing.assert_allclose(first, expected_first, rtol=1e-12, atol=1e-300)
+    np.testing.assert_allclose(second, expected_second, rtol=1e-12, atol=1e-300)
+
+
+@naive.settings_for(80)
+@given(
+    xi=arrays(np.float64, st.integers(0, 10), elements=st.floats(-1e3, 1e3)), alpha=alphas, epsilon=epsilons
+)
+def test_the_regularizer_is_the_smoothed_absolute_norm(xi, alpha, epsilon):
+    expected = naive.regularizer(xi, alpha, epsilon)
+    np.testing.assert_allclose(kernels.regularizer(xi, alpha, epsilon), expected, rtol=1e-9, atol=1e-12)
+
+
+def test_the_regularizer_keeps_its_digits_near_zero():
+    # sqrt(xi^2 + eps) - sqrt(eps) as it stands cancels to 0 here.
+    actual = kernels.regularizer(np.array([1e-9]), 2.0, 1.0)
+    np.testing.assert_allclose(actual, 1e-18, rtol=1e-12)
+
+
+@naive.settings_for(60)
+@given(problem=problems(), alpha=alphas, epsilon=epsilons)
+def test_the_energy_and_its_derivatives_are_those_of_the_dense_statement(problem, alpha, epsilon):
+    blocks, A, y, p, _ = problem
+    assert_close(
+        kernels.energy_value(blocks, y, p, alpha, epsilon), naive.energy(A, y, p, alpha, epsilon), 1e-11
+    )
+    assert_close(
+        kernels.energy_gradient(blocks, y, p, alpha, epsilon), naive.energy_gradient(A, y, p, alpha, epsilon)
+    )
+    assert_close(
+        kernels.energy_hessian(blocks, y, p, alpha, epsilon), naive.energy_hessian(A, y, p, alpha, epsilon)
+    )
+
+
+@naive.settings_for(60)
+@given(
+    a=arrays(np.float64, 7, elements=st.floats(-10, 10)), b=arrays(np.float64, 7, elements=st.floats(-10, 10))
+)
+def test_the_inner_product_is_the_sum_of_products(a, b):
+    np.testing.assert_allclose(kernels.dot(a, b), np.sum(a * b), rtol=0, atol=1e-12)
+
+
+@naive.settings_for(80)
+@given(seed=seeds, size=st.integers(1, 12))
+def test_a_definite_system_is_solved_as_by_lapack(seed, size):
+    rng = np.random.default_rng(seed)
+    half = rng.normal(size=(size, size))
+    matrix, diagonal, rhs = half @ half.T, rng.random(size) + 0.1, rng.normal(size=size)
+    x = kernels.solve_positive(matrix, diagonal, rhs)
+    np.testing.assert_allclose(x, np.linalg.solve(matrix + np.diag(diagonal), rhs), rtol=1e-8, atol=1e-10)
+
+
+@naive.settings_for(80)
+@given(seed=seeds, size=st.integers(1, 10), rank=st.integers(0, 9), scale=st.sampled_from([1e-8, 1.0, 1e8]))
+def test_a_singular_system_has_a_finite_solution_that_descends(seed, size, rank, scale):
+    rng = np.random.default_rng(seed)
+    half = rng.normal(size=(size, min(rank, size - 1))) * scale
+    matrix, rhs = half @ half.T, rng.normal(size=size)
+    x = kernels.solve_positive(matrix, np.zeros(size), rhs)
+    assert np.isfinite(x).all()
+    assert rhs @ x > 0
+
+
+@naive.settings_for(80)
+@given(seed=seeds, size=st.integers(2, 10))
+def test_a_singular_system_that_has_a_solution_is_solved(seed, size):
+    rng = np.random.default_rng(seed)
+    half = rng.normal(size=(size, size - 1))
+    matrix = half @ half.T
+    rhs = matrix @ rng.normal(size=size)
+    x = kernels.solve_positive(matrix, np.zeros(size), rhs)
+    np.testing.assert_allclose(matrix @ x, rhs, rtol=0, atol=1e-5 * np.abs(rhs).max())
+
+
+def line_of(problem):
+    """Return what the line kernels want to know: the surface and the deformations, and their directions."""
+    dp = problem.rng.normal(size=problem.p.size)
+    s, ds = problem.A @ problem.p, problem.A @ dp
+    return s, ds, problem.p[6:], dp[6:], dp
+
+
+@naive.settings_for(60)
+@given(problem=problems(), step=st.floats(-1, 2), alpha=alphas, epsilon=epsilons)
+def test_the_value_on_a_line_is_the_energy_there(problem, step, alpha, epsilon):
+    s, ds, xi, dxi, dp = line_of(problem)
+    value, _, _ = kernels.line_derivatives(problem.y, s, ds, xi, dxi, step, alpha, epsilon)
+    expected = naive.energy(problem.A, problem.y, problem.p + step * dp, alpha, epsilon)
+    np.testing.assert_allclose(value, expected, rtol=1e-11)
+
+
+@naive.settings_for(60)
+@given(problem=problems(), step=st.floats(-1, 2), alpha=alphas, epsilon=epsilons)
+def test_the_derivatives_on_a_line_are_its_finite_differences(problem, step, alpha, epsilon):
+    s, ds, xi, dxi, _ = line_of(problem)
+    h = 1e-5
+    before, here, after = (
+        kernels.line_derivatives(problem.y, s, ds, xi, dxi, step + k * h, alpha, epsilon) for k in (-1, 0, 1)
+    )
+    scale = 1 + abs(here[0]) + abs(here[1]) + abs(here[2])
+    # The third and fourth derivatives are bounded by the cube and the fourth power of the speed.
+    speed = 1 + np.abs(problem.y * ds).max() + np.abs(dxi).max(initial=0) / np.sqrt(epsilon)
+    tolerance = 1e-8 * scale * speed**2
+    np.testing.assert_allclose(here[1], (after[0] - before[0]) / (2 * h), rtol=0, atol=tolerance)
+    np.testing.assert_allclose(here[2], (after[1] - before[1]) / (2 * h), rtol=0, atol=tolerance)
+
+
+@naive.settings_for(60)
+@given(problem=problems(), alpha=alphas, epsilon=epsilons)
+def test_the_line_search_steps_to_a_lower_energy(problem, alpha, epsilon):
+    blocks, A, y, p, _ = problem
+    gradient = naive.energy_gradient(A, y, p, alpha, epsilon)
+    energy, dp = naive.energy(A, y, p, alpha, epsilon), -gradient
+    step, value = kernels.line_search(
+        *(y, A @ p, A @ dp, p[6:], dp[6:]), energy, float(gradient @ dp), alpha, epsilon
+    )
+    assert step > 0
+    assert value < energy
+    np.testing.assert_allclose(
+        value, kernels.energy_value(blocks, y, p + step * dp, alpha, epsilon), rtol=1e-10
+    )
+
+
+def minimum(problem, alpha, epsilon):
+    """Minimise with the compiled Newton method, from zero."""
+    start = np.zeros(problem.blocks.size)
+    return kernels.newton(problem.blocks, problem.y, alpha, epsilon, start, start[6:].copy(), 200, 1e-10)
+
+
+@naive.settings_for(40)
+@given(problem=problems(), alpha=st.floats(0.05, 10), epsilon=epsilons)
+def test_newton_reaches_the_minimum_of_the_dense_statement(problem, alpha, epsilon):
+    _, A, y, p, _ = problem
+    expected = minimize(
+        lambda p: naive.energy(A, y, p, alpha, epsilon),
+        np.zeros(p.size),
+        method="BFGS",
+        jac=lambda p: naive.energy_gradient(A, y, p, alpha, epsilon),
+        options={"gtol": 1e-7, "maxiter": 2000},
+    ).fun
+    # Lower is right: that energy is attained (see below), and BFGS stops early on separable problems.
+    assert minimum(problem, alpha, epsilon)[2] <= expected + 1e-6 * max(1, expected)
+
+
+@naive.settings_for(40)
+@given(problem=problems(), alpha=alphas, epsilon=epsilons)
+def test_newton_reports_the_energy_of_the_parameters_it_returns(problem, alpha, epsilon):
+    p, dual, energy, remaining, _, status = minimum(problem, alpha, epsilon)
+    assert status == kernels.CONVERGED
+    assert remaining <= 1e-10 * max(1, energy)
+    assert (np.abs(dual) <= 1).all()
+    np.testing.assert_allclose(
+        energy, naive.energy(problem.A, problem.y, p, alpha, epsilon), rtol=1e-9, atol=1e-9
+    )
+
+
+@naive.settings_for(20)
+@given(problem=problems(), iterations=st.integers(1, 3))
+def test_newton_takes_no_more_steps_than_it_may(problem, iterations):
+    start = np.zeros(problem.blocks.size)
+    *_, count, status = kernels.newton(
+        problem.blocks, problem.y, 0.5, 1.0, start, start[6:].copy(), iterations, 0.0
+    )
+    assert count <= iterations
+    assert status in {kernels.OUT_OF_ITERATIONS, kernels.CONVERGED}
+
+
+@naive.settings_for(20)
+@given(problem=problems())
+def test_newton_leaves_its_start_untouched(problem):
+    start, dual = np.zeros(problem.blocks.size), np.zeros(problem.blocks.size - 6)
+    kernels.newton(problem.blocks, problem.y, 0.5, 1.0, start, dual, 5, 1e-9)
+    assert not start.any()
+    assert not dual.any()
