@@ -22,14 +22,12 @@ MIN_RADIUS, MAX_RADIUS, NUM_RADII = 20, 200, 10  # pixels
 PEAK_THRESHOLD = 0.01
 MAX_OVERLAP = 0.5
 FAILED = (
-    "The scale estimation failed: no blob of 20 to 200 pixels radius stands out in the image; set AF_scale to "
-    "the radius of a typical object divided by 1.41."
+    "The scale estimation failed: no blob of 20 to 200 pixels radius stands out in the image; set AF_scale "
+    "to the radius of a typical object divided by 1.41."
 )
 
 
-def create_config(
-    pipeline: Pipeline, base_config: Config, image: ArrayLike
-) -> tuple[Config, float]:
+def create_config(pipeline: Pipeline, base_config: Config, image: ArrayLike) -> tuple[Config, float]:
     """Complete a configuration with the hyperparameters that follow from the scale of the objects.
 
     Parameters

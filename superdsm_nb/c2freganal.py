@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.morphology import disk
 
-
 from .atoms import AtomAdjacencyGraph
 from .dsm import FitParameters, fit
 from .hyperparameters import Hyperparameter, Scaling
@@ -75,7 +74,9 @@ class C2F_RegionAnalysis(Stage):  # noqa: N801 - the documented name
         margin = inputs["dsm_cfg"]["background_margin"]
 
         def split(label: int) -> list[Atom]:
-            return ClusterSplitter(label, boxes[label - 1], y, y_mask, clusters, parameters, margin, values).run()
+            return ClusterSplitter(
+                label, boxes[label - 1], y, y_mask, clusters, parameters, margin, values
+            ).run()
 
         atoms = np.zeros(y.shape, np.int32)
         seeds: list[tuple[float, float]] = []

@@ -14,6 +14,7 @@ from .errors import ConfigError, ImageError, SuperDSMError
 
 if TYPE_CHECKING:
     from .batch.run import Job
+    from .batch.spec import Task
     from .config import Config
     from .metrics import Score
     from .segmentation import FileResult
@@ -33,7 +34,9 @@ ConfigOption = Annotated[
 SetOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", help="A hyperparameter, such as AF_scale=40 or dsm/alpha=0.5; repeatable.", show_default=False
+        "--set",
+        help="A hyperparameter, such as AF_scale=40 or dsm/alpha=0.5; repeatable.",
+        show_default=False,
     ),
 ]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Show what each stage does.")]
@@ -60,7 +63,10 @@ def segment(
     out: Annotated[
         Path,
         typer.Option(
-            "--out", "-o", help="Label map to write (.png, .tif), or a folder for several images.", metavar="OUT"
+            "--out",
+            "-o",
+            help="Label map to write (.png, .tif), or a folder for several images.",
+            metavar="OUT",
         ),
     ],
     config: ConfigOption = None,
@@ -96,7 +102,14 @@ def segment(
             console.image(done, path.name)
             try:
                 result = segment_file(
-                    path, target, base, picture, border_width=border, channel=channel, plane=plane, out=console
+                    path,
+                    target,
+                    base,
+                    picture,
+                    border_width=border,
+                    channel=channel,
+                    plane=plane,
+                    out=console,
                 )
             except SuperDSMError as error:
                 failures += 1
@@ -133,8 +146,9 @@ def batch(
         raise typer.Exit(1)
 
 
-def _run_task(task, root: Path, run: bool, verbose: bool) -> int:  # type: ignore[no-untyped-def]
-    from .batch.run import plan, run as run_task
+def _run_task(task: Task, root: Path, run: bool, verbose: bool) -> int:
+    from .batch.run import plan
+    from .batch.run import run as run_task
     from .console import ConsoleOutput
 
     jobs = plan(task, root)
@@ -193,12 +207,14 @@ def demo(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} exists already: give a new or an empty folder.")
     ids = write_demo(folder, count, seed)
-    typer.echo(f"{len(ids)} images of clustered nuclei generated; the first one waits for compilation (once).")
+    typer.echo(
+        f"{len(ids)} images of clustered nuclei generated; the first one waits for compilation (once)."
+    )
     failures = sum(_run_task(task, folder, True, False) for task in find_tasks(folder))
     _print_scores(_score_pairs(folder / "segmentation", folder / "truth"))
     typer.echo(
-        f"\nLook at {folder / 'overlay'} for the contours over the images, at {folder / 'segmentation'} for the "
-        f"label maps,\nand at {folder / 'task.json'} for how it was done; repeat it with: "
+        f"\nLook at {folder / 'overlay'} for the contours over the images, at {folder / 'segmentation'} "
+        f"for the label maps,\nand at {folder / 'task.json'} for how it was done; repeat it with: "
         f"superdsm-nb batch {folder} --run"
     )
     if failures:
@@ -233,7 +249,9 @@ def _targets(images: list[Path], out: Path, what: str) -> list[Path]:
         targets = [out / f"{image.stem}.png" for image in images]
     for index, target in enumerate(targets):
         if target in targets[:index]:
-            raise ConfigError(f"Two images would be written to {target}: segment them into different folders.")
+            raise ConfigError(
+                f"Two images would be written to {target}: segment them into different folders."
+            )
         if any(target.resolve() == image.resolve() for image in images):
             raise ImageError(f"The {what} would overwrite the image {target}: choose another place.")
     return targets
@@ -257,14 +275,27 @@ def _score_pairs(predicted: Path, truth: Path) -> dict[str, Score]:
     if not (predicted.is_dir() and truth.is_dir()):
         raise ImageError(f"{predicted} and {truth} must both be files or both be folders.")
     truths = {path.stem: path for path in sorted(truth.iterdir()) if path.is_file()}
-    pairs = {path.stem: path for path in sorted(predicted.iterdir()) if path.stem in truths and path.is_file()}
+    pairs = {
+        path.stem: path for path in sorted(predicted.iterdir()) if path.stem in truths and path.is_file()
+    }
     if not pairs:
         raise ImageError(f"No file in {predicted} has the name of a file in {truth}.")
     return {name: compute(imread(path), imread(truths[name])) for name, path in pairs.items()}
 
 
 def _print_scores(scores: dict[str, Score]) -> None:
-    columns = ("image", "SEG", "Dice", "AP@0.5", "AP@0.75", "splits", "merges", "missed", "added", "Hausdorff")
+    columns = (
+        "image",
+        "SEG",
+        "Dice",
+        "AP@0.5",
+        "AP@0.75",
+        "splits",
+        "merges",
+        "missed",
+        "added",
+        "Hausdorff",
+    )
     rows = [
         (
             *(name, f"{s.seg:.3f}", f"{s.dice:.3f}", f"{s.ap50:.3f}", f"{s.ap75:.3f}"),
@@ -274,7 +305,10 @@ def _print_scores(scores: dict[str, Score]) -> None:
     ]
     widths = [max(len(row[index]) for row in (columns, *rows)) for index in range(len(columns))]
     for row in (columns, *rows):
-        cells = [row[0].ljust(widths[0]), *(text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True))]
+        cells = [
+            row[0].ljust(widths[0]),
+            *(text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True)),
+        ]
         typer.echo("  ".join(cells))
 
 

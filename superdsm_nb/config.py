@@ -49,7 +49,7 @@ class Config:
             raise ConfigError(f"The configuration {path} is not a UTF-8 text file.") from error
         except json.JSONDecodeError as error:
             where = f"line {error.lineno}, column {error.colno}"
-            raise ConfigError(f"The configuration {path} is not valid JSON at {where}: {error.msg}.") from error
+            raise ConfigError(f"{path} is not valid JSON at {where}: {error.msg}.") from error
         if not isinstance(entries, dict):
             raise ConfigError(f"The configuration {path} must hold a JSON object, such as {{}}.")
         return cls(entries)

@@ -41,7 +41,7 @@ class Frame(NamedTuple):
     @classmethod
     def of_region(cls, region: Region) -> Frame:
         """A frame in which the region spans about [-1, 1]: the six polynomial terms are of like size."""
-        extent = max(np.ptp(region.rows), np.ptp(region.cols), 1) / 2
+        extent = max(int(np.ptp(region.rows)), int(np.ptp(region.cols)), 1) / 2
         return cls(float(region.rows.mean()), float(region.cols.mean()), extent, extent)
 
 
@@ -215,7 +215,7 @@ class Energy:
         return int(self._blocks.size)
 
     def __call__(self, p: ArrayLike) -> float:
-        """psi at p, shape (6 + M,)."""
+        """Psi at p, shape (6 + M,)."""
         return float(kernels.energy_value(*self._arguments(p)))
 
     def grad(self, p: ArrayLike) -> NDArray[np.float64]:

@@ -197,7 +197,9 @@ class Search:
         closed = {label for label in self._universes if self._is_closed(label)}
         self._count(possible, closed)
         while generation := [
-            item for item in generation if self._adjacencies.get_cluster_label(min(item.footprint)) not in closed
+            item
+            for item in generation
+            if self._adjacencies.get_cluster_label(min(item.footprint)) not in closed
         ]:
             generation = self._next_generation(generation)
             self.cover.update(generation)
@@ -213,7 +215,9 @@ class Search:
         counts = {}
         total = 0
         for label in self._universes:
-            counts[label] = self._adjacencies.count_connected_sets(label, self._max_seed_distance, limit - total)
+            counts[label] = self._adjacencies.count_connected_sets(
+                label, self._max_seed_distance, limit - total
+            )
             total += counts[label]
             if total > limit:
                 atoms = max(len(universe) for universe in self._universes.values())
@@ -228,7 +232,9 @@ class Search:
         sizes = {label: len(universe) for label, universe in self._universes.items()}
         self.performance.direct_solution_trial_count = len(sizes)
         self.performance.direct_solution_success_count = len(closed)
-        self.performance.iterative_object_count = sum(possible[label] for label in sizes if label not in closed)
+        self.performance.iterative_object_count = sum(
+            possible[label] for label in sizes if label not in closed
+        )
         self.performance.nontrivial_object_count = sum(possible[label] for label in sizes if sizes[label] > 2)
         self.performance.overall_object_count = self.performance.nontrivial_object_count + len(self.objects)
 

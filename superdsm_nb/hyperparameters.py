@@ -119,7 +119,12 @@ class Hyperparameter:
         if isinstance(value, bool) or not isinstance(value, Real):
             return False
         # An infinite smoothness is how the method is told to use no deformations, integer or not.
-        return self.kind == "float" or isinstance(value, Integral) or float(value).is_integer() or math.isinf(value)
+        return (
+            self.kind == "float"
+            or isinstance(value, Integral)
+            or float(value).is_integer()
+            or math.isinf(value)
+        )
 
     def _check_range(self, key: str, value: float) -> None:
         if not (self.minimum <= value <= self.maximum and self.above < value < self.below) and not (

@@ -116,7 +116,9 @@ class Image:
     mask: NDArray[np.bool_]
 
     @classmethod
-    def create_from_array(cls, image: ArrayLike, mask: ArrayLike | None = None, normalize: bool = False) -> Image:
+    def create_from_array(
+        cls, image: ArrayLike, mask: ArrayLike | None = None, normalize: bool = False
+    ) -> Image:
         """Wrap an array; without a mask every pixel may be used; `normalize` scales it to [0, 1]."""
         model = np.array(image, dtype=np.float64)
         if normalize:
@@ -127,7 +129,7 @@ class Image:
     @property
     def shape(self) -> tuple[int, int]:
         """Height and width."""
-        return self.model.shape  # type: ignore[return-value]
+        return self.model.shape[0], self.model.shape[1]
 
     def get_region(self, mask: ArrayLike) -> Region:
         """Return the usable pixels inside a mask of the shape of the image."""

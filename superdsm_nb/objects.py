@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,7 @@ class BaseObject:
         """Number of pixels."""
         return int(np.count_nonzero(self.fg_fragment))
 
-    def fill_foreground(self, out: NDArray, value: float = True) -> None:  # type: ignore[type-arg]
+    def fill_foreground(self, out: NDArray[Any], value: float = True) -> None:
         """Set the object's pixels in the image `out` to `value`."""
         out[self.box][self.fg_fragment] = value
 

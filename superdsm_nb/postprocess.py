@@ -127,7 +127,11 @@ class Postprocessing(Stage):
             minimum=0,
         ),
         Hyperparameter(
-            "glare_detection_num_layers", 5, "int", "intensity layers looked at in a possible glare", minimum=1
+            "glare_detection_num_layers",
+            5,
+            "int",
+            "intensity layers looked at in a possible glare",
+            minimum=1,
         ),
         Hyperparameter(
             *("glare_detection_min_layer", 0.5, "float"),
@@ -161,11 +165,11 @@ class Postprocessing(Stage):
             examiner.examine, candidates, lambda done, total: out.progress(done, total, "objects")
         )
         accepted = []
-        for item, reason in results:
+        for candidate, (item, reason) in zip(candidates, results, strict=True):
             if reason is None:
                 accepted.append(item)
             else:
-                row, col = (part.start + (part.stop - part.start) // 2 for part in item.original.box)
+                row, col = (part.start + (part.stop - part.start) // 2 for part in candidate.box)
                 out.log(f"object at row {row}, column {col} discarded: {reason}")
         return {"postprocessed_objects": accepted}
 
@@ -183,9 +187,7 @@ class Examiner:
         Hyperparameters of the stage.
     """
 
-    def __init__(
-        self, g_raw: NDArray[np.float64], objects: list[Object], values: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, g_raw: NDArray[np.float64], objects: list[Object], values: Mapping[str, Any]) -> None:
         self._g = g_raw
         self._values = values
         self._std = float(g_raw.std())
@@ -236,7 +238,7 @@ class Examiner:
             (on_boundary and values["discard_image_boundary"], "it is on the image border"),
             (
                 not min_radius <= radius <= values["max_object_radius"],
-                f"its radius of {radius:.3g} pixels is outside {min_radius:g} to {values['max_object_radius']:g}",
+                f"its radius of {radius:.3g} is outside {min_radius:g} to {values['max_object_radius']:g} pixels",
             ),
         )
         return next((reason for failed, reason in tests if failed), None)
@@ -301,5 +303,3 @@ def _erode(mask: NDArray[np.bool_], footprint: NDArray[np.uint8]) -> NDArray[np.
     # The border of the image does not erode what touches it.
     eroded: NDArray[np.bool_] = ndimage.binary_erosion(mask, footprint, border_value=1)
     return eroded
-
-

@@ -113,11 +113,10 @@ def _merge(masks: list[BaseObject], threshold: float, shape: tuple[int, int]) ->
     return merged
 
 
-def normalize_image(g: NDArray[Any], spread: float = 1.0) -> NDArray[np.float64]:
-    """Enhance the contrast: clip to the mean +- `spread` standard deviations and scale to [0, 1]."""
+def normalize_image(g: NDArray[Any], saturated: float = 0.2) -> NDArray[np.float64]:
+    """Enhance the contrast: scale to [0, 1], `saturated` percent of the pixels cut off at either end."""
     g = g.astype(np.float64)
-    low = max(float(g.min()), float(g.mean() - spread * g.std()))
-    high = min(float(g.max()), float(g.mean() + spread * g.std()))
+    low, high = np.percentile(g, (saturated, 100 - saturated))
     return (np.clip(g, low, high) - low) / (high - low if high > low else 1.0)
 
 
@@ -144,7 +143,7 @@ def render_result_over_image(
     -------
     (H, W, 3) uint8
     """
-    enhanced = normalize_image(image, 2.0)
+    enhanced = normalize_image(image)
     canvas = np.repeat(enhanced[..., np.newaxis], 3, axis=2) if enhanced.ndim == 2 else enhanced.copy()
     border = find_boundaries(labels, mode="inner")
     if border_width > 1:

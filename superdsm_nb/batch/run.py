@@ -63,7 +63,11 @@ def plan(task: Task, root: Path) -> list[Job]:
 
 
 def run(
-    task: Task, jobs: list[Job], out: Output, begin: Callable[[Job], None], end: Callable[[Job, FileResult], None]
+    task: Task,
+    jobs: list[Job],
+    out: Output,
+    begin: Callable[[Job], None],
+    end: Callable[[Job, FileResult], None],
 ) -> list[Failure]:
     """Segment the images of a task; one that fails does not stop the others.
 

@@ -137,7 +137,9 @@ def read_task(path: Path, parent: Task | None) -> Task:
     fields = {**inherited, **{name: value for name, value in own.items() if name in FIELDS}}
     fields.pop("runnable", None)
     fields["config"] = Config(inherited.get("config")).derive(own.get("config", {})).entries
-    task = Task(path.parent, fields, own.get("runnable", False), tuple(name for name in own if name in PLANNED))
+    task = Task(
+        path.parent, fields, own.get("runnable", False), tuple(name for name in own if name in PLANNED)
+    )
     try:
         create_default_pipeline().check(task.config)
     except ConfigError as error:

@@ -147,7 +147,7 @@ def logistic_derivatives(y, s):
 
 @jit
 def regularizer(xi, alpha, epsilon):
-    """alpha * sum_j (sqrt(xi_j^2 + epsilon) - sqrt(epsilon)), xi of shape (M,)."""
+    """Alpha * sum_j (sqrt(xi_j^2 + epsilon) - sqrt(epsilon)), xi of shape (M,)."""
     total = 0.0
     for j in range(xi.size):
         total += xi[j] * xi[j] / (math.sqrt(xi[j] * xi[j] + epsilon) + math.sqrt(epsilon))
@@ -253,7 +253,7 @@ def solve_positive(matrix, diagonal, rhs):
 
 @jit
 def line_derivatives(y, s, ds, xi, dxi, step, alpha, epsilon):
-    """psi along p + step * dp, with its first and second derivative by `step`."""
+    """Psi along p + step * dp, with its first and second derivative by `step`."""
     value, slope, curvature = 0.0, 0.0, 0.0
     for i in range(y.size):
         z = y[i] * (s[i] + step * ds[i])

@@ -65,10 +65,15 @@ def flood(relief, markers, mask):
                         break
                     if child + 1 < used and (
                         heap_value[child + 1] < heap_value[child]
-                        or (heap_value[child + 1] == heap_value[child] and heap_age[child + 1] < heap_age[child])
+                        or (
+                            heap_value[child + 1] == heap_value[child]
+                            and heap_age[child + 1] < heap_age[child]
+                        )
                     ):
                         child += 1
-                    if value < heap_value[child] or (value == heap_value[child] and own_age <= heap_age[child]):
+                    if value < heap_value[child] or (
+                        value == heap_value[child] and own_age <= heap_age[child]
+                    ):
                         break
                     heap_value[i] = heap_value[child]
                     heap_age[i] = heap_age[child]
