@@ -64,7 +64,7 @@ class Config:
         return node
 
     def set_default(self, key: str, default: Any, override_none: bool = False) -> Any:  # noqa: ANN401
-        """Set `key` to `default` unless it is set (or set to None, with `override_none`); return the value."""
+        """Set `key` unless it is set (or, with `override_none`, is None); return its value."""
         if key not in self or (override_none and self[key] is None):
             self[key] = default
         return self[key]

@@ -280,7 +280,7 @@ class Energy:
             stuck = not result.fun < energy
             if result.fun <= energy:
                 p, energy = result.x, float(result.fun)
-            remaining = self.remaining(p)
+            remaining = remaining_energy(self.grad(p), self.hessian(p))
             if remaining <= TOLERANCE * max(1.0, energy):
                 return Solution(p, energy, True, iterations)
             if stuck or iterations >= MAX_ITERATIONS or time.monotonic() > deadline:
@@ -294,31 +294,47 @@ class Energy:
         """
         scale = 1 / np.sqrt(np.diag(self.hessian(origin)) + 1e-12)
 
+        @functools.lru_cache(maxsize=2)
+        def evaluated(key: bytes) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
+            p = unscaled(np.frombuffer(key))
+            return self(p), self.grad(p), self.hessian(p)
+
         def unscaled(q: NDArray[np.float64]) -> NDArray[np.float64]:
             return origin + scale * q
 
         def stop(q: NDArray[np.float64]) -> None:
-            p = unscaled(q)
-            if time.monotonic() > deadline or self.remaining(p) <= TOLERANCE * max(1.0, self(p)):
+            energy, gradient, hessian = evaluated(q.tobytes())
+            done = remaining_energy(gradient, hessian) <= TOLERANCE * max(1.0, energy)
+            if done or time.monotonic() > deadline:
                 raise StopIteration
 
         result = minimize(
             lambda q: self(unscaled(q)),
             np.zeros(origin.size),
             method="trust-exact",
-            jac=lambda q: scale * self.grad(unscaled(q)),
-            hess=lambda q: scale[:, np.newaxis] * self.hessian(unscaled(q)) * scale,
+            jac=lambda q: scale * evaluated(q.tobytes())[1],
+            hess=lambda q: scale[:, np.newaxis] * evaluated(q.tobytes())[2] * scale,
             callback=stop,
             options={"gtol": 0.0, "maxiter": MAX_ITERATIONS // 5, "max_trust_radius": 1e6},
         )
         result.x = unscaled(result.x)
         return result
 
-    def remaining(self, p: ArrayLike) -> float:
-        """Estimate of the energy still to be gained at p: half the squared Newton decrement."""
-        gradient = self.grad(p)
-        step = kernels.solve_positive(self.hessian(p), np.zeros(self.size), -gradient)
-        return -0.5 * float(gradient @ step)
+
+def remaining_energy(gradient: NDArray[np.float64], hessian: NDArray[np.float64]) -> float:
+    """Estimate the energy still to be gained: half the squared Newton decrement.
+
+    Parameters
+    ----------
+    gradient, hessian : (P,) and (P, P) float64
+        Derivatives of the energy.
+
+    Returns
+    -------
+    float
+    """
+    step = kernels.solve_positive(hessian, np.zeros(gradient.size), -gradient)
+    return -0.5 * float(gradient @ step)
 
 
 class Solution(NamedTuple):

@@ -238,7 +238,7 @@ class Examiner:
             (on_boundary and values["discard_image_boundary"], "it is on the image border"),
             (
                 not min_radius <= radius <= values["max_object_radius"],
-                f"its radius of {radius:.3g} is outside {min_radius:g} to {values['max_object_radius']:g} pixels",
+                f"its radius of {radius:.3g} is not {min_radius:g} to {values['max_object_radius']:g} pixels",
             ),
         )
         return next((reason for failed, reason in tests if failed), None)

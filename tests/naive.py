@@ -20,7 +20,7 @@ HUGE = np.iinfo(np.int64).max
 
 def settings_for(compiled, interpreted=None):
     """Choose the number of examples by whether the kernels are compiled."""
-    few = max(2, compiled // 10) if interpreted is None else interpreted
+    few = max(5, compiled // 5) if interpreted is None else interpreted
     return settings(
         deadline=None,
         max_examples=compiled if COMPILED else few,

@@ -192,6 +192,17 @@ def test_a_singular_system_that_has_a_solution_is_solved(seed, size):
     np.testing.assert_allclose(matrix @ x, rhs, rtol=0, atol=1e-5 * np.abs(rhs).max())
 
 
+def test_a_system_that_rounding_made_indefinite_has_a_finite_solution():
+    matrix = np.array([[1, 1 + 1e-12], [1 + 1e-12, 1]])
+    x = kernels.solve_positive(matrix, np.zeros(2), np.array([1.0, 1.0]))
+    np.testing.assert_allclose(matrix @ x, 1, rtol=1e-6)
+
+
+def test_a_system_that_is_not_a_number_has_no_solution():
+    x = kernels.solve_positive(np.full((2, 2), np.nan), np.zeros(2), np.ones(2))
+    assert np.isnan(x).all()
+
+
 def line_of(problem):
     """Return what the line kernels want to know: the surface and the deformations, and their directions."""
     dp = problem.rng.normal(size=problem.p.size)
@@ -282,6 +293,13 @@ def test_newton_takes_no_more_steps_than_it_may(problem, iterations):
     )
     assert count <= iterations
     assert status in {kernels.OUT_OF_ITERATIONS, kernels.CONVERGED}
+
+
+@naive.settings_for(10)
+@given(problem=problems())
+def test_newton_says_where_the_energy_is_not_a_number(problem):
+    *_, status = minimum(problem._replace(y=np.full(problem.y.size, np.nan)), 0.5, 1.0)
+    assert status == kernels.NOT_FINITE
 
 
 @naive.settings_for(20)

@@ -1,0 +1,33 @@
+"""Sessions: ``nox -s tests``, ``lint``, ``demo``, ``bench``."""
+
+import nox
+
+nox.options.sessions = ["lint", "tests"]
+nox.options.reuse_existing_virtualenvs = True
+
+
+@nox.session
+def tests(session):
+    session.install("-e", ".[test]")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lint(session):
+    session.install("-e", ".[dev]")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+    session.run("lint-imports")
+
+
+@nox.session
+def demo(session):
+    session.install(".")
+    session.run("superdsm-nb", "demo", *(session.posargs or [session.create_tmp()]))
+
+
+@nox.session
+def bench(session):
+    session.install(".")
+    session.run("python", "benchmarks/run.py", *session.posargs)
