@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -95,7 +97,7 @@ def segment(
 
     base = _read_config(config, settings or [])
     targets = _targets(images, out, "label map")
-    overlays = [None] * len(images) if overlay is None else _targets(images, overlay, "overlay")
+    overlays = [None] * len(images) if overlay is None else _targets(images, overlay, "overlay", targets)
     failures = 0
     with ConsoleOutput(len(images), verbose) as console:
         for done, (path, target, picture) in enumerate(zip(images, targets, overlays, strict=True)):
@@ -130,28 +132,26 @@ def batch(
 
     A task is a folder with a task.json: img_pathpattern, seg_pathpattern, file_ids, config.
     """
+    from .batch.run import plan_all
     from .batch.spec import find_tasks
 
-    tasks = find_tasks(root)
     failures = 0
-    for task in tasks:
+    for task, jobs in plan_all(find_tasks(root), root):
         typer.echo(f"{task.folder}: {'task' if task.runnable else 'template, not run'}")
         for name in task.ignored:
             typer.echo(f"  the field {name} has no effect yet", err=True)
         if task.runnable:
-            failures += _run_task(task, root, run, verbose)
+            failures += _run_task(task, jobs, run, verbose)
     if not run:
         typer.echo("Nothing was run: add --run to do so.")
     if failures:
         raise typer.Exit(1)
 
 
-def _run_task(task: Task, root: Path, run: bool, verbose: bool) -> int:
-    from .batch.run import plan
+def _run_task(task: Task, jobs: list[Job], run: bool, verbose: bool) -> int:
     from .batch.run import run as run_task
     from .console import ConsoleOutput
 
-    jobs = plan(task, root)
     if not run:
         for job in jobs:
             missing = "" if job.image.exists() else "  (there is no such image)"
@@ -201,6 +201,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Seed of the first image.", min=0)] = 0,
 ) -> None:
     """Generate images of clustered nuclei, segment them, and score the result against the truth."""
+    from .batch.run import plan_all
     from .batch.spec import find_tasks
     from .demo import write_demo
 
@@ -210,7 +211,8 @@ def demo(
     typer.echo(
         f"{len(ids)} images of clustered nuclei generated; the first one waits for compilation (once)."
     )
-    failures = sum(_run_task(task, folder, True, False) for task in find_tasks(folder))
+    plans = plan_all(find_tasks(folder), folder)
+    failures = sum(_run_task(task, jobs, True, False) for task, jobs in plans)
     _print_scores(_score_pairs(folder / "segmentation", folder / "truth"))
     typer.echo(
         f"\nLook at {folder / 'overlay'} for the contours over the images, at {folder / 'segmentation'} "
@@ -239,8 +241,9 @@ def _read_config(path: Path | None, settings: list[str]) -> Config:
     return config
 
 
-def _targets(images: list[Path], out: Path, what: str) -> list[Path]:
+def _targets(images: list[Path], out: Path, what: str, taken: Sequence[Path] = ()) -> list[Path]:
     """Where the result of each image goes: a file for one image, or files in a folder."""
+    reserved = {path.resolve() for path in taken}
     if out.suffix and not out.is_dir():
         if len(images) > 1:
             raise ConfigError(f"Several images need a folder for their {what}s, but {out} is a file name.")
@@ -252,6 +255,8 @@ def _targets(images: list[Path], out: Path, what: str) -> list[Path]:
             raise ConfigError(
                 f"Two images would be written to {target}: segment them into different folders."
             )
+        if target.resolve() in reserved:
+            raise ConfigError(f"The {what} would overwrite the label map {target}: choose another place.")
         if any(target.resolve() == image.resolve() for image in images):
             raise ImageError(f"The {what} would overwrite the image {target}: choose another place.")
     return targets
@@ -270,6 +275,9 @@ def _score_pairs(predicted: Path, truth: Path) -> dict[str, Score]:
     from .io import imread
     from .metrics import score as compute
 
+    for path in (predicted, truth):
+        if not path.exists():
+            raise ImageError(f"There is no file or folder {path}.")
     if not predicted.is_dir() and not truth.is_dir():
         return {predicted.name: compute(imread(predicted), imread(truth))}
     if not (predicted.is_dir() and truth.is_dir()):
@@ -280,7 +288,17 @@ def _score_pairs(predicted: Path, truth: Path) -> dict[str, Score]:
     }
     if not pairs:
         raise ImageError(f"No file in {predicted} has the name of a file in {truth}.")
-    return {name: compute(imread(path), imread(truths[name])) for name, path in pairs.items()}
+    left_out = len(truths.keys() ^ {path.stem for path in predicted.iterdir() if path.is_file()})
+    if left_out:
+        files = "1 file has" if left_out == 1 else f"{left_out} files have"
+        typer.echo(f"Warning: {files} no counterpart of the same name and no score.", err=True)
+    scores = {}
+    for name, path in pairs.items():
+        try:
+            scores[name] = compute(imread(path), imread(truths[name]))
+        except SuperDSMError as error:
+            raise type(error)(f"{path} and {truths[name]} cannot be compared: {error}") from error
+    return scores
 
 
 def _print_scores(scores: dict[str, Score]) -> None:
@@ -314,6 +332,8 @@ def _print_scores(scores: dict[str, Score]) -> None:
 
 def main() -> None:
     """Run the command line; errors that the user can mend end in one sentence and exit code 2."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # what the user should know is said in our words
     try:
         app()
     except SuperDSMError as error:

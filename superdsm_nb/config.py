@@ -6,6 +6,7 @@ import copy
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -41,18 +42,7 @@ class Config:
         ConfigError
             If the file cannot be read, is not JSON, or does not hold an object.
         """
-        try:
-            entries = json.loads(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ConfigError(f"Cannot read the configuration {path}: {error.strerror}.") from error
-        except UnicodeDecodeError as error:
-            raise ConfigError(f"The configuration {path} is not a UTF-8 text file.") from error
-        except json.JSONDecodeError as error:
-            where = f"line {error.lineno}, column {error.colno}"
-            raise ConfigError(f"{path} is not valid JSON at {where}: {error.msg}.") from error
-        if not isinstance(entries, dict):
-            raise ConfigError(f"The configuration {path} must hold a JSON object, such as {{}}.")
-        return cls(entries)
+        return cls(read_json_object(path))
 
     def get(self, key: str, default: Any = None) -> Any:  # noqa: ANN401
         """Value at `key`, or `default` if there is none."""
@@ -99,7 +89,7 @@ class Config:
 
     def dumps(self) -> str:
         """JSON text, two-space indented; infinite values are written as ``Infinity``."""
-        return json.dumps(self.entries, indent=2, default=repr)
+        return json.dumps(self.entries, indent=2, default=_json_value)
 
     def dump_json(self, path: str | Path) -> None:
         """Write the JSON text to a file."""
@@ -108,7 +98,7 @@ class Config:
     @property
     def digest(self) -> str:
         """SHA-256 of the values, independent of the order of keys (hexadecimal)."""
-        text = json.dumps(self.entries, sort_keys=True, separators=(",", ":"), default=repr)
+        text = json.dumps(self.entries, sort_keys=True, separators=(",", ":"), default=_json_value)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def __getitem__(self, key: str) -> Any:  # noqa: ANN401
@@ -143,11 +133,45 @@ class Config:
         return self.dumps()
 
 
+def read_json_object(path: str | Path) -> dict[str, Any]:
+    """Read a JSON file that holds an object; ``Infinity``, ``-Infinity`` and ``NaN`` are accepted.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read, is not JSON, or does not hold an object.
+    """
+    try:
+        entries = json.loads(Path(path).read_text(encoding="utf-8-sig"))  # Notepad puts a mark in front
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not a UTF-8 text file.") from error
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise ConfigError(f"{path} is not valid JSON at {where}: {error.msg}.") from error
+    if not isinstance(entries, dict):
+        raise ConfigError(f"{path} must hold a JSON object, such as {{}}.")
+    return entries
+
+
+def _json_value(value: Any) -> Any:  # noqa: ANN401
+    """What JSON can hold instead of `value`: numbers for NumPy's numbers, a description of anything else."""
+    if isinstance(value, Integral):
+        return int(value)
+    return float(value) if isinstance(value, Real) else repr(value)
+
+
 def _plain(entries: Any) -> Any:  # noqa: ANN401
+    """Copy, with mappings as dictionaries and keys such as ``"dsm/alpha"`` taken apart."""
     if isinstance(entries, Config):
         entries = entries.entries
     if isinstance(entries, Mapping):
-        return {str(key): _plain(value) for key, value in entries.items()}
+        result: dict[str, Any] = {}
+        for key, value in entries.items():
+            section, _, rest = str(key).partition("/")
+            _merge(result, {section: _plain({rest: value} if rest else value)})
+        return result
     return entries if callable(entries) else copy.deepcopy(entries)
 
 

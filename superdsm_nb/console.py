@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from types import TracebackType
 
 from rich.console import Console
@@ -22,7 +23,7 @@ class ConsoleOutput(Output):
     """
 
     def __init__(self, total: int, verbose: bool = False) -> None:
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._console = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
         self._verbose = verbose
         self._progress = Progress(
             SpinnerColumn(),
@@ -33,6 +34,7 @@ class ConsoleOutput(Output):
             console=self._console,
             disable=not self._console.is_terminal,
             transient=True,
+            redirect_stdout=sys.stdout.isatty(),  # what goes to a file or a pipe must arrive there
         )
         self._images = self._progress.add_task("images", total=total, detail="")
         self._stage = self._progress.add_task("", total=None, detail="", visible=False)

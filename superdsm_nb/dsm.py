@@ -274,6 +274,9 @@ class Energy:
     def _trust_exact(self, start: NDArray[np.float64], deadline: float) -> Solution:
         iterations = 0
         p, energy = start, self(start)
+        # SciPy's solver does not take a start that is the minimum already.
+        if remaining_energy(self.grad(p), self.hessian(p)) <= TOLERANCE * max(1.0, energy):
+            return Solution(p, energy, True, iterations)
         while True:
             result = self._trust_exact_run(p, deadline)
             iterations += int(result.nit)
@@ -292,7 +295,8 @@ class Energy:
         Its own test, the norm of the gradient, says little about the energy still to be gained, above all
         where the problem is separable; so the decrement decides. The trust region starts anew in each run.
         """
-        scale = 1 / np.sqrt(np.diag(self.hessian(origin)) + 1e-12)
+        curvature = np.diag(self.hessian(origin))
+        scale = 1 / np.sqrt(curvature + 1e-12 * curvature.max())
 
         @functools.lru_cache(maxsize=2)
         def evaluated(key: bytes) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
@@ -396,6 +400,9 @@ def fit(region: Region, parameters: FitParameters) -> FitResult:
     deadline = math.inf if parameters.timeout is None else time.monotonic() + parameters.timeout
     energy = Energy(region, parameters)
     solution = energy.minimize(_start(energy, region, deadline), deadline)
+    if not solution.converged and parameters.init != "elliptical" and time.monotonic() < deadline:
+        # The minimum does not depend on the start, only the way to it.
+        solution = energy.minimize(_elliptical_start(energy, region, deadline), deadline)
     if solution.converged:
         return _result(energy, solution, region, "optimal")
     ellipse = Energy(region, parameters.without_deformations())
@@ -404,8 +411,10 @@ def fit(region: Region, parameters: FitParameters) -> FitResult:
 
 
 def _start(energy: Energy, region: Region, deadline: float) -> NDArray[np.float64]:
-    start = np.zeros(energy.size)
     init = energy.parameters.init
+    if init == "elliptical":
+        return _elliptical_start(energy, region, deadline)
+    start = np.zeros(energy.size)
     if callable(init):
         given = np.asarray(init(energy.size - gaussian.POLYNOMIAL), np.float64)
         assert given.shape == start.shape, f"init returned {given.shape}, not {start.shape}"
@@ -413,7 +422,12 @@ def _start(energy: Energy, region: Region, deadline: float) -> NDArray[np.float6
         start[: gaussian.POLYNOMIAL] = change_frame(
             given[: gaussian.POLYNOMIAL], Frame.of_image(region.shape), energy.frame
         )
-    elif init == "elliptical" and energy.size > gaussian.POLYNOMIAL:
+    return start
+
+
+def _elliptical_start(energy: Energy, region: Region, deadline: float) -> NDArray[np.float64]:
+    start = np.zeros(energy.size)
+    if energy.size > gaussian.POLYNOMIAL:
         ellipse = Energy(region, energy.parameters.without_deformations())
         start[: gaussian.POLYNOMIAL] = ellipse.minimize(start[: gaussian.POLYNOMIAL], deadline).p
     return start

@@ -52,7 +52,7 @@ class Hyperparameter:
         Name within its section.
     default : Any
         Value if neither the user nor the automatic configuration sets it.
-    kind : {"float", "int", "bool", "str", "callable"}
+    kind : {"float", "int", "bool", "str", "any"}
         Type of its value; integers are accepted where floats are expected.
     meaning : str
         What it does to the result.
@@ -174,6 +174,7 @@ class Declarations(Mapping[str, Hyperparameter]):
                         f"{parameter.name} as a multiple of {parameter.scaling.unit}; used where "
                         f"{parameter.name} is not set",
                         minimum=0,
+                        optional=True,
                     )
 
     def __getitem__(self, key: str) -> Hyperparameter:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import warnings
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
@@ -13,7 +15,7 @@ import imageio.v3 as imageio
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
-from PIL import PngImagePlugin, UnidentifiedImageError
+from PIL import PngImagePlugin
 
 from .errors import ImageError
 
@@ -21,6 +23,11 @@ TIFF = (".tif", ".tiff")
 PNG = (".png",)
 COLOR = (3, 4)
 LUMINANCE = (0.2125, 0.7154, 0.0721)
+TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+CHANNEL_AXES, PLANE_AXES = "CS", "ZTQIR"
+
+# What tifffile remarks about odd files reaches those who set up logging, and nobody's terminal otherwise.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
 def imread(
@@ -31,7 +38,7 @@ def imread(
     Parameters
     ----------
     path : str or Path
-        PNG, TIFF, or another format that imageio knows.
+        PNG, TIFF, or another format that Pillow knows.
     histological : bool
         Keep the colours of a colour image.
     channel, plane : int, optional
@@ -53,15 +60,21 @@ def imread(
     if path.is_dir():
         raise ImageError(f"{path} is a folder, not an image: give its files, or use superdsm-nb batch.")
     try:
-        image, axes = _read(path)
-    except (OSError, ValueError, SyntaxError, KeyError, IndexError, UnidentifiedImageError) as error:
-        raise ImageError(f"{path} cannot be read as an image: {_first_line(error)}") from error
+        if path.stat().st_size == 0:
+            raise ImageError(f"{path} is an empty file (0 bytes).")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image, axes = _read(path)
+    except ImageError:
+        raise
+    except Exception as error:  # decoders raise whatever a damaged file leads them to
+        raise ImageError(f"{path} cannot be read as an image: {_first_line(error)}.") from error
     if image.size == 0:
         raise ImageError(f"{path} holds an image without pixels.")
     if channel is not None:
-        image, axes = _take(path, image, axes, "channel", "CS", channel)
+        image, axes = _take(path, image, axes, "channel", CHANNEL_AXES, channel)
     if plane is not None:
-        image, axes = _take(path, image, axes, "plane", "ZTQIR", plane)
+        image, axes = _take(path, image, axes, "plane", PLANE_AXES, plane)
     for axis in [axis for axis in axes if axis not in "YXS"]:
         if image.shape[axes.index(axis)] == 1:
             image, axes = np.take(image, 0, axes.index(axis)), axes.replace(axis, "", 1)
@@ -72,18 +85,31 @@ def imread(
     if axes == "YXS" and image.shape[2] in COLOR:
         return image[:, :, :3] if histological else _grey(image)
     sizes = ", ".join(f"{size} in {axis}" for axis, size in zip(axes, image.shape, strict=True))
-    raise ImageError(
-        f"{path} has more than two dimensions ({sizes}): choose a plane (--plane) or a channel (--channel)."
+    choices = " and ".join(
+        f"a {what} (--{what})"
+        for what, names, chosen in (("plane", PLANE_AXES, plane), ("channel", CHANNEL_AXES, channel))
+        if chosen is None and any(axis in names for axis in axes)
     )
+    advice = f"choose {choices}" if choices else "save the part to segment as an image of its own"
+    raise ImageError(f"{path} has more than two dimensions ({sizes}): {advice}.")
 
 
 def _read(path: Path) -> tuple[NDArray[Any], str]:
     """Read the array and the names of its axes: Y, X, S for colours, others for stacks."""
-    if path.suffix.lower() in TIFF:
-        with tifffile.TiffFile(path) as file:
-            series = file.series[0]
+    with path.open("rb") as content:
+        start = content.read(4)
+    if start in TIFF_STARTS:
+        with tifffile.TiffFile(path) as pages:
+            series = pages.series[0]
             return series.asarray(), series.axes
-    image = np.asarray(imageio.imread(path))
+    try:
+        file = imageio.imopen(path, "r", plugin="pillow")
+    except OSError as error:
+        raise ImageError(
+            f"{path} is not an image, or of a format that cannot be read: give a TIFF or PNG file."
+        ) from error
+    with file:
+        image = np.asarray(file.read())
     return image, {2: "YX", 3: "YXS"}.get(image.ndim, "QYXS"[-image.ndim :])
 
 
@@ -134,6 +160,8 @@ def imsave(path: str | Path, image: NDArray[Any], provenance: Mapping[str, Any] 
     png = path.suffix.lower() in PNG
     if png and image.dtype not in (np.dtype(bool), np.dtype(np.uint8), np.dtype(np.uint16)):
         raise ImageError(f"{path}: a PNG holds 8 or 16 bits, not {image.dtype}: use the suffix .tif instead.")
+    if png and image.ndim == 3 and image.dtype != np.uint8:
+        raise ImageError(f"{path}: a colour PNG holds 8 bits, not {image.dtype}: use .tif instead.")
     text = json.dumps(provenance) if provenance is not None else None
     buffer = BytesIO()
     if png:
@@ -149,6 +177,8 @@ def imsave(path: str | Path, image: NDArray[Any], provenance: Mapping[str, Any] 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, buffer.getvalue())
+    except FileExistsError as error:
+        raise ImageError(f"{path} cannot be written: {path.parent} is not a folder.") from error
     except OSError as error:
         raise ImageError(f"{path} cannot be written: {error.strerror or _first_line(error)}.") from error
 
@@ -174,4 +204,4 @@ def check_suffix(path: Path) -> None:
 
 def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 import warnings
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from ._version import __version__
 from .automation import process_image
 from .config import Config
+from .errors import ConfigError, SuperDSMError
 from .io import check_suffix, imread, imsave
 from .pipeline import Output, create_default_pipeline
 from .render import rasterize_labels, render_result_over_image
@@ -154,7 +156,15 @@ def segment_file(
         if path is not None:
             check_suffix(path)
     image = imread(image_path, bool(config.get("histological", False)), channel, plane)
-    data, used, _ = process_image(create_default_pipeline(), config, image, out=out)
+    try:
+        data, used, _ = process_image(create_default_pipeline(), config, image, out=out)
+    except SuperDSMError as error:
+        raise type(error)(f"{image_path}: {error}") from error
+    except (OverflowError, MemoryError, RecursionError) as error:
+        raise ConfigError(
+            f"{image_path} needs numbers or memory beyond all bounds: are AF_scale and the other "
+            "hyperparameters as large as they are meant to be?"
+        ) from error
     labels = rasterize_labels(data, dilate=dilate, merge_overlap_threshold=merge_overlap_threshold)
     count = int(labels.max())
     if count == 0:
@@ -165,7 +175,7 @@ def segment_file(
         "image_sha256": hashlib.sha256(image_path.read_bytes()).hexdigest(),
         "scale": data["scale"],
         "config_digest": used.digest,
-        "config": used.entries,
+        "config": json.loads(used.dumps()),
     }
     imsave(labels_path, labels, provenance)
     if overlay_path is not None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import SuperDSMError, TaskError
+from ..errors import ImageError, SuperDSMError, TaskError
+from ..io import check_suffix
 from ..segmentation import FileResult, segment_file
 from ..stage import Output
 from .spec import Task
@@ -55,11 +56,35 @@ def plan(task: Task, root: Path) -> list[Job]:
                 _output_path(task, "overlay_pathpattern", file_id) if overlay is not None else None,
             )
         )
-    outputs = [path for job in jobs for path in (job.labels, job.overlay) if path is not None]
-    repeated = next((path for index, path in enumerate(outputs) if path in outputs[:index]), None)
-    if repeated is not None:
-        raise TaskError(f"{task.folder}: two outputs would be written to {repeated}: check the patterns.")
+    taken: set[Path] = set()
+    images = {job.image.resolve() for job in jobs}
+    for path in [path for job in jobs for path in (job.labels, job.overlay) if path is not None]:
+        if path.resolve() in taken:
+            raise TaskError(f"{task.folder}: two outputs would be written to {path}: check the patterns.")
+        if path.resolve() in images:
+            raise TaskError(f"{task.folder}: an output would overwrite the image {path}: check the patterns.")
+        taken.add(path.resolve())
     return jobs
+
+
+def plan_all(tasks: list[Task], root: Path) -> list[tuple[Task, list[Job]]]:
+    """Plan every task before any of them runs; templates have nothing to do.
+
+    Raises
+    ------
+    TaskError
+        For the tasks that cannot be planned.
+    """
+    plans: list[tuple[Task, list[Job]]] = []
+    problems: list[str] = []
+    for task in tasks:
+        try:
+            plans.append((task, plan(task, root) if task.runnable else []))
+        except TaskError as error:
+            problems.append(str(error))
+    if problems:
+        raise TaskError("\n".join(problems))
+    return plans
 
 
 def run(
@@ -108,24 +133,29 @@ def run(
 
 
 def _image_path(task: Task, root: Path, file_id: int | str) -> Path:
-    pattern = task.fields["img_pathpattern"]
-    pattern = pattern.replace("{DIRNAME}", task.folder.name).replace("{ROOTDIR}", str(root))
-    return Path(_fill(task, "img_pathpattern", pattern, file_id)).expanduser()
+    places = {"{DIRNAME}": task.folder.resolve().name, "{ROOTDIR}": str(root)}
+    return Path(_fill(task, "img_pathpattern", file_id, places)).expanduser()
 
 
 def _output_path(task: Task, name: str, file_id: int | str) -> Path:
-    pattern = task.fields[name].replace("{DIRNAME}", task.folder.name)
-    path = task.folder / _fill(task, name, pattern, file_id)
+    path = task.folder / _fill(task, name, file_id, {"{DIRNAME}": task.folder.resolve().name})
+    try:
+        check_suffix(path)
+    except ImageError as error:
+        raise TaskError(f"{task.folder}: {name} leads to a file of unknown type: {error}") from error
     if not path.resolve().is_relative_to(task.folder.resolve()):
         raise TaskError(f"{task.folder}: {name} with file id {file_id!r} leads outside the task's folder.")
     return path
 
 
-def _fill(task: Task, name: str, pattern: str, file_id: int | str) -> str:
+def _fill(task: Task, name: str, file_id: int | str, places: Mapping[str, str]) -> str:
+    pattern = task.fields[name]
+    for placeholder, value in places.items():
+        pattern = pattern.replace(placeholder, value.replace("%", "%%"))
     try:
         return pattern % file_id
     except (TypeError, ValueError) as error:
         raise TaskError(
-            f"{task.folder}: {name} {pattern!r} does not take the file id {file_id!r}: "
+            f"{task.folder}: {name} {task.fields[name]!r} does not take the file id {file_id!r}: "
             "use %s for texts, or %d or %03d for integers."
         ) from error

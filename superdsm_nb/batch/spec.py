@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..config import Config
+from ..config import Config, read_json_object
 from ..errors import ConfigError, TaskError
 from ..pipeline import create_default_pipeline
 
@@ -96,7 +96,7 @@ def find_tasks(root: Path) -> list[Task]:
         parents = [task for task in tasks if task.folder in path.parent.parents]
         try:
             tasks.append(read_task(path, parents[-1] if parents else None))
-        except (TaskError, ConfigError) as error:
+        except TaskError as error:
             problems.append(str(error))
     if problems:
         raise TaskError("\n".join(problems))
@@ -114,16 +114,9 @@ def read_task(path: Path, parent: Task | None) -> Task:
         With the file, the field, and what was expected.
     """
     try:
-        own = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise TaskError(f"{path} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise TaskError(f"{path} is not a UTF-8 text file.") from error
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise TaskError(f"{path} is not valid JSON at {where}: {error.msg}.") from error
-    if not isinstance(own, dict):
-        raise TaskError(f"{path} must hold a JSON object, such as {{}}.")
+        own = read_json_object(path)
+    except ConfigError as error:
+        raise TaskError(str(error)) from error
     for name, value in own.items():
         if name in PLANNED:
             continue

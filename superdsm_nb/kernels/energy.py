@@ -21,7 +21,7 @@ NOT_FINITE = 2
 
 ARMIJO = 1e-4
 SLOPE_REDUCTION = 0.25
-LINE_EVALUATIONS = 20
+LINE_EVALUATIONS = 60  # a step along a nearly singular direction can be 1e6 times too long
 LONGEST_STEP = 64.0
 
 

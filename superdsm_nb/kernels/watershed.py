@@ -105,8 +105,8 @@ def flood(relief, markers, mask):
                     heap_pixel[i] = heap_pixel[parent]
                     i = parent
                 heap_value[i] = value
-                # All markers are of one age, and the heap decides among equals: as published.
+                # Markers are all of age 0, and the heap decides among equals: as published.
+                age += start
                 heap_age[i] = age
                 heap_pixel[i] = reached
-                age += start
     return labels

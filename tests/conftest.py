@@ -1,0 +1,47 @@
+"""What several test files need: a small image, its files, and the command line."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+
+from superdsm_nb.cli import main
+from superdsm_nb.io import imsave
+from superdsm_nb.synthetic import generate
+
+
+class Outcome(NamedTuple):
+    """What a run of the command line left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="session")
+def sample():
+    """An image of three nuclei of the scale 11, with its truth."""
+    return generate(seed=1, shape=(96, 112), nuclei=3)
+
+
+@pytest.fixture
+def image_path(tmp_path, sample):
+    """The same as a TIFF file."""
+    path = tmp_path / "cells.tif"
+    imsave(path, sample.image)
+    return path
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run the command line with the given arguments, as the command `superdsm-nb` does."""
+
+    def run_main(*arguments):
+        monkeypatch.setattr("sys.argv", ["superdsm-nb", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        captured = capsys.readouterr()
+        return Outcome(stop.value.code or 0, captured.out, captured.err)
+
+    return run_main
