@@ -260,7 +260,7 @@ def test_every_hyperparameter_says_what_it_does(key):
     assert len(DECLARED[key].meaning) > 10
 
 
-@pytest.mark.parametrize(("key", "value"), violations())
+@pytest.mark.parametrize(("key", "value"), list(violations()))
 def test_a_value_outside_the_documented_range_is_refused_and_the_range_named(key, value):
     with pytest.raises(ConfigError) as error:
         check(key, value)
@@ -268,7 +268,7 @@ def test_a_value_outside_the_documented_range_is_refused_and_the_range_named(key
     assert DECLARED[key].range_text() in str(error.value)
 
 
-@pytest.mark.parametrize(("key", "value"), closed_limits())
+@pytest.mark.parametrize(("key", "value"), list(closed_limits()))
 def test_a_closed_limit_belongs_to_the_range(key, value):
     check(key, int(value) if DECLARED[key].kind == "int" and not DECLARED[key].choices else value)
 
