@@ -263,11 +263,12 @@ class ClusterSplitter:
 
     def _best_seed(self, where: NDArray[np.bool_], score: NDArray[np.float64]) -> NDArray[np.bool_] | None:
         """Connected local maxima of y inside `where` that hold the highest score, the first of equals."""
-        labels, count = ndimage.label(self._maxima & where)
-        if count == 0:
+        maxima = self._maxima & where
+        if not maxima.any():
             return None
-        scores = ndimage.maximum(score, labels, range(1, count + 1))
-        seed: NDArray[np.bool_] = labels == int(np.argmax(scores)) + 1
+        labels, _ = ndimage.label(maxima)
+        candidates, scores = labels[maxima], score[maxima]
+        seed: NDArray[np.bool_] = labels == candidates[scores == scores.max()].min()
         return seed
 
     def _energy(self, mask: NDArray[np.bool_]) -> float:

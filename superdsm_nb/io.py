@@ -75,9 +75,6 @@ def imread(
         image, axes = _take(path, image, axes, "channel", CHANNEL_AXES, channel)
     if plane is not None:
         image, axes = _take(path, image, axes, "plane", PLANE_AXES, plane)
-    for axis in [axis for axis in axes if axis not in "YXS"]:
-        if image.shape[axes.index(axis)] == 1:
-            image, axes = np.take(image, 0, axes.index(axis)), axes.replace(axis, "", 1)
     if axes == "YX":
         return image
     if axes == "YXS" and image.shape[2] in (1, 2):  # grey, perhaps with an opacity
@@ -109,8 +106,9 @@ def _read(path: Path) -> tuple[NDArray[Any], str]:
             f"{path} is not an image, or of a format that cannot be read: give a TIFF or PNG file."
         ) from error
     with file:
-        image = np.asarray(file.read())
-    return image, {2: "YX", 3: "YXS"}.get(image.ndim, "QYXS"[-image.ndim :])
+        frames = [np.asarray(frame) for frame in file.iter()]
+    axes = "YX" if frames[0].ndim == 2 else "YXS"
+    return (frames[0], axes) if len(frames) == 1 else (np.stack(frames), f"Q{axes}")
 
 
 def _take(

@@ -17,6 +17,9 @@ FASTMATH = {"reassoc", "contract", "nsz"}
 
 
 def jit(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile ``function`` lazily, without the GIL, cached on disk."""
-    compiled: Callable[..., Any] = numba.njit(nogil=True, cache=True, fastmath=FASTMATH)(function)
+    """Compile ``function`` lazily, without the GIL, cached on disk if any cache folder can be written."""
+    try:
+        compiled: Callable[..., Any] = numba.njit(nogil=True, cache=True, fastmath=FASTMATH)(function)
+    except RuntimeError:  # what Numba raises where it finds no such folder
+        compiled = numba.njit(nogil=True, fastmath=FASTMATH)(function)
     return compiled
