@@ -335,7 +335,7 @@ def main() -> None:
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # what the user should know is said in our words
     try:
-        app()
+        app(prog_name="superdsm-nb")
     except SuperDSMError as error:
         typer.echo(f"Error: {error}", err=True)
         sys.exit(2)

@@ -24,6 +24,7 @@ PNG = (".png",)
 COLOR = (3, 4)
 LUMINANCE = (0.2125, 0.7154, 0.0721)
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+LARGEST_COMPRESSION = 2000  # deflate reaches 1032; a file that promises more would only fill the memory
 CHANNEL_AXES, PLANE_AXES = "CS", "ZTQIR"
 
 # What tifffile remarks about odd files reaches those who set up logging, and nobody's terminal otherwise.
@@ -75,6 +76,9 @@ def imread(
         image, axes = _take(path, image, axes, "channel", CHANNEL_AXES, channel)
     if plane is not None:
         image, axes = _take(path, image, axes, "plane", PLANE_AXES, plane)
+    for axis in [axis for axis in axes if axis not in "YXS"]:
+        if image.shape[axes.index(axis)] == 1:
+            image, axes = np.take(image, 0, axes.index(axis)), axes.replace(axis, "", 1)
     if axes == "YX":
         return image
     if axes == "YXS" and image.shape[2] in (1, 2):  # grey, perhaps with an opacity
@@ -98,6 +102,11 @@ def _read(path: Path) -> tuple[NDArray[Any], str]:
     if start in TIFF_STARTS:
         with tifffile.TiffFile(path) as pages:
             series = pages.series[0]
+            declared, actual = series.size * series.dtype.itemsize, path.stat().st_size
+            if declared > LARGEST_COMPRESSION * actual:
+                raise ImageError(
+                    f"{path} is damaged: {actual} bytes cannot hold an image of {declared} bytes."
+                )
             return series.asarray(), series.axes
     try:
         file = imageio.imopen(path, "r", plugin="pillow")
