@@ -117,7 +117,7 @@ def segment(
                 failures += 1
                 console.error(str(error))
             else:
-                typer.echo(_result_line(path, target, result))
+                console.result(_result_line(path, target, result))
     if failures:
         raise typer.Exit(2)
 
@@ -165,7 +165,7 @@ def _run_task(task: Task, jobs: list[Job], run: bool, verbose: bool) -> int:
             started.append(job)
 
         def end(job: Job, result: FileResult) -> None:
-            typer.echo("  " + _result_line(job.image, job.labels, result))
+            console.result("  " + _result_line(job.image, job.labels, result))
 
         failures = run_task(task, jobs, console, begin, end)
         for failure in failures:

@@ -68,6 +68,10 @@ class ConsoleOutput(Output):
         if self._verbose:
             self._console.print(f"  {line}", markup=False)
 
+    def result(self, line: str) -> None:
+        """Print a result on standard output, above the progress if that is the same terminal."""
+        print(line, flush=True)
+
     def warn(self, line: str) -> None:
         """Show a warning."""
         self._console.print(f"Warning: {line}", markup=False, style="yellow")

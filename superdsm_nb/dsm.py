@@ -149,15 +149,20 @@ class FitParameters:
 
 
 @functools.lru_cache(maxsize=8)
-def gaussian_window(smooth_amount: float, shape_multiplier: float) -> tuple[int, NDArray[np.float32]]:
-    """Side n of the window of the deformation basis and the window, framed by TILE zeros on every side."""
-    side = max(1, round(1 + 4 * smooth_amount * shape_multiplier))
+def gaussian_window(smooth_amount: float, shape_multiplier: float) -> NDArray[np.float32]:
+    """Window of the deformation basis, framed by TILE zeros on every side."""
+    side = window_side(smooth_amount, shape_multiplier)
     impulse = np.zeros(side)
     impulse[side // 2] = 1
     profile = ndimage.gaussian_filter1d(impulse, smooth_amount)
     window = np.pad(np.outer(profile, profile).astype(np.float32), TILE)
     window.setflags(write=False)
-    return side, window
+    return window
+
+
+def window_side(smooth_amount: float, shape_multiplier: float) -> int:
+    """Side of the window of the deformation basis (pixels)."""
+    return max(1, round(1 + 4 * smooth_amount * shape_multiplier))
 
 
 class Energy:
@@ -196,8 +201,9 @@ class Energy:
         points = np.empty(0, np.int64)
         side, window = 1, np.zeros((1 + 2 * TILE, 1 + 2 * TILE), np.float32)
         if math.isfinite(parameters.smooth_amount):
-            side, window = gaussian_window(parameters.smooth_amount, parameters.gaussian_shape_multiplier)
-            if min(height, width) > side // 2:
+            shape = parameters.smooth_amount, parameters.gaussian_shape_multiplier
+            if min(height, width) > window_side(*shape) // 2:
+                side, window = window_side(*shape), gaussian_window(*shape)
                 points = gaussian.column_points(rows, cols, int(parameters.smooth_subsample))
         self._order, start = gaussian.tile_order(rows, cols, width, TILE)
         x1 = (region.rows - self.frame.row0) / self.frame.row_scale

@@ -43,6 +43,7 @@ class DSM_Config(Stage):  # noqa: N801 - the documented name
             *("gaussian_shape_multiplier", 2, "float"),
             "size of the window of the Gaussian basis, in multiples of 4 standard deviations",
             above=0,
+            maximum=100,
         ),
         Hyperparameter(
             *("background_margin", 20, "int"),

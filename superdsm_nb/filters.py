@@ -55,10 +55,12 @@ def gaussian(image: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
 def _response(size: int, sigma: float, order: int) -> NDArray[np.float64]:
     """Frequency response of SciPy's sampled Gaussian (derivative) at the `size` cosine frequencies."""
     radius = int(4 * sigma + 0.5)
-    impulse = np.zeros(2 * radius + 1)
-    impulse[radius] = 1
-    kernel = ndimage.gaussian_filter1d(impulse, sigma, order=order, mode="constant")
+    x = np.arange(-radius, radius + 1)
+    kernel = np.exp(-0.5 * (x / sigma) ** 2)
+    kernel /= kernel.sum()
+    if order == 2:
+        kernel *= ((x / sigma) ** 2 - 1) / sigma**2
     # Folded onto the period 2 * size of the mirrored signal, a real even filter has a real spectrum.
-    folded = np.bincount(np.arange(-radius, radius + 1) % (2 * size), kernel, 2 * size)
+    folded = np.bincount(x % (2 * size), kernel, 2 * size)
     response: NDArray[np.float64] = fft.rfft(folded).real[:size]
     return response

@@ -113,7 +113,7 @@ class GlobalEnergyMinimization(Stage):
             minimum=0,
             scaling=Scaling("diameter", math.inf),
         ),
-        Hyperparameter(*("max_iter", 5, "int"), "rounds of the greedy cover", minimum=1),
+        Hyperparameter(*("max_iter", 5, "int"), "rounds of the greedy cover", minimum=1, maximum=100),
         Hyperparameter(
             *("gamma", 0.8, "float"), "factor on beta between rounds of the greedy cover", above=0, below=1
         ),

@@ -26,6 +26,7 @@ GENERAL = (
         *("AF_scale", None, "float"),
         "scale of the objects (radius / sqrt 2, pixels); null: estimated from the image",
         above=0,
+        maximum=1e5,
         optional=True,
     ),
     Hyperparameter(

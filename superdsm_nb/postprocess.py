@@ -92,11 +92,13 @@ class Postprocessing(Stage):
             *("exterior_scale", 5.0, "float"),
             "how fast the weight of the surroundings falls off in the contrast (pixels)",
             above=0,
+            maximum=1e5,
         ),
         Hyperparameter(
             *("exterior_offset", 5.0, "float"),
             "gap between an object and its surroundings in the contrast (pixels)",
             minimum=0,
+            maximum=1e5,
         ),
         Hyperparameter(
             *("min_contrast", 1.35, "float"),
@@ -104,7 +106,10 @@ class Postprocessing(Stage):
             minimum=0,
         ),
         Hyperparameter(
-            "contrast_epsilon", 1e-4, "float", "keeps the contrast finite on black surroundings", minimum=0
+            "contrast_epsilon",
+            *(1e-4, "float", "keeps the contrast finite on black surroundings"),
+            minimum=0,
+            maximum=1e6,
         ),
         Hyperparameter(
             *("mask_stdamp", 2.0, "float"),
@@ -116,15 +121,22 @@ class Postprocessing(Stage):
             *("mask_max_distance", 1, "int"),
             "refinement moves the rim by at most so many pixels; 0: masks are not refined",
             minimum=0,
+            maximum=1000,
         ),
         Hyperparameter(
-            "mask_smoothness", 3.0, "float", "smoothing of the image for the refinement (pixels)", minimum=0
+            "mask_smoothness",
+            3.0,
+            "float",
+            "smoothing of the image for the refinement (pixels)",
+            minimum=0,
+            maximum=1e5,
         ),
         Hyperparameter("fill_holes", True, "bool", "fill holes of masks that are not refined"),
         Hyperparameter(
             *("glare_detection_smoothness", 3.0, "float"),
             "smoothing of the image for the detection of glares (pixels)",
             minimum=0,
+            maximum=1e5,
         ),
         Hyperparameter(
             "glare_detection_num_layers",
@@ -194,8 +206,8 @@ class Examiner:
         covered = np.zeros(g_raw.shape, bool)
         for item in objects:
             item.fill_foreground(covered)
-        gap = disk(values["exterior_offset"])
-        self._background = ~_dilate(covered, gap)
+        gap = ndimage.distance_transform_edt(~covered) if objects else np.full(g_raw.shape, np.inf)
+        self._background = gap > values["exterior_offset"]
         self._smooth = gaussian(g_raw, values["mask_smoothness"])
         self._glare_smooth: NDArray[np.float64] | None = None
         if math.isfinite(min(values["min_glare_radius"], values["min_boundary_glare_radius"])):

@@ -14,6 +14,8 @@ from .filters import CosineImage, gaussian
 from .hyperparameters import Hyperparameter, Scaling
 from .stage import Output, Stage
 
+ROUNDING = 1e-12  # of intensities in [0, 1]
+
 
 class Preprocessing(Stage):
     """Subtract a local intensity offset (TPAMI 2023, Sec. 3.1; the clipped offset is of ISBI 2024).
@@ -30,12 +32,18 @@ class Preprocessing(Stage):
     outputs = ("y",)
     hyperparameters = (
         Hyperparameter(
-            "sigma1", math.sqrt(2), "float", "smoothing of the image against noise (pixels)", minimum=0
+            "sigma1",
+            math.sqrt(2),
+            "float",
+            "smoothing of the image against noise (pixels)",
+            minimum=0,
+            maximum=1e5,
         ),
         Hyperparameter(
             *("sigma2", 40.0, "float"),
             "width of the local mean that is subtracted (pixels); about the scale of the objects",
             minimum=0,
+            maximum=1e5,
             scaling=Scaling("scale", 1.0),
         ),
         Hyperparameter(
@@ -55,7 +63,10 @@ class Preprocessing(Stage):
         offset = local_offset(g_raw, values["sigma2"], values["offset_clip"])
         if values["lower_clip_mean"]:
             offset = np.maximum(offset, g_raw.mean())
-        return {"y": gaussian(g_raw, values["sigma1"]) - offset}
+        y = gaussian(g_raw, values["sigma1"]) - offset
+        # On a flat background y is 0, which is not foreground, and not what rounding makes of it.
+        y[np.abs(y) < ROUNDING] = 0
+        return {"y": y}
 
 
 def local_offset(g_raw: NDArray[np.float64], sigma2: float, offset_clip: float) -> NDArray[np.float64]:

@@ -15,6 +15,7 @@ import tifffile
 
 from superdsm_nb import __version__
 from superdsm_nb.config import Config
+from superdsm_nb.console import ConsoleOutput
 from superdsm_nb.io import imread, imsave
 from superdsm_nb.metrics import score
 from superdsm_nb.synthetic import generate
@@ -230,6 +231,16 @@ def test_results_reach_a_pipe_while_progress_is_shown_on_a_terminal(image_path, 
     assert done.returncode == 0
     assert done.stdout.startswith("cells.tif: ")
     assert "cells.tif: " not in done.stderr
+
+
+def test_on_a_terminal_results_are_shown_with_the_progress_and_not_erased_by_it(capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    with ConsoleOutput(1) as console:
+        console.result("cells.tif: 3 objects")
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "cells.tif: 3 objects\n" in captured.err
 
 
 @pytest.mark.parametrize("name", ["a [bold]b[/bold].tif", "Zellen äöü.tif", ":smiley:.tif", "100 %s.tif"])

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from superdsm_nb import dsm
-from superdsm_nb.dsm import Energy, FitParameters, Frame, change_frame, fit, gaussian_window
+from superdsm_nb.dsm import Energy, FitParameters, Frame, change_frame, fit, gaussian_window, window_side
 from superdsm_nb.image import Image, Region
 
 ELLIPSE = FitParameters(smooth_amount=math.inf)
@@ -126,7 +126,7 @@ def test_the_energy_is_that_of_the_specification(region, parameters, seed):
 
 @pytest.mark.parametrize("smooth_amount", [1, 4, 7])
 def test_the_window_of_the_deformations_is_the_filtered_impulse(smooth_amount):
-    side, window = gaussian_window(smooth_amount, 2)
+    side, window = window_side(smooth_amount, 2), gaussian_window(smooth_amount, 2)
     kernel = naive.gaussian_kernel(smooth_amount)
     assert side == len(kernel)
     np.testing.assert_allclose(window, np.pad(kernel, dsm.TILE), rtol=1e-6, atol=1e-12)

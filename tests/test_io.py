@@ -263,6 +263,12 @@ def test_a_damaged_file_is_read_or_refused_but_raises_nothing_else(tmp_path_fact
         assert imread(path).ndim == 2
 
 
+def test_what_pillow_remarks_about_a_file_is_no_warning(tmp_path, monkeypatch):
+    path = save(tmp_path / "a.png", GREY)
+    monkeypatch.setattr(Pillow, "MAX_IMAGE_PIXELS", GREY.size - 1)
+    np.testing.assert_array_equal(imread(path), GREY)
+
+
 def test_what_tifffile_remarks_about_a_file_is_not_printed(tmp_path, capsys):
     path = save(tmp_path / "a.tif", GREY)
     with tifffile.TiffFile(path, mode="r+b") as file:

@@ -74,6 +74,14 @@ def test_an_image_of_noise_gives_an_empty_label_map_and_a_warning():
     assert not labels.any()
 
 
+def test_a_binary_image_and_a_flat_background_are_segmented(sample):
+    binary = superdsm_nb.segment(sample.labels > 0, CONFIG)
+    subtracted = superdsm_nb.segment(np.maximum(sample.image.astype(int) - 1000, 0), CONFIG)
+
+    assert score(binary, sample.labels).missed <= 2
+    assert score(subtracted, sample.labels).missed <= 2
+
+
 def test_the_faster_pruning_finds_the_same_nuclei_here(sample, labels):
     config = {"AF_scale": 11.3, "global-energy-minimization": {"AF_beta": 1.0, "pruning": "isbi24"}}
 

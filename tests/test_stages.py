@@ -66,6 +66,25 @@ def test_without_pixels_above_the_clip_the_offset_is_a_plain_local_mean(clip):
     np.testing.assert_allclose(local_offset(g, 10.0, clip), ndimage.gaussian_filter(g, 10.0), atol=1e-12)
 
 
+def test_an_exactly_flat_background_is_no_foreground():
+    g = np.zeros((90, 100))
+    g[40:60, 30:55] = 1.0
+    data = {"g_raw": g}
+
+    Preprocessing()(data, Config({"preprocess": {"sigma2": 11}}))
+
+    flat = ndimage.distance_transform_edt(g == 0) > 4 * (11 + math.sqrt(2)) + 2
+    assert flat.any()
+    assert not (data["y"][flat] > 0).any()
+
+
+@pytest.mark.parametrize("sigma", [1e4, 1e5])
+def test_filters_much_wider_than_the_image_give_its_mean(sigma):
+    image = np.random.default_rng(0).random((30, 40))
+
+    np.testing.assert_allclose(CosineImage(image).gaussian(sigma), image.mean(), rtol=1e-3)
+
+
 def test_the_offset_is_raised_to_the_mean_if_asked():
     g = np.random.default_rng(3).random((50, 60)) ** 6
     data = {"g_raw": g}
