@@ -227,7 +227,7 @@ class ClusterSplitter:
 
     def _split(self, atom: Atom, seed: NDArray[np.bool_], queue: deque[Atom]) -> Atom | None:
         """Try to split `atom` between its seed and `seed`; return the new part, or None."""
-        markers = atom.seed.astype(np.int32) + 2 * seed
+        markers = atom.seed.astype(np.int32) + 2 * seed.astype(np.int32)
         parts = flood(self._relief, markers, atom.mask)
         mask1, mask2 = parts == 1, parts == 2
         smallest = math.pi * self.values["min_atom_radius"] ** 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import warnings
 from collections.abc import Sequence
@@ -189,7 +190,11 @@ def score(
 
     scores = _score_pairs(predicted, truth)
     if as_json:
-        typer.echo(json.dumps({name: asdict(result) for name, result in scores.items()}, indent=2))
+        records = {name: asdict(result) for name, result in scores.items()}
+        for record in records.values():
+            if math.isnan(record["hausdorff"]):
+                record["hausdorff"] = None  # JSON knows no NaN
+        typer.echo(json.dumps(records, indent=2))
     else:
         _print_scores(scores)
 

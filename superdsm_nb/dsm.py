@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 from scipy.optimize import OptimizeResult, minimize
 
+from .errors import ConfigError
 from .image import Region
 from .kernels import energy as kernels
 from .kernels import gaussian
@@ -33,8 +34,11 @@ __all__ = [
 TILE = 16  # side of a tile of pixels: its block of the design matrix stays in the second-level cache
 TOLERANCE = 1e-9  # of the energy; parity with published energies needs 1e-6
 STALLED = 1e-7  # of the energy; accepted where rounding stops all further progress
-SLICE = 25  # Newton steps between two looks at the clock
+SLICE = 25  # Newton steps between two looks at the clock, fewer for more than SLICED_SIZE unknowns
+SLICED_SIZE = 400
+LARGEST_SIZE = 8000  # unknowns; their Hessian and its factor take 1 GB
 MAX_ITERATIONS = 500
+SCIPY_ITERATIONS = 5000  # its steps are shorter, above all where the regularisation is weak
 
 
 @dataclass(frozen=True)
@@ -204,12 +208,13 @@ class Energy:
         _, _, p, alpha, epsilon = self._arguments(start)
         dual = p[gaussian.POLYNOMIAL :] / np.sqrt(p[gaussian.POLYNOMIAL :] ** 2 + epsilon)
         iterations = 0
+        steps = max(1, min(SLICE, int(SLICE * (SLICED_SIZE / self.size) ** 3)))
         while True:
             p, dual, energy, remaining, count, status = kernels.newton(
-                self._blocks, self._y, alpha, epsilon, p, dual, SLICE, TOLERANCE
+                self._blocks, self._y, alpha, epsilon, p, dual, steps, TOLERANCE
             )
             iterations += count
-            stuck = status != kernels.OUT_OF_ITERATIONS or count < SLICE
+            stuck = status != kernels.OUT_OF_ITERATIONS or count < steps
             if stuck or iterations >= MAX_ITERATIONS or time.monotonic() > deadline:
                 # A line search that finds nothing lower has reached the rounding of the sum.
                 converged = status == kernels.CONVERGED or remaining <= STALLED * max(1.0, energy)
@@ -230,7 +235,7 @@ class Energy:
             remaining = remaining_energy(self.grad(p), self.hessian(p))
             if remaining <= TOLERANCE * max(1.0, energy):
                 return Solution(p, energy, True, iterations)
-            if stuck or iterations >= MAX_ITERATIONS or time.monotonic() > deadline:
+            if stuck or iterations >= SCIPY_ITERATIONS or time.monotonic() > deadline:
                 return Solution(p, energy, remaining <= STALLED * max(1.0, energy), iterations)
 
     def _trust_exact_run(self, origin: NDArray[np.float64], deadline: float) -> OptimizeResult:
@@ -263,7 +268,7 @@ class Energy:
             jac=lambda q: scale * evaluated(q.tobytes())[1],
             hess=lambda q: scale[:, np.newaxis] * evaluated(q.tobytes())[2] * scale,
             callback=stop,
-            options={"gtol": 0.0, "maxiter": MAX_ITERATIONS // 5, "max_trust_radius": 1e6},
+            options={"gtol": 0.0, "maxiter": SCIPY_ITERATIONS // 10, "max_trust_radius": 1e6},
         )
         result.x = unscaled(result.x)
         return result
@@ -343,15 +348,20 @@ def fit(region: Region, parameters: FitParameters) -> FitResult:
     """
     deadline = math.inf if parameters.timeout is None else time.monotonic() + parameters.timeout
     energy = Energy(region, parameters)
+    if energy.size > LARGEST_SIZE:
+        return _fallback(region, parameters)
     solution = energy.minimize(_start(energy, region, deadline), deadline)
     if not solution.converged and parameters.init != "elliptical" and time.monotonic() < deadline:
         # The minimum does not depend on the start, only the way to it.
         solution = energy.minimize(_elliptical_start(energy, region, deadline), deadline)
     if solution.converged:
         return _result(energy, solution, region, "optimal")
+    return _fallback(region, parameters)
+
+
+def _fallback(region: Region, parameters: FitParameters) -> FitResult:
     ellipse = Energy(region, parameters.without_deformations())
-    fallback = ellipse.minimize(np.zeros(ellipse.size), math.inf)
-    return _result(ellipse, fallback, region, "fallback")
+    return _result(ellipse, ellipse.minimize(np.zeros(ellipse.size)), region, "fallback")
 
 
 def _start(energy: Energy, region: Region, deadline: float) -> NDArray[np.float64]:
@@ -361,7 +371,8 @@ def _start(energy: Energy, region: Region, deadline: float) -> NDArray[np.float6
     start = np.zeros(energy.size)
     if callable(init):
         given = np.asarray(init(energy.size - gaussian.POLYNOMIAL), np.float64)
-        assert given.shape == start.shape, f"init returned {given.shape}, not {start.shape}"
+        if given.shape != start.shape or not np.isfinite(given).all():
+            raise ConfigError(f"dsm/init must return {start.size} finite values, theta and then xi.")
         start[:] = given
         start[: gaussian.POLYNOMIAL] = change_frame(
             given[: gaussian.POLYNOMIAL], Frame.of_image(region.shape), energy.frame

@@ -22,10 +22,14 @@ class DSM_Config(Stage):  # noqa: N801 - the documented name
             *("alpha", 0.5, "float"),
             "weight of the regularisation: larger values keep objects closer to ellipses",
             minimum=0,
+            maximum=1e12,
             scaling=Scaling("scale^2", 0.0005),
         ),
         Hyperparameter(
-            *("epsilon", 1.0, "float"), "smoothness of the absolute norm in the regularisation", above=0
+            *("epsilon", 1.0, "float"),
+            "smoothness of the absolute norm in the regularisation",
+            minimum=1e-12,
+            maximum=1e12,
         ),
         Hyperparameter(
             *("smooth_amount", 10, "int"),
@@ -37,6 +41,7 @@ class DSM_Config(Stage):  # noqa: N801 - the documented name
             *("smooth_subsample", 20, "int"),
             "spacing of the Gaussian basis (pixels): smaller is more flexible and slower",
             minimum=1,
+            maximum=1e5,
             scaling=Scaling("scale", 0.4, 8),
         ),
         Hyperparameter(
@@ -55,6 +60,7 @@ class DSM_Config(Stage):  # noqa: N801 - the documented name
             *("init", "elliptical", "any"),
             "start of the fits: the best ellipse, or a callable that returns 6 + M values; the result does "
             "not depend on it",
+            optional=True,
         ),
         Hyperparameter(
             *("cp_timeout", 300, "float"),

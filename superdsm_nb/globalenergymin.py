@@ -94,6 +94,7 @@ class GlobalEnergyMinimization(Stage):
             *("beta", 0.0, "float"),
             "what every object costs besides its energy: larger values give fewer, larger objects",
             minimum=0,
+            maximum=1e15,
             scaling=Scaling("scale^2", 0.66),
         ),
         Hyperparameter(
@@ -181,6 +182,7 @@ class Search:
             label: frozenset(adjacencies.get_atoms_in_cluster(label)) for label in adjacencies.cluster_labels
         }
         self._by_footprint: dict[frozenset[int], Object] = {}
+        self._optimal: dict[int, list[Object]] = {label: [] for label in self._universes}
         self._seen: set[frozenset[int]] = set()
         self.objects: list[Object] = []
         self.performance = PerformanceReport()
@@ -247,6 +249,8 @@ class Search:
         )
         for item in objects:
             self._by_footprint[item.footprint] = item
+            if item.is_optimal:
+                self._optimal[self._adjacencies.get_cluster_label(min(item.footprint))].append(item)
             if not item.is_optimal and item.pixels and item.energy > 0:
                 self._out.log(f"fit of atoms {sorted(item.footprint)} fell back to the best ellipse")
         self.objects += objects
@@ -300,6 +304,5 @@ class Search:
 
     def _packing(self, footprint: frozenset[int]) -> float:
         """Lower bound on the energy of a union by disjoint objects inside it."""
-        return greedy_packing(
-            item for item in self.objects if item.is_optimal and item.footprint <= footprint
-        )
+        label = self._adjacencies.get_cluster_label(min(footprint))
+        return greedy_packing(item for item in self._optimal[label] if item.footprint <= footprint)

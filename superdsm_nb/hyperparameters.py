@@ -101,7 +101,7 @@ class Hyperparameter:
         if self.kind == "any":
             return
         if self.choices:
-            if not any(type(value) is type(choice) and value == choice for choice in self.choices):
+            if isinstance(value, bool) or value not in self.choices:
                 allowed = " or ".join(repr(choice) for choice in self.choices)
                 raise ConfigError(f"Hyperparameter {key} is {value!r}, but must be {allowed}.")
             return
@@ -109,7 +109,10 @@ class Hyperparameter:
             names = {"float": "a number", "int": "an integer", "bool": "true or false", "str": "a text"}
             raise ConfigError(f"Hyperparameter {key} is {value!r}, but must be {names[self.kind]}.")
         if self.kind in ("float", "int"):
-            self._check_range(key, float(value))
+            try:
+                self._check_range(key, float(value))
+            except OverflowError as error:
+                raise ConfigError(f"Hyperparameter {key} is an integer beyond all bounds.") from error
 
     def _is_of_kind(self, value: Any) -> bool:  # noqa: ANN401
         if self.kind == "bool":
@@ -127,9 +130,10 @@ class Hyperparameter:
         )
 
     def _check_range(self, key: str, value: float) -> None:
-        if not (self.minimum <= value <= self.maximum and self.above < value < self.below) and not (
-            math.isinf(value) and value in (self.minimum, self.maximum)
-        ):
+        inside = self.minimum <= value <= self.maximum
+        inside = inside and (value > self.above or self.above == -math.inf)
+        inside = inside and (value < self.below or self.below == math.inf)
+        if not inside:
             raise ConfigError(f"Hyperparameter {key} is {value:g}, but must be {self.range_text()}.")
 
     def range_text(self) -> str:

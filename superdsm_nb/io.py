@@ -79,6 +79,8 @@ def imread(
     for axis in [axis for axis in axes if axis not in "YXS"]:
         if image.shape[axes.index(axis)] == 1:
             image, axes = np.take(image, 0, axes.index(axis)), axes.replace(axis, "", 1)
+    if axes == "SYX":  # colours plane by plane
+        image, axes = np.moveaxis(image, 0, -1), "YXS"
     if axes == "YX":
         return image
     if axes == "YXS" and image.shape[2] in (1, 2):  # grey, perhaps with an opacity

@@ -104,9 +104,9 @@ def solve(
     """
     solution = merge(greedy_cover(universe, candidates, beta), candidates, beta)
     if max_iter > 1:
-        sparser = solve(universe, candidates, gamma * beta, max_iter - 1, gamma)
-        if cost(sparser, beta) < cost(solution, beta):
-            return sparser
+        denser = solve(universe, candidates, gamma * beta, max_iter - 1, gamma)
+        if cost(denser, beta) < cost(solution, beta):
+            return denser
     return solution
 
 

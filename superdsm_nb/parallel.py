@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
@@ -51,13 +53,41 @@ def ordered_map(
     """
     work = list(items)
     results: list[R] = []
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(min(thread_count(), max(1, len(work)))) as pool:
-        try:
+    pool = ThreadPoolExecutor(min(thread_count(), max(1, len(work))))
+    try:
+        with _single_threaded_blas():
             for result in pool.map(function, work):
                 results.append(result)
                 if report is not None:
                     report(len(results), len(work))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    finally:
+        # After an interrupt what has not begun is not begun, and what runs is not waited for.
+        pool.shutdown(wait=False, cancel_futures=True)
     return results
+
+
+_lock = threading.Lock()
+_users = 0
+_limits: threadpool_limits | None = None
+
+
+@contextmanager
+def _single_threaded_blas() -> Iterator[None]:
+    """Keep BLAS at one thread while any caller is inside.
+
+    The limit holds for the whole process: the first caller sets it and the last one lifts it, or else
+    callers that overlap would restore each other's limit.
+    """
+    global _users, _limits  # noqa: PLW0603 - the limit is the process's
+    with _lock:
+        if _users == 0:
+            _limits = threadpool_limits(1, "blas")
+        _users += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _users -= 1
+            if _users == 0 and _limits is not None:
+                _limits.restore_original_limits()
+                _limits = None

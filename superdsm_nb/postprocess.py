@@ -13,6 +13,7 @@ from scipy import ndimage
 from skimage.measure import regionprops
 from skimage.morphology import disk
 
+from .config import Config
 from .filters import gaussian
 from .hyperparameters import Hyperparameter, Scaling
 from .objects import BaseObject, Object
@@ -165,13 +166,25 @@ class Postprocessing(Stage):
         ),
     )
 
+    def settings(self, config: Config) -> dict[str, Any]:
+        """Values by name; those for the image border default to those for its inside."""
+        values = super().settings(config)
+        for name, inner in (
+            ("min_boundary_glare_radius", "min_glare_radius"),
+            ("max_boundary_eccentricity", "max_eccentricity"),
+        ):
+            if values[name] is None:
+                values[name] = config[f"{self.name}/{name}"] = values[inner]
+        return values
+
     def process(self, inputs: Mapping[str, Any], values: dict[str, Any], out: Output) -> dict[str, Any]:
         """Refine and filter the objects of the cover."""
-        if values["min_boundary_glare_radius"] is None:
-            values["min_boundary_glare_radius"] = values["min_glare_radius"]
-        if values["max_boundary_eccentricity"] is None:
-            values["max_boundary_eccentricity"] = values["max_eccentricity"]
-        candidates = [item for item in inputs["cover"].solution if item.area > 0]
+        candidates = []
+        for item in inputs["cover"].solution:
+            if item.area > 0:
+                candidates.append(item)
+            else:
+                out.log(f"object of the atoms {sorted(item.footprint)} discarded: its mask is empty")
         examiner = Examiner(inputs["g_raw"], candidates, values)
         results = ordered_map(
             examiner.examine, candidates, lambda done, total: out.progress(done, total, "objects")

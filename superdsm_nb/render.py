@@ -36,8 +36,8 @@ def rasterize_labels(
     data : dict
         Pipeline data object.
     objects : str
-        Entry of `data` with the objects to draw: "postprocessed_objects", or "cover" for those before
-        post-processing.
+        Entry of `data` with the objects to draw: "postprocessed_objects" (if that stage was disabled, the
+        cover), or "cover" for those before post-processing.
     dilate : int
         Dilate (negative: erode) every object by a disk of this radius (pixels).
     merge_overlap_threshold : float
@@ -53,7 +53,9 @@ def rasterize_labels(
     if background_label > 0:
         raise ConfigError(f"The background label is {background_label}, but must be 0 or negative.")
     shape = data["g_raw"].shape
-    drawn = data["cover"].solution if objects == "cover" else data[objects]
+    if merge_overlap_threshold < 0:
+        raise ConfigError(f"The overlap threshold is {merge_overlap_threshold:g}, but must be at least 0.")
+    drawn = data[objects] if objects in data and objects != "cover" else data["cover"].solution
     masks = [moved for item in drawn if (moved := _dilated(item, dilate, shape)).area > 0]
     if merge_overlap_threshold < math.inf:
         masks = _merge(masks, merge_overlap_threshold, shape)
@@ -66,9 +68,10 @@ def rasterize_labels(
         labels[claims > 1] = 0
         labels = flood(ndimage.distance_transform_edt(labels == 0), labels, claims > 0)
         present = np.bincount(labels.ravel(), minlength=len(masks) + 1) > 0
-        for label, item in enumerate(masks, 1):
-            if not present[label]:
-                item.fill_foreground(labels, label)
+        # The smallest is drawn last, so that none of several inside each other is lost.
+        swallowed = [(label, item) for label, item in enumerate(masks, 1) if not present[label]]
+        for label, item in sorted(swallowed, key=lambda pair: -pair[1].area):
+            item.fill_foreground(labels, label)
     labels[claims == 0] = background_label
     if background_label == 0 and len(masks) <= np.iinfo(np.uint16).max:
         return labels.astype(np.uint16)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 import warnings
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._version import __version__
@@ -158,6 +160,7 @@ def segment_file(
     image = imread(image_path, bool(config.get("histological", False)), channel, plane)
     try:
         data, used, _ = process_image(create_default_pipeline(), config, image, out=out)
+        labels = rasterize_labels(data, dilate=dilate, merge_overlap_threshold=merge_overlap_threshold)
     except SuperDSMError as error:
         raise type(error)(f"{image_path}: {error}") from error
     except (OverflowError, MemoryError, RecursionError) as error:
@@ -165,14 +168,17 @@ def segment_file(
             f"{image_path} needs numbers or memory beyond all bounds: are AF_scale and the other "
             "hyperparameters as large as they are meant to be?"
         ) from error
-    labels = rasterize_labels(data, dilate=dilate, merge_overlap_threshold=merge_overlap_threshold)
-    count = int(labels.max())
+    count = np.unique(labels[labels > 0]).size
     if count == 0:
         out.warn(f"{image_path.name}: {NOTHING_FOUND}")
     provenance = {
         "software": f"superdsm_nb {__version__}",
         "image": image_path.name,
         "image_sha256": hashlib.sha256(image_path.read_bytes()).hexdigest(),
+        "channel": channel,
+        "plane": plane,
+        "dilate": dilate,
+        "merge_overlap_threshold": merge_overlap_threshold if merge_overlap_threshold < math.inf else None,
         "scale": data["scale"],
         "config_digest": used.digest,
         "config": json.loads(used.dumps()),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from .config import Config
@@ -82,16 +83,15 @@ class Stage:
 
     def settings(self, config: Config) -> dict[str, Any]:
         """Values of this stage's hyperparameters by name; defaults are filled into `config`."""
-        return {
-            parameter.name: config.set_default(
-                f"{self.name}/{parameter.name}", parameter.default, override_none=not parameter.optional
-            )
-            for parameter in (ENABLED, *self.hyperparameters)
-        }
+        values = {}
+        for parameter in (ENABLED, *self.hyperparameters):
+            key = f"{self.name}/{parameter.name}"
+            value = config.set_default(key, parameter.default, override_none=not parameter.optional)
+            if parameter.kind == "int" and isinstance(value, float) and math.isfinite(value):
+                value = int(value)
+            values[parameter.name] = value
+        return values
 
     def process(self, inputs: Mapping[str, Any], values: dict[str, Any], out: Output) -> dict[str, Any]:
         """Compute the outputs from the inputs and the hyperparameters."""
         raise NotImplementedError
-
-
-ProgressReport = Callable[[int, int], None]

@@ -153,7 +153,8 @@ def test_a_field_like_no_other_gets_no_suggestion(tmp_path):
         ("file_ids", [True], "a list of integers or texts"),
         ("dilate", 1.5, "an integer"),
         ("dilate", True, "an integer"),
-        ("merge_overlap_threshold", "0.5", "a number"),
+        ("merge_overlap_threshold", "0.5", "a number of at least 0"),
+        ("merge_overlap_threshold", -1, "a number of at least 0"),
         ("seg_border", 0, "an integer of at least 1"),
         ("config", [], "an object of hyperparameters"),
     ],
@@ -452,3 +453,27 @@ def test_a_verbose_batch_shows_what_stages_do(run, root):
 def test_a_batch_of_a_missing_folder_is_refused(run, tmp_path):
     outcome = run("batch", tmp_path / "nowhere")
     assert (outcome.code, outcome.err) == (2, f"Error: There is no folder {tmp_path / 'nowhere'}.\n")
+
+
+def test_a_defect_met_in_one_image_does_not_cost_the_others(tmp_path, monkeypatch):
+    from superdsm_nb.batch import run as module
+    from superdsm_nb.batch.spec import Task
+    from superdsm_nb.stage import Output
+
+    def segment_file(image, *_, **__):
+        if image.name == "a.tif":
+            raise ZeroDivisionError("division by zero")
+        return "done"
+
+    monkeypatch.setattr(module, "segment_file", segment_file)
+    jobs = [module.Job(tmp_path / name, tmp_path / f"{name}.png", None) for name in ("a.tif", "b.tif")]
+    finished = []
+
+    failures = module.run(
+        Task(tmp_path), jobs, Output(), lambda job: None, lambda job, result: finished.append(result)
+    )
+
+    assert finished == ["done"]
+    assert [failure.reason for failure in failures] == [
+        f"{tmp_path / 'a.tif'}: unexpected ZeroDivisionError: division by zero"
+    ]

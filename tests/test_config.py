@@ -42,7 +42,9 @@ def violations():
         if math.isfinite(declared.minimum):
             yield pytest.param(key, declared.minimum - step, id=f"{key} below its minimum")
         if math.isfinite(declared.maximum):
-            yield pytest.param(key, declared.maximum + step, id=f"{key} over its maximum")
+            yield pytest.param(
+                key, declared.maximum + max(step, math.ulp(declared.maximum)), id=f"{key} over its maximum"
+            )
         if math.isfinite(declared.above):
             yield pytest.param(key, declared.above, id=f"{key} at its lower limit")
         if math.isfinite(declared.below):
@@ -428,3 +430,23 @@ def test_completing_a_configuration_does_not_alter_what_the_user_gave():
     before = config.copy()
     create_config(PIPELINE, config, IMAGE)
     assert config == before
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf])
+@pytest.mark.parametrize(
+    "key", ["global-energy-minimization/gamma", "dsm/epsilon", "dsm/alpha", "dsm/gaussian_shape_multiplier"]
+)
+def test_an_infinite_value_is_refused_where_the_range_is_finite(key, value):
+    with pytest.raises(ConfigError, match=key):
+        DECLARED.check(Config({key: value}).entries)
+
+
+def test_an_infinite_smoothness_means_no_deformations_and_a_negative_one_is_refused():
+    DECLARED.check({"dsm": {"smooth_amount": math.inf}})
+    with pytest.raises(ConfigError, match="dsm/smooth_amount"):
+        DECLARED.check({"dsm": {"smooth_amount": -math.inf}})
+
+
+def test_an_integer_beyond_all_bounds_is_refused():
+    with pytest.raises(ConfigError, match="AF_scale"):
+        DECLARED.check({"AF_scale": 10**400})

@@ -448,3 +448,15 @@ def test_a_flat_region_costs_ln_2_per_pixel(region, parameters, solver):
     result = fit(flat, solved_by(solver, parameters))
     assert result.is_optimal
     assert result.energy == pytest.approx(region.y.size * math.log(2))
+
+
+def test_a_region_with_more_deformations_than_memory_allows_falls_back_to_the_ellipse(monkeypatch):
+    y = np.random.default_rng(0).normal(size=(48, 48))
+    region = Image.create_from_array(y).get_region(np.ones(y.shape, bool))
+    parameters = FitParameters(smooth_amount=2, smooth_subsample=4)
+    monkeypatch.setattr(dsm, "LARGEST_SIZE", 20)
+
+    result = fit(region, parameters)
+
+    assert result.status == "fallback"
+    assert result.energy == pytest.approx(fit(region, parameters.without_deformations()).energy)

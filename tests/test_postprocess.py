@@ -170,6 +170,20 @@ def test_an_object_inside_another_keeps_its_own_label():
     assert (labels == 1).sum() == disk_mask(60, 70, 20).sum() - disk_mask(60, 70, 5).sum()
 
 
+def test_of_several_objects_inside_each_other_none_is_lost():
+    disks = [disk_mask(60, 70, radius) for radius in (3, 6, 10, 25)]
+
+    labels = labels_of(*disks)
+
+    assert np.unique(labels).tolist() == [0, 1, 2, 3, 4]
+    assert (labels == 1).sum() == disks[0].sum()
+
+
+def test_a_negative_overlap_threshold_is_refused():
+    with pytest.raises(ConfigError, match="overlap threshold"):
+        labels_of(MASK, merge_overlap_threshold=-1)
+
+
 def test_objects_that_overlap_enough_become_one_transitively():
     masks = [disk_mask(60, column, 15) for column in (40, 50, 60)]
 

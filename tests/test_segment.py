@@ -5,12 +5,15 @@ from __future__ import annotations
 import doctest
 import importlib
 import pkgutil
+import threading
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
 import superdsm_nb
 from superdsm_nb.metrics import score
+from superdsm_nb.parallel import ordered_map
 from superdsm_nb.synthetic import generate
 
 CONFIG = {"AF_scale": 11.3, "global-energy-minimization": {"AF_beta": 1.0}}
@@ -80,6 +83,34 @@ def test_a_binary_image_and_a_flat_background_are_segmented(sample):
 
     assert score(binary, sample.labels).missed <= 2
     assert score(subtracted, sample.labels).missed <= 2
+
+
+def test_without_post_processing_the_cover_is_drawn(sample, labels):
+    config = {**CONFIG, "postprocess": {"enabled": False}}
+
+    assert superdsm_nb.segment(sample.image, config).max() >= labels.max()
+
+
+def test_overlapping_uses_of_threads_leave_blas_as_it_was():
+    def threads():
+        return [info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"]
+
+    before = threads()
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold(_):
+        entered.set()
+        leave.wait(10)
+
+    first = threading.Thread(target=ordered_map, args=(hold, [0]))
+    first.start()
+    entered.wait(10)
+    ordered_map(lambda _: leave.set(), [0])
+    first.join()
+    inside = ordered_map(lambda _: threads(), [0])[0]
+
+    assert inside == [1] * len(before)
+    assert threads() == before
 
 
 def test_the_faster_pruning_finds_the_same_nuclei_here(sample, labels):

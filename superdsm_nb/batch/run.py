@@ -127,6 +127,8 @@ def run(
             )
         except SuperDSMError as error:
             failures.append(Failure(job, str(error)))
+        except Exception as error:  # noqa: BLE001 - a defect met in one image must not cost the others
+            failures.append(Failure(job, f"{job.image}: unexpected {type(error).__name__}: {error}"))
         else:
             end(job, result)
     return failures

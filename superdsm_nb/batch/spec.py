@@ -47,7 +47,7 @@ FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "overlay_pathpattern": (_is_text, "a text"),
     "file_ids": (_is_list_of_ids, "a list of integers or texts"),
     "dilate": (_is_count, "an integer"),
-    "merge_overlap_threshold": (_is_number, "a number"),
+    "merge_overlap_threshold": (lambda value: _is_number(value) and value >= 0, "a number of at least 0"),
     "seg_border": (lambda value: _is_count(value) and value > 0, "an integer of at least 1"),
     "config": (lambda value: isinstance(value, dict), "an object of hyperparameters"),
 }
