@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -30,6 +31,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Segment cell nuclei in fluorescence microscopy images: no training, globally optimal.",
 )
+
+INTERRUPTED = 130
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="JSON file of hyperparameters.", show_default=False)
@@ -62,7 +65,7 @@ def _main(
 
 @app.command()
 def segment(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Images to segment.")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Images to segment.")],
     out: Annotated[
         Path,
         typer.Option(
@@ -138,7 +141,8 @@ def batch(
 
     failures = 0
     for task, jobs in plan_all(find_tasks(root), root):
-        typer.echo(f"{task.folder}: {'task' if task.runnable else 'template, not run'}")
+        what = "task" if task.runnable else "template, not run (runnable is not true)"
+        typer.echo(f"{task.folder}: {what}")
         for name in task.ignored:
             typer.echo(f"  the field {name} has no effect yet", err=True)
         if task.runnable:
@@ -234,7 +238,7 @@ def _read_config(path: Path | None, settings: list[str]) -> Config:
 
     config = Config() if path is None else Config.load(path)
     for setting in settings:
-        key, separator, text = setting.partition("=")
+        key, separator, text = (part.strip() for part in setting.partition("="))
         if not separator or not key:
             raise ConfigError(f"--set {setting} must have the form NAME=VALUE, such as dsm/alpha=0.5.")
         try:
@@ -249,7 +253,8 @@ def _read_config(path: Path | None, settings: list[str]) -> Config:
 def _targets(images: list[Path], out: Path, what: str, taken: Sequence[Path] = ()) -> list[Path]:
     """Where the result of each image goes: a file for one image, or files in a folder."""
     reserved = {path.resolve() for path in taken}
-    if out.suffix and not out.is_dir():
+    is_file = out.suffix.lower() in (".png", ".tif", ".tiff") or (out.suffix and len(images) == 1)
+    if is_file and not out.is_dir():
         if len(images) > 1:
             raise ConfigError(f"Several images need a folder for their {what}s, but {out} is a file name.")
         targets = [out]
@@ -344,3 +349,9 @@ def main() -> None:
     except SuperDSMError as error:
         typer.echo(f"Error: {error}", err=True)
         sys.exit(2)
+    except SystemExit as end:
+        if end.code != INTERRUPTED:
+            raise
+        typer.echo("Interrupted: what was finished is kept.", err=True)
+        sys.stdout.flush()
+        os._exit(INTERRUPTED)  # the interpreter would wait for the fits that are still running

@@ -31,6 +31,8 @@ class Config:
 
     def __init__(self, entries: Config | Mapping[str, Any] | None = None) -> None:
         source = entries.entries if isinstance(entries, Config) else entries
+        if source is not None and not isinstance(source, Mapping):
+            raise ConfigError(f'A configuration is a mapping such as {{"AF_scale": 11}}, not {source!r}.')
         self.entries: dict[str, Any] = _plain(source or {})
 
     @classmethod

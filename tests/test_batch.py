@@ -391,7 +391,7 @@ def test_batch_lists_its_work_without_writing_anything(run, root):
         f"{root}: task",
         f"  {root / 'images/a.tif'} -> {root / 'seg/a.png'}",
         f"  {root / 'images/b.tif'} -> {root / 'seg/b.png'}  (there is no such image)",
-        f"{root / 'template'}: template, not run",
+        f"{root / 'template'}: template, not run (runnable is not true)",
         "Nothing was run: add --run to do so.",
     ]
     assert files_in(root) == before
@@ -406,7 +406,7 @@ def test_batch_run_writes_the_label_maps_of_tasks_and_none_of_templates(run, roo
     assert imread(root / "seg/a.png").max() >= 2
     assert outcome.out.splitlines()[0] == f"{root}: task"
     assert outcome.out.splitlines()[1].startswith("  a.tif: ")
-    assert outcome.out.splitlines()[3] == f"{root / 'template'}: template, not run"
+    assert outcome.out.splitlines()[3] == f"{root / 'template'}: template, not run (runnable is not true)"
 
 
 def test_a_batch_gives_the_same_label_map_as_a_single_image(run, root, tmp_path):

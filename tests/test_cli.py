@@ -86,7 +86,7 @@ def test_help_and_version_wait_for_no_heavy_import(arguments):
     ("arguments", "message"),
     [
         (["segmnt"], "Did you mean 'segment'"),
-        (["segment"], "Missing argument 'IMAGE...'"),
+        (["segment"], "Missing argument 'IMAGE'"),
         (["segment", "a.tif"], "Missing option '--out'"),
         (["segment", "a.tif", "-o", "b.png", "--chanel", "1"], "--channel"),
         (["segment", "a.tif", "-o", "b.png", "--channel", "-1"], "--channel"),
@@ -525,3 +525,42 @@ def test_demo_does_not_replace_a_file(run, tmp_path):
     (tmp_path / "file").write_text("mine", encoding="utf-8")
     assert_one_sentence(run("demo", tmp_path / "file"), "give a new or an empty folder")
     assert (tmp_path / "file").read_text(encoding="utf-8") == "mine"
+
+
+def test_the_folder_for_several_images_may_have_a_dot_in_its_name(run, tmp_path, image_path, sample):
+    other = tmp_path / "other.tif"
+    imsave(other, sample.image)
+
+    outcome = run("segment", image_path, other, "-o", tmp_path / "run_2026.11", "--set", "AF_scale=11")
+
+    assert outcome.code == 0
+    assert sorted(path.name for path in (tmp_path / "run_2026.11").iterdir()) == ["cells.png", "other.png"]
+
+
+def test_spaces_around_the_name_and_the_value_of_a_setting_do_not_matter(run, tmp_path, image_path):
+    outcome = run("segment", image_path, "-o", tmp_path / "labels.png", "--set", " AF_scale = 11 ")
+
+    assert outcome.code == 0
+    assert "scale 11.0 pixels (given)" in outcome.out
+
+
+def test_an_interrupt_ends_the_process_at_once_with_a_word(tmp_path, image_path):
+    code = (
+        "import sys, superdsm_nb.cli as cli, superdsm_nb.segmentation as s\n"
+        "from superdsm_nb.parallel import ordered_map\n"
+        "import _thread, time\n"
+        "def work(_):\n"
+        "    _thread.interrupt_main()\n"
+        "    time.sleep(60)\n"
+        "s.segment_file = lambda *a, **k: ordered_map(work, [0])\n"
+        f"sys.argv = ['superdsm-nb', 'segment', {str(image_path)!r}, '-o', {str(tmp_path / 'o.png')!r}]\n"
+        "cli.main()\n"
+    )
+
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False
+    )
+
+    assert ended.returncode == 130
+    assert "Interrupted: what was finished is kept." in ended.stderr
+    assert "Traceback" not in ended.stderr

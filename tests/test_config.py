@@ -450,3 +450,9 @@ def test_an_infinite_smoothness_means_no_deformations_and_a_negative_one_is_refu
 def test_an_integer_beyond_all_bounds_is_refused():
     with pytest.raises(ConfigError, match="AF_scale"):
         DECLARED.check({"AF_scale": 10**400})
+
+
+@pytest.mark.parametrize("entries", [11, "AF_scale=11", [("AF_scale", 11)]])
+def test_what_is_no_mapping_is_no_configuration(entries):
+    with pytest.raises(ConfigError, match="is a mapping such as"):
+        Config(entries)
