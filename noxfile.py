@@ -1,5 +1,7 @@
 """Sessions: ``nox -s tests``, ``lint``, ``demo``, ``bench``."""
 
+import tempfile
+
 import nox
 
 nox.options.sessions = ["lint", "tests"]
@@ -24,7 +26,7 @@ def lint(session):
 @nox.session
 def demo(session):
     session.install(".")
-    session.run("superdsm-nb", "demo", *(session.posargs or [session.create_tmp()]))
+    session.run("superdsm-nb", "demo", *(session.posargs or [tempfile.mkdtemp(prefix="superdsm-nb-demo-")]))
 
 
 @nox.session
