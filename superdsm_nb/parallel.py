@@ -68,6 +68,7 @@ def ordered_map(
 
 _lock = threading.Lock()
 _users = 0
+_owner: ThreadPoolExecutor | None = None
 _limits: threadpool_limits | None = None
 
 
@@ -75,19 +76,22 @@ _limits: threadpool_limits | None = None
 def _single_threaded_blas() -> Iterator[None]:
     """Keep BLAS at one thread while any caller is inside.
 
-    The limit holds for the whole process: the first caller sets it and the last one lifts it, or else
-    callers that overlap would restore each other's limit.
+    The limit holds for the whole process, and only the thread that set it can lift it; whoever leaves last
+    need not be who came first. So a thread that lives from the first entry to the last exit does both.
     """
-    global _users, _limits  # noqa: PLW0603 - the limit is the process's
+    global _users, _owner, _limits  # noqa: PLW0603 - the limit is the process's
     with _lock:
         if _users == 0:
-            _limits = threadpool_limits(1, "blas")
+            _owner = ThreadPoolExecutor(1)
+            _limits = _owner.submit(threadpool_limits, 1, "blas").result()
         _users += 1
     try:
         yield
     finally:
         with _lock:
             _users -= 1
-            if _users == 0 and _limits is not None:
-                _limits.restore_original_limits()
-                _limits = None
+            if _users == 0:
+                assert _owner is not None
+                assert _limits is not None
+                _owner.submit(_limits.__exit__, None, None, None).result()
+                _owner.shutdown()

@@ -91,26 +91,40 @@ def test_without_post_processing_the_cover_is_drawn(sample, labels):
     assert superdsm_nb.segment(sample.image, config).max() >= labels.max()
 
 
-def test_overlapping_uses_of_threads_leave_blas_as_it_was():
-    def threads():
-        return [info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"]
+def blas_threads(_=None):
+    return [info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"]
 
-    before = threads()
+
+def held_open():
+    """A caller of `ordered_map` on a thread of its own, inside until it is told to leave."""
     entered, leave = threading.Event(), threading.Event()
 
     def hold(_):
         entered.set()
         leave.wait(10)
 
-    first = threading.Thread(target=ordered_map, args=(hold, [0]))
-    first.start()
-    entered.wait(10)
-    ordered_map(lambda _: leave.set(), [0])
-    first.join()
-    inside = ordered_map(lambda _: threads(), [0])[0]
+    caller = threading.Thread(target=ordered_map, args=(hold, [0]))
+    caller.start()
+    assert entered.wait(10)
+    return caller, leave
 
-    assert inside == [1] * len(before)
-    assert threads() == before
+
+@pytest.mark.parametrize("first_to_leave", [0, 1])
+def test_blas_has_one_thread_while_any_of_several_callers_is_inside_and_all_afterwards(first_to_leave):
+    before = blas_threads()
+    ordered_map(blas_threads, [0])  # a caller that is gone has no say
+    callers = [held_open(), held_open()]
+    both_inside = ordered_map(blas_threads, [0])[0]
+
+    seen = []
+    for caller, leave in (callers[first_to_leave], callers[1 - first_to_leave]):
+        seen.append(blas_threads())
+        leave.set()
+        caller.join()
+
+    assert both_inside == [1] * len(before)
+    assert seen == [[1] * len(before)] * 2
+    assert blas_threads() == before
 
 
 def test_the_faster_pruning_finds_the_same_nuclei_here(sample, labels):
