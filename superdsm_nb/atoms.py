@@ -14,7 +14,7 @@ from .kernels.regions import touching_pairs
 
 
 class AtomAdjacencyGraph:
-    """Which atoms touch, and which cluster each belongs to (TPAMI 2023, Sec. 3.3).
+    """Which atoms touch, and which cluster each belongs to (TPAMI 2023).
 
     Atoms a and b of one cluster are adjacent if a pixel of one that has a positive offset intensity is a
     4-neighbour of a pixel of the other.

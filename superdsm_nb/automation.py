@@ -108,7 +108,7 @@ def process_image(
 
 
 def estimate_scale(image: NDArray[Any]) -> float:
-    """Estimate the scale of the objects in an image (TPAMI 2023, Sec. 3.6).
+    """Estimate the scale of the objects in an image (TPAMI 2023).
 
     Blobs are maxima of the determinant of the Hessian over position and scale where the Laplacian of
     Gaussian is negative; the scale is the mean over the blobs near the median.

@@ -25,7 +25,7 @@ UNDEFINED = math.nan
 
 
 class C2F_RegionAnalysis(Stage):  # noqa: N801 - the documented name
-    """Coarse-to-fine region analysis (TPAMI 2023, Sec. 3.3).
+    """Coarse-to-fine region analysis (TPAMI 2023).
 
     The image is divided into clusters around the connected components of the foreground (y > 0), and each
     cluster into atoms: regions that an ellipse describes well enough, or that are too small to split.

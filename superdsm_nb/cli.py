@@ -252,8 +252,10 @@ def _read_config(path: Path | None, settings: list[str]) -> Config:
 
 def _targets(images: list[Path], out: Path, what: str, taken: Sequence[Path] = ()) -> list[Path]:
     """Where the result of each image goes: a file for one image, or files in a folder."""
+    from .io import PNG, TIFF
+
     reserved = {path.resolve() for path in taken}
-    is_file = out.suffix.lower() in (".png", ".tif", ".tiff") or (out.suffix and len(images) == 1)
+    is_file = out.suffix.lower() in PNG + TIFF or (out.suffix and len(images) == 1)
     if is_file and not out.is_dir():
         if len(images) > 1:
             raise ConfigError(f"Several images need a folder for their {what}s, but {out} is a file name.")

@@ -108,7 +108,7 @@ def window_side(smooth_amount: float, shape_multiplier: float) -> int:
 
 
 class Energy:
-    """The convex energy psi of a region (TPAMI 2023, Eq. 6), with gradient and Hessian.
+    """The convex energy psi of a region (TPAMI 2023), with gradient and Hessian.
 
     psi(theta, xi) = sum_i ln(1 + exp(-y_i s_i)) + alpha * sum_j (sqrt(xi_j^2 + epsilon) - sqrt(epsilon))
 

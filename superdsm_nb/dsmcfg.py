@@ -10,7 +10,7 @@ from .stage import Output, Stage
 
 
 class DSM_Config(Stage):  # noqa: N801 - the documented name
-    """Hand the hyperparameters of the deformable shape models on (TPAMI 2023, Sec. 3.2).
+    """Hand the hyperparameters of the deformable shape models on (TPAMI 2023).
 
     Adds ``dsm_cfg``, a dict of the values by name.
     """
@@ -75,9 +75,7 @@ class DSM_Config(Stage):  # noqa: N801 - the documented name
             choices=("newton", "trust-exact"),
         ),
         *(
-            Hyperparameter(
-                *(name, default, "any"), "of the original solver, without effect here", effective=False
-            )
+            Hyperparameter(*(name, default, "any"), "of the original solver, without effect here")
             for name, default in (
                 ("cachesize", 1),
                 ("cachetest", None),

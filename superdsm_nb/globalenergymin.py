@@ -22,7 +22,7 @@ from .stage import Output, Stage
 
 @dataclass
 class PerformanceReport:
-    """How much of the search was spared (TPAMI 2023, Table 4).
+    """How much of the search was spared.
 
     Objects are counted once: the universe of a cluster of one atom is that atom.
 
@@ -79,7 +79,7 @@ def _spared(computed: int, possible: int) -> float:
 
 
 class GlobalEnergyMinimization(Stage):
-    """Find the family of objects of least total energy that covers all atoms (TPAMI 2023, Sec. 3.4).
+    """Find the family of objects of least total energy that covers all atoms (TPAMI 2023).
 
     Reads ``y``, ``y_mask``, ``atoms``, ``adjacencies`` and ``dsm_cfg``; adds ``y_img``, the offset
     intensities with the pixels that fits may use; ``cover``, a `MinSetCover`; ``objects``, every `Object`

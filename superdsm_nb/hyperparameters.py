@@ -66,8 +66,6 @@ class Hyperparameter:
         Whether None is a value.
     scaling : Scaling or None
         How the automatic configuration computes it.
-    effective : bool
-        False for settings of the original solver that are accepted and have no effect here.
     """
 
     name: str
@@ -81,7 +79,6 @@ class Hyperparameter:
     choices: tuple[Any, ...] = ()
     optional: bool = False
     scaling: Scaling | None = None
-    effective: bool = True
 
     def scaled_default(self, scale: float, factor: float) -> float:
         """Value for objects of `scale` (pixels) and an ``AF_`` value `factor`."""

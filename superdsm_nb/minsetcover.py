@@ -9,7 +9,7 @@ from .objects import Object
 
 
 class MinSetCover:
-    """The cheapest cover found so far, cluster by cluster (TPAMI 2023, Sec. 3.4).
+    """The cheapest cover found so far, cluster by cluster (TPAMI 2023).
 
     The cost of a family of objects is the sum of energy + `beta` over its members. It is minimised by the
     published heuristic, a greedy choice followed by merging, repeated for smaller and smaller `beta`.

@@ -50,7 +50,7 @@ class PostprocessedObject(BaseObject):
 
 
 class Postprocessing(Stage):
-    """Discard spurious objects and refine the masks of the others (TPAMI 2023, Sec. 3.5).
+    """Discard spurious objects and refine the masks of the others (TPAMI 2023).
 
     Reads ``cover`` and ``g_raw``; adds ``postprocessed_objects``, a list of `PostprocessedObject`.
     """

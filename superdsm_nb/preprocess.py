@@ -18,7 +18,7 @@ ROUNDING = 1e-12  # of intensities in [0, 1]
 
 
 class Preprocessing(Stage):
-    """Subtract a local intensity offset (TPAMI 2023, Sec. 3.1; the clipped offset is of ISBI 2024).
+    """Subtract a local intensity offset (TPAMI 2023).
 
     y = G_sigma1 * g_raw - offset. The offset is G_sigma2 * g_raw, taken of intensities clipped at
     `offset_clip` standard deviations, except near pixels brighter than that: very bright objects then do

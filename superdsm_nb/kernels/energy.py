@@ -156,7 +156,7 @@ def regularizer(xi, alpha, epsilon):
 
 @jit
 def energy_value(blocks, y, p, alpha, epsilon):
-    """psi(p) (TPAMI 2023, Eq. 6): logistic loss plus the smoothed absolute norm of xi."""
+    """psi(p) (TPAMI 2023): logistic loss plus the smoothed absolute norm of xi."""
     return logistic_loss(y, design_product(blocks, p)) + regularizer(p[POLYNOMIAL:], alpha, epsilon)
 
 
