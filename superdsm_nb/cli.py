@@ -103,6 +103,7 @@ def segment(
     targets = _targets(images, out, "label map")
     overlays = [None] * len(images) if overlay is None else _targets(images, overlay, "overlay", targets)
     failures = 0
+    results: list[FileResult] = []
     with ConsoleOutput(len(images), verbose) as console:
         for done, (path, target, picture) in enumerate(zip(images, targets, overlays, strict=True)):
             console.image(done, path.name)
@@ -122,6 +123,8 @@ def segment(
                 console.error(str(error))
             else:
                 console.result(_result_line(path, target, result))
+                results.append(result)
+    _print_statement(results)
     if failures:
         raise typer.Exit(2)
 
@@ -164,6 +167,7 @@ def _run_task(task: Task, jobs: list[Job], run: bool, verbose: bool) -> int:
         return 0
     with ConsoleOutput(len(jobs), verbose) as console:
         started: list[Job] = []
+        results: list[FileResult] = []
 
         def begin(job: Job) -> None:
             console.image(len(started), job.image.name)
@@ -171,10 +175,12 @@ def _run_task(task: Task, jobs: list[Job], run: bool, verbose: bool) -> int:
 
         def end(job: Job, result: FileResult) -> None:
             console.result("  " + _result_line(job.image, job.labels, result))
+            results.append(result)
 
         failures = run_task(task, jobs, console, begin, end)
         for failure in failures:
             console.error(failure.reason)
+    _print_statement(results, "  ")
     if failures:
         typer.echo(f"  {len(failures)} of {len(jobs)} images failed", err=True)
     return len(failures)
@@ -281,6 +287,16 @@ def _result_line(image: Path, target: Path, result: FileResult) -> str:
         f"{image.name}: {result.objects} {noun}, scale {result.scale:.1f} pixels{given}, "
         f"{result.seconds:.1f} s -> {target}"
     )
+
+
+def _print_statement(results: Sequence[FileResult], indent: str = "") -> None:
+    """Say how good the covers of all images are."""
+    from .performance import PerformanceReport
+
+    report = sum((result.performance for result in results), PerformanceReport())
+    if report.clusters:
+        pruning = results[0].config.get("global-energy-minimization/pruning")
+        typer.echo(indent + report.statement(str(pruning)))
 
 
 def _score_pairs(predicted: Path, truth: Path) -> dict[str, Score]:

@@ -33,7 +33,7 @@ __all__ = [
 
 TILE = 16  # side of a tile of pixels: its block of the design matrix stays in the second-level cache
 TOLERANCE = 1e-9  # of the energy; parity with published energies needs 1e-6
-STALLED = 1e-7  # of the energy; accepted where rounding stops all further progress
+ENERGY_TOLERANCE = 1e-7  # of the energy (at least of 1); accepted where rounding stops all further progress
 SLICE = 25  # Newton steps between two looks at the clock, fewer for more than SLICED_SIZE unknowns
 SLICED_SIZE = 400
 LARGEST_SIZE = 8000  # unknowns; their Hessian and its factor take 1 GB
@@ -217,7 +217,7 @@ class Energy:
             stuck = status != kernels.OUT_OF_ITERATIONS or count < steps
             if stuck or iterations >= MAX_ITERATIONS or time.monotonic() > deadline:
                 # A line search that finds nothing lower has reached the rounding of the sum.
-                converged = status == kernels.CONVERGED or remaining <= STALLED * max(1.0, energy)
+                converged = status == kernels.CONVERGED or remaining <= ENERGY_TOLERANCE * max(1.0, energy)
                 return Solution(p, energy, converged, iterations)
 
     def _trust_exact(self, start: NDArray[np.float64], deadline: float) -> Solution:
@@ -236,7 +236,7 @@ class Energy:
             if remaining <= TOLERANCE * max(1.0, energy):
                 return Solution(p, energy, True, iterations)
             if stuck or iterations >= SCIPY_ITERATIONS or time.monotonic() > deadline:
-                return Solution(p, energy, remaining <= STALLED * max(1.0, energy), iterations)
+                return Solution(p, energy, remaining <= ENERGY_TOLERANCE * max(1.0, energy), iterations)
 
     def _trust_exact_run(self, origin: NDArray[np.float64], deadline: float) -> OptimizeResult:
         """One run of SciPy's solver in variables scaled by the curvature at `origin`.

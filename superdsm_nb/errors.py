@@ -29,3 +29,7 @@ class WorkAmountError(SuperDSMError):
 
 class PipelineError(SuperDSMError):
     """Stages were combined or asked for in a way that cannot work."""
+
+
+class SolverError(SuperDSMError):
+    """The integer programme of a cover could not be solved."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from scipy import ndimage
@@ -14,68 +13,11 @@ from .dsm import FitParameters
 from .errors import WorkAmountError
 from .hyperparameters import Hyperparameter, Scaling
 from .image import AtomRegions, Image
-from .maxsetpack import greedy_packing
 from .minsetcover import MinSetCover
 from .objects import Object, compute_objects, sum_of_energies
+from .performance import ClusterReport, PerformanceReport
+from .pruning import Computed, Isbi24Pruning, ProvenPruning, Pruning, PublishedPruning
 from .stage import Output, Stage
-
-
-@dataclass
-class PerformanceReport:
-    """How much of the search was spared.
-
-    Objects are counted once: the universe of a cluster of one atom is that atom.
-
-    Attributes
-    ----------
-    direct_solution_trial_count, direct_solution_success_count : int
-        Clusters, and those solved in closed form.
-    iterative_object_count, iterative_computed_object_count : int
-        Possible and computed objects, besides atoms and universes, in clusters not solved in closed form.
-    overall_object_count, overall_computed_object_count : int
-        Possible and computed objects in all clusters, atoms and universes included.
-    nontrivial_object_count, nontrivial_computed_object_count : int
-        Possible and computed objects, besides atoms and universes, in clusters of more than two atoms.
-    """
-
-    direct_solution_trial_count: int = 0
-    direct_solution_success_count: int = 0
-    iterative_object_count: int = 0
-    iterative_computed_object_count: int = 0
-    overall_object_count: int = 0
-    overall_computed_object_count: int = 0
-    nontrivial_object_count: int = 0
-    nontrivial_computed_object_count: int = 0
-
-    @property
-    def direct_solution_success(self) -> float:
-        """Share of clusters solved in closed form; NaN without clusters."""
-        if self.direct_solution_trial_count == 0:
-            return math.nan
-        return self.direct_solution_success_count / self.direct_solution_trial_count
-
-    @property
-    def iterative_pruning_success(self) -> float:
-        """Share of the possible objects that need not be computed; NaN if there are none."""
-        return _spared(self.iterative_computed_object_count, self.iterative_object_count)
-
-    @property
-    def overall_pruning_success(self) -> float:
-        """Share of the possible objects of all clusters that need not be computed."""
-        return _spared(self.overall_computed_object_count, self.overall_object_count)
-
-    @property
-    def nontrivial_pruning_success(self) -> float:
-        """Share of the possible objects of clusters of more than two atoms that need not be computed."""
-        return _spared(self.nontrivial_computed_object_count, self.nontrivial_object_count)
-
-    def __add__(self, other: PerformanceReport) -> PerformanceReport:
-        mine, theirs = asdict(self), asdict(other)
-        return PerformanceReport(**{name: mine[name] + theirs[name] for name in mine})
-
-
-def _spared(computed: int, possible: int) -> float:
-    return 1 - computed / possible if possible else math.nan
 
 
 class GlobalEnergyMinimization(Stage):
@@ -104,9 +46,10 @@ class GlobalEnergyMinimization(Stage):
             choices=("exact", "isbi24"),
         ),
         Hyperparameter(
-            *("solver", "greedy", "str"),
-            "how the cover is found: greedy is the published heuristic",
-            choices=("greedy",),
+            *("solver", "exact", "str"),
+            "how the cover is found: exact gives the one of least cost, with a proof; greedy is the "
+            "published heuristic, with the published bounds for pruning",
+            choices=("exact", "greedy"),
         ),
         Hyperparameter(
             *("max_seed_distance", math.inf, "float"),
@@ -130,13 +73,14 @@ class GlobalEnergyMinimization(Stage):
         y, dsm_cfg = inputs["y"], inputs["dsm_cfg"]
         near = ndimage.distance_transform_edt(y <= 0) <= dsm_cfg["background_margin"]
         y_img = Image(y, inputs["y_mask"] & near)
-        search = Search(
-            inputs["adjacencies"],
-            AtomRegions(y_img, inputs["atoms"]),
-            FitParameters.from_config(dsm_cfg),
-            values,
-            out,
-        )
+        regions, parameters = AtomRegions(y_img, inputs["atoms"]), FitParameters.from_config(dsm_cfg)
+
+        def compute(footprints: Sequence[frozenset[int]], what: str) -> list[Object]:
+            return compute_objects(
+                footprints, regions, parameters, lambda done, total: out.progress(done, total, what)
+            )
+
+        search = Search(inputs["adjacencies"], compute, values, out)
         search.run()
         return {
             "y_img": y_img,
@@ -153,10 +97,9 @@ class Search:
     ----------
     adjacencies : AtomAdjacencyGraph
         The atoms.
-    regions : AtomRegions
-        Their pixels.
-    parameters : FitParameters
-        Of the fits.
+    compute : callable
+        Called as ``compute(footprints, what)``; returns the `Object` of each footprint. `what` tells the user
+        which ones they are.
     values : dict
         Hyperparameters of the stage.
     out : Output
@@ -166,63 +109,71 @@ class Search:
     def __init__(
         self,
         adjacencies: AtomAdjacencyGraph,
-        regions: AtomRegions,
-        parameters: FitParameters,
+        compute: Callable[[Sequence[frozenset[int]], str], list[Object]],
         values: Mapping[str, Any],
         out: Output,
     ) -> None:
         self._adjacencies = adjacencies
-        self._regions = regions
-        self._parameters = parameters
-        self._values = values
+        self._compute_objects = compute
         self._out = out
-        self._beta: float = values["beta"]
         self._max_seed_distance: float = values["max_seed_distance"]
-        self._universes = {
-            label: frozenset(adjacencies.get_atoms_in_cluster(label)) for label in adjacencies.cluster_labels
-        }
-        self._by_footprint: dict[frozenset[int], Object] = {}
-        self._optimal: dict[int, list[Object]] = {label: [] for label in self._universes}
-        self._seen: set[frozenset[int]] = set()
+        self._max_work_amount: int = values["max_work_amount"]
+        self._computed = Computed(adjacencies)
         self.objects: list[Object] = []
         self.performance = PerformanceReport()
-        self.cover = MinSetCover(self._beta, adjacencies, values["max_iter"], values["gamma"])
+        self.cover = MinSetCover(
+            values["beta"], adjacencies, values["solver"], values["max_iter"], values["gamma"]
+        )
+        if values["pruning"] == "isbi24":
+            self._rule: Pruning = Isbi24Pruning(self._computed, self.cover)
+        elif values["solver"] == "greedy":
+            self._rule = PublishedPruning(self._computed, self.cover)
+        else:
+            self._rule = ProvenPruning(self._computed, self.cover)
 
     def run(self) -> None:
         """Fill `objects`, `cover` and `performance`."""
         possible = self._count_possible()
+        labels = list(possible)
         atoms = [frozenset((atom,)) for atom in self._adjacencies.atoms]
-        generation = self._compute(atoms, "atoms")
-        wholes = [whole for whole in self._universes.values() if len(whole) > 1]
-        generation_and_wholes = generation + self._compute(wholes, "clusters")
-        self.cover.update(generation_and_wholes)
-        closed = {label for label in self._universes if self._is_closed(label)}
+        wholes = [whole for whole in map(self._computed.universe, labels) if len(whole) > 1]
+        self.cover.update(self._compute(atoms, "atoms") + self._compute(wholes, "clusters"))
+        closed = {label for label in labels if self._is_closed(label)}
         self._count(possible, closed)
-        while generation := [
-            item
-            for item in generation
-            if self._adjacencies.get_cluster_label(min(item.footprint)) not in closed
-        ]:
-            generation = self._next_generation(generation)
-            self.cover.update(generation)
+        self._search({label for label in labels if label not in closed and possible[label]})
         covered = {id(item) for item in self.cover.solution}
         for item in self.objects:
             if id(item) not in covered:
                 item.drop_mask()
         self.performance.overall_computed_object_count = len(self.objects)
+        self.performance.clusters = [self._report(label) for label in self.cover.cluster_labels]
+
+    def _search(self, labels: set[int]) -> None:
+        """Try unions of more and more atoms; repeat clusters where the energies prove less than assumed."""
+        while labels:
+            generation = [
+                footprint
+                for footprint in (frozenset((atom,)) for atom in self._adjacencies.atoms)
+                if self._computed.label(footprint) in labels
+            ]
+            while generation:
+                generation = self._next_generation(generation)
+            if not isinstance(self._rule, ProvenPruning):
+                return
+            labels = {label for label in labels if self._rule.observe(label)}
 
     def _count_possible(self) -> dict[int, int]:
         """Possible objects by cluster, besides atoms and universes; refuses more than `max_work_amount`."""
-        limit = self._values["max_work_amount"]
+        limit = self._max_work_amount
         counts = {}
         total = 0
-        for label in self._universes:
+        for label in self._adjacencies.cluster_labels:
             counts[label] = self._adjacencies.count_connected_sets(
                 label, self._max_seed_distance, limit - total
             )
             total += counts[label]
             if total > limit:
-                atoms = max(len(universe) for universe in self._universes.values())
+                atoms = max(len(self._computed.universe(label)) for label in self._adjacencies.cluster_labels)
                 raise WorkAmountError(
                     f"The image has more than {limit:g} possible objects (its largest cluster has {atoms} "
                     "atoms): check the scale, set global-energy-minimization/max_seed_distance, or raise "
@@ -231,78 +182,62 @@ class Search:
         return counts
 
     def _count(self, possible: Mapping[int, int], closed: set[int]) -> None:
-        sizes = {label: len(universe) for label, universe in self._universes.items()}
-        self.performance.direct_solution_trial_count = len(sizes)
+        self.performance.direct_solution_trial_count = len(possible)
         self.performance.direct_solution_success_count = len(closed)
         self.performance.iterative_object_count = sum(
-            possible[label] for label in sizes if label not in closed
+            count for label, count in possible.items() if label not in closed
         )
-        self.performance.nontrivial_object_count = sum(possible[label] for label in sizes if sizes[label] > 2)
+        self.performance.nontrivial_object_count = sum(possible.values())
         self.performance.overall_object_count = self.performance.nontrivial_object_count + len(self.objects)
 
-    def _compute(self, footprints: Iterable[frozenset[int]], what: str) -> list[Object]:
-        objects = compute_objects(
-            footprints,
-            self._regions,
-            self._parameters,
-            lambda done, total: self._out.progress(done, total, what),
-        )
+    def _compute(self, footprints: Sequence[frozenset[int]], what: str) -> list[Object]:
+        objects = self._compute_objects(footprints, what)
         for item in objects:
-            self._by_footprint[item.footprint] = item
-            if item.is_optimal:
-                self._optimal[self._adjacencies.get_cluster_label(min(item.footprint))].append(item)
             if not item.is_optimal and item.pixels and item.energy > 0:
                 self._out.log(f"fit of atoms {sorted(item.footprint)} fell back to the best ellipse")
+        self._computed.add(objects)
         self.objects += objects
         return objects
 
     def _is_closed(self, label: int) -> bool:
-        """Whether the whole cluster is known to be the best object: no family of parts costs less."""
-        universe = self._universes[label]
-        atoms = [self._by_footprint[frozenset((atom,))] for atom in universe]
+        """Whether the whole cluster is known to be the best object: every other cover has two or more.
+
+        As in the publication, the computed energies decide; they are known to `dsm.ENERGY_TOLERANCE`.
+        """
+        universe = self._computed.universe(label)
+        atoms = self._computed.atoms(universe)
         if not all(atom.is_optimal for atom in atoms):
             return False
-        return self._by_footprint[universe].energy <= self._beta + sum_of_energies(atoms)
+        return self._computed[universe].energy <= self.cover.beta + sum_of_energies(atoms)
 
-    def _next_generation(self, generation: list[Object]) -> list[Object]:
-        """Objects of one atom more than those of `generation` that may still be part of a better cover."""
-        bounds = self._extensions(generation)
-        computed = self._compute(bounds, f"unions of {len(generation[0].footprint) + 1} atoms")
-        tried = len(computed)
-        self.performance.iterative_computed_object_count += tried
-        self.performance.nontrivial_computed_object_count += tried
-        survivors = [item for item in computed if item.energy < bounds[item.footprint]]
-        self._out.log(f"{tried} unions of {len(generation[0].footprint) + 1} atoms, {len(survivors)} kept")
+    def _next_generation(self, generation: list[frozenset[int]]) -> list[frozenset[int]]:
+        """Unions of one atom more than those of `generation` that may still grow into something better."""
+        unions: dict[frozenset[int], list[frozenset[int]]] = {}
+        for parent in generation:
+            universe = self._computed.universe(self._computed.label(parent))
+            for footprint in self._adjacencies.extensions(parent, self._max_seed_distance):
+                if footprint != universe:
+                    unions.setdefault(footprint, []).append(parent)
+        size = len(generation[0]) + 1
+        fresh = [union for union in self._rule.select(unions) if union not in self._computed]
+        computed = self._compute(fresh, f"unions of {size} atoms")
+        self.performance.iterative_computed_object_count += len(computed)
+        self.performance.nontrivial_computed_object_count += len(computed)
+        if self.cover.solver == "exact":
+            self.cover.update(computed)
+        survivors = self._rule.keep(unions)
+        if self.cover.solver == "greedy":
+            # As published: what does not survive is no candidate.
+            self.cover.update(self._computed[union] for union in survivors)
+        self._out.log(
+            f"unions of {size} atoms: {len(computed)} fitted, {len(survivors)} of {len(unions)} kept"
+        )
         return survivors
 
-    def _extensions(self, generation: list[Object]) -> dict[frozenset[int], float]:
-        """Unions worth a fit, each with the energy below which it survives."""
-        bounds: dict[frozenset[int], float] = {}
-        for parent in generation:
-            universe = self._universes[self._adjacencies.get_cluster_label(min(parent.footprint))]
-            for footprint in self._adjacencies.extensions(parent.footprint, self._max_seed_distance):
-                if footprint == universe or footprint in self._seen:
-                    continue
-                (atom,) = footprint - parent.footprint
-                parts = parent.energy + self._by_footprint[frozenset((atom,))].energy
-                if self._values["pruning"] == "isbi24":
-                    bounds[footprint] = parts + self._beta
-                else:
-                    upper = self._upper_bound(footprint, universe)
-                    lower = self._beta + max(parts, self._packing(footprint))
-                    if upper < lower:
-                        continue
-                    bounds[footprint] = upper - self._beta
-                self._seen.add(footprint)
-        return bounds
-
-    def _upper_bound(self, footprint: frozenset[int], universe: frozenset[int]) -> float:
-        """Most that an object may cost (energy + beta) in a cover cheaper than the current one."""
-        label = self._adjacencies.get_cluster_label(min(footprint))
-        rest = [self._by_footprint[frozenset((atom,))] for atom in universe - footprint]
-        return self.cover.get_cluster_costs(label) - sum_of_energies(rest)
-
-    def _packing(self, footprint: frozenset[int]) -> float:
-        """Lower bound on the energy of a union by disjoint objects inside it."""
-        label = self._adjacencies.get_cluster_label(min(footprint))
-        return greedy_packing(item for item in self._optimal[label] if item.footprint <= footprint)
+    def _report(self, label: int) -> ClusterReport:
+        return ClusterReport(
+            len(self._computed.universe(label)),
+            self.cover.get_cluster_costs(label),
+            self.cover.get_cluster_lower_bound(label),
+            self._rule.deviation(label) if isinstance(self._rule, ProvenPruning) else 0.0,
+        )

@@ -20,6 +20,7 @@ from .automation import process_image
 from .config import Config
 from .errors import ConfigError, SuperDSMError
 from .io import check_suffix, imread, imsave
+from .performance import PerformanceReport
 from .pipeline import Output, create_default_pipeline
 from .render import rasterize_labels, render_result_over_image
 
@@ -104,12 +105,15 @@ class FileResult:
         Time from reading to writing.
     config : Config
         Hyperparameters used, every default filled in.
+    performance : PerformanceReport
+        How the best cover was found, and the proof that it is the best.
     """
 
     objects: int
     scale: float
     seconds: float
     config: Config
+    performance: PerformanceReport
 
 
 def segment_file(
@@ -171,6 +175,7 @@ def segment_file(
     count = np.unique(labels[labels > 0]).size
     if count == 0:
         out.warn(f"{image_path.name}: {NOTHING_FOUND}")
+    performance = data.get("performance", PerformanceReport())
     provenance = {
         "software": f"superdsm_nb {__version__}",
         "image": image_path.name,
@@ -180,6 +185,10 @@ def segment_file(
         "dilate": dilate,
         "merge_overlap_threshold": merge_overlap_threshold if merge_overlap_threshold < math.inf else None,
         "scale": data["scale"],
+        "cover": {
+            name: performance.row()[name] for name in ("cost", "lower_bound", "gap", "proven_cluster_count")
+        }
+        | {"cluster_count": len(performance.clusters)},
         "config_digest": used.digest,
         "config": json.loads(used.dumps()),
     }
@@ -187,4 +196,4 @@ def segment_file(
     if overlay_path is not None:
         background = image if data["g_rgb"] is None else data["g_rgb"]
         imsave(overlay_path, render_result_over_image(background, labels, border_width), provenance)
-    return FileResult(count, data["scale"], time.perf_counter() - start, used)
+    return FileResult(count, data["scale"], time.perf_counter() - start, used, performance)

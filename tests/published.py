@@ -50,6 +50,7 @@ NIH3T3_ADAPTED = {
     },
 }
 BBBC039 = {"AF_scale": 10, "dsm": {"AF_alpha": 0.00033}, "global-energy-minimization": {"AF_beta": 1.5}}
+GREEDY = {"global-energy-minimization": {"solver": "greedy"}}
 ISBI24 = {"global-energy-minimization": {"pruning": "isbi24"}}
 CONFIGS = {
     ("U2OS", "default"): Config(),
@@ -102,8 +103,8 @@ class Reference:
 
     @property
     def config(self) -> Config:
-        """Every hyperparameter as used, the scale pinned."""
-        return Config(self.record["config"]).merge({"AF_scale": self.record["estimated_scale"]})
+        """Every hyperparameter as used, the scale pinned, the cover found as published."""
+        return Config(self.record["config"]).merge({"AF_scale": self.record["estimated_scale"], **GREEDY})
 
     @property
     def labels(self) -> np.ndarray:
@@ -129,7 +130,7 @@ def run(reference: Reference) -> dict[str, Any]:
 
 def segment_published(dataset: str, config_name: str, name: str) -> dict[str, Any]:
     """Our pipeline data object for a published configuration, the scale pinned to the published one."""
-    config = CONFIGS[dataset, config_name].copy()
+    config = CONFIGS[dataset, config_name].derive(GREEDY)
     config.set_default("AF_scale", scales().get(f"{dataset}/{name}"))
     data, used, _ = process_image(create_default_pipeline(), config, imread(image_path(dataset, name)))
     return {**data, "config": used}

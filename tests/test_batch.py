@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -234,7 +236,9 @@ def test_a_missing_folder_is_refused(tmp_path):
 
 def test_every_file_id_makes_a_job(tmp_path):
     assert planned(tmp_path, overlay_pathpattern="over/%s.png") == [
-        Job(tmp_path / f"images/{name}.tif", tmp_path / f"seg/{name}.png", tmp_path / f"over/{name}.png")
+        Job(
+            name, tmp_path / f"images/{name}.tif", tmp_path / f"seg/{name}.png", tmp_path / f"over/{name}.png"
+        )
         for name in ("a", "b")
     ]
 
@@ -402,11 +406,29 @@ def test_batch_run_writes_the_label_maps_of_tasks_and_none_of_templates(run, roo
     before = files_in(root)
     outcome = run("batch", root, "--run")
     assert (outcome.code, outcome.err) == (0, "")
-    assert sorted(set(files_in(root)) - set(before)) == ["seg/a.png", "seg/b.png"]
+    assert sorted(set(files_in(root)) - set(before)) == ["performance.csv", "seg/a.png", "seg/b.png"]
     assert imread(root / "seg/a.png").max() >= 2
     assert outcome.out.splitlines()[0] == f"{root}: task"
     assert outcome.out.splitlines()[1].startswith("  a.tif: ")
-    assert outcome.out.splitlines()[3] == f"{root / 'template'}: template, not run (runnable is not true)"
+    assert outcome.out.splitlines()[3].startswith("  cover proven optimal in ")
+    assert outcome.out.splitlines()[4] == f"{root / 'template'}: template, not run (runnable is not true)"
+
+
+def test_a_batch_tells_how_good_its_covers_are_by_image_and_in_total(run, root):
+    run("batch", root, "--run")
+
+    with (root / "performance.csv").open(newline="") as file:
+        rows = {row["file_id"]: row for row in csv.DictReader(file)}
+
+    assert list(rows) == ["a", "b", "total"]
+    for name, row in rows.items():
+        assert float(row["gap"]) == 0
+        assert float(row["cost"]) == float(row["lower_bound"]) > 0
+        clusters = row["direct_solution_trial_count"]
+        assert int(row["proven_cluster_count"]) == int(clusters) > 0, name
+    for column in ("cost", "overall_computed_object_count", "proven_cluster_count"):
+        summands = [float(rows[name][column]) for name in "ab"]
+        assert float(rows["total"][column]) == pytest.approx(sum(summands))
 
 
 def test_a_batch_gives_the_same_label_map_as_a_single_image(run, root, tmp_path):
@@ -458,22 +480,23 @@ def test_a_batch_of_a_missing_folder_is_refused(run, tmp_path):
 def test_a_defect_met_in_one_image_does_not_cost_the_others(tmp_path, monkeypatch):
     from superdsm_nb.batch import run as module
     from superdsm_nb.batch.spec import Task
+    from superdsm_nb.performance import PerformanceReport
     from superdsm_nb.stage import Output
 
     def segment_file(image, *_, **__):
         if image.name == "a.tif":
             raise ZeroDivisionError("division by zero")
-        return "done"
+        return SimpleNamespace(performance=PerformanceReport())
 
     monkeypatch.setattr(module, "segment_file", segment_file)
-    jobs = [module.Job(tmp_path / name, tmp_path / f"{name}.png", None) for name in ("a.tif", "b.tif")]
+    jobs = [module.Job(name, tmp_path / name, tmp_path / f"{name}.png", None) for name in ("a.tif", "b.tif")]
     finished = []
 
     failures = module.run(
         Task(tmp_path), jobs, Output(), lambda job: None, lambda job, result: finished.append(result)
     )
 
-    assert finished == ["done"]
+    assert len(finished) == 1
     assert [failure.reason for failure in failures] == [
         f"{tmp_path / 'a.tif'}: unexpected ZeroDivisionError: division by zero"
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -110,9 +111,25 @@ def test_segment_writes_a_label_map_and_tells_what_it_found(run, image_path, tmp
     labels = imread(tmp_path / "labels.png")
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out.startswith(f"cells.tif: {labels.max()} objects, scale 11.0 pixels (given), ")
-    assert outcome.out.endswith(f" s -> {tmp_path / 'labels.png'}\n")
+    assert outcome.out.splitlines()[0].endswith(f" s -> {tmp_path / 'labels.png'}")
+    assert re.fullmatch(r"cover proven optimal in (\d+) of \1 clusters?", outcome.out.splitlines()[1])
+    assert len(outcome.out.splitlines()) == 2
     assert labels.dtype == np.uint16
     assert score(labels, sample.labels).seg > 0.7
+
+
+def test_the_proof_of_the_cover_is_kept_with_the_label_map(run, image_path, tmp_path):
+    run("segment", image_path, "-o", tmp_path / "labels.png", *SCALE)
+    cover = json.loads(imageio.immeta(tmp_path / "labels.png")["Description"])["cover"]
+    assert cover["cost"] == cover["lower_bound"] > 0
+    assert cover["gap"] == 0
+    assert cover["proven_cluster_count"] == cover["cluster_count"] > 0
+
+
+def test_what_the_proof_does_not_hold_for_is_said(run, image_path, tmp_path):
+    pruning = ("--set", "global-energy-minimization/pruning=isbi24")
+    outcome = run("segment", image_path, "-o", tmp_path / "labels.png", *SCALE, *pruning)
+    assert outcome.out.endswith(" (among the unions that isbi24 pruning tries)\n")
 
 
 def test_segment_leaves_its_input_as_it_was(run, image_path, tmp_path):
@@ -223,7 +240,7 @@ def test_verbose_output_goes_to_standard_error(run, image_path, tmp_path):
     verbose = run("segment", image_path, "-o", tmp_path / "l.png", *SCALE, "--verbose")
     assert quiet.err == ""
     assert "scale 11.00 pixels (given)" in verbose.err
-    assert verbose.out.count("\n") == 1
+    assert verbose.out.count("\n") == quiet.out.count("\n")
 
 
 def test_results_reach_a_pipe_while_progress_is_shown_on_a_terminal(image_path, tmp_path):
@@ -511,7 +528,7 @@ def test_demo_shows_the_whole_way_from_images_to_scores(run, tmp_path):
     made = {str(path.relative_to(folder).as_posix()) for path in folder.rglob("*") if path.is_file()}
     assert made == {
         *("images/sample-7.tif", "truth/sample-7.png", "segmentation/sample-7.png"),
-        *("overlay/sample-7.png", "task.json"),
+        *("overlay/sample-7.png", "task.json", "performance.csv"),
     }
 
 

@@ -1,4 +1,4 @@
-"""The greedy min-weight set cover and set packing, against brute force on small random instances."""
+"""Min-weight set covers and set packings of objects, against brute force on small random instances."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from superdsm_nb.atoms import AtomAdjacencyGraph
-from superdsm_nb.maxsetpack import greedy_packing
-from superdsm_nb.minsetcover import MinSetCover, cost, greedy_cover, merge, solve
+from superdsm_nb.greedycover import cost, greedy_cover, merge, solve
+from superdsm_nb.maxsetpack import exact_packing, excess_packing, greedy_packing
+from superdsm_nb.minsetcover import MinSetCover
 from superdsm_nb.objects import Object
 
 ATOMS = 5
@@ -82,6 +83,22 @@ def test_merging_and_further_rounds_never_cost_more(instance):
     assert costs[1] <= costs[0]
 
 
+@given(instances())
+@settings(deadline=None, max_examples=200)
+def test_the_exact_cover_is_the_cheapest_and_bounds_the_greedy_one(instance):
+    universe, candidates, beta = instance
+    best = cheapest_cover(universe, candidates, beta)
+    exact, greedy = (MinSetCover(beta, graph([1] * len(universe)), name) for name in ("exact", "greedy"))
+
+    exact.update(candidates)
+    greedy.update(candidates)
+
+    assert exact.costs == exact.lower_bound == pytest.approx(best, rel=1e-9)
+    assert exact.gap == exact.get_cluster_gap(1) == 0
+    assert greedy.lower_bound == pytest.approx(best, rel=1e-9)
+    assert greedy.gap == pytest.approx(1 - best / greedy.costs, abs=1e-9)
+
+
 @given(st.lists(st.floats(0.01, 100), min_size=2, max_size=6), st.floats(0, 50), st.floats(0, 3))
 @settings(deadline=None, max_examples=100)
 def test_the_whole_cluster_is_taken_if_and_only_if_it_is_cheaper_than_its_atoms(energies, beta, factor):
@@ -108,8 +125,9 @@ def graph(clusters):
     )
 
 
-def test_clusters_are_covered_one_by_one_and_costs_add_up():
-    cover = MinSetCover(1.0, graph([1, 1, 2]))
+@pytest.mark.parametrize("solver", ["exact", "greedy"])
+def test_clusters_are_covered_one_by_one_and_costs_add_up(solver):
+    cover = MinSetCover(1.0, graph([1, 1, 2]), solver)
     objects = [
         Object(footprint=frozenset(f), energy=e) for f, e in (({1}, 3), ({2}, 4), ({3}, 5), ({1, 2}, 7.5))
     ]
@@ -122,8 +140,9 @@ def test_clusters_are_covered_one_by_one_and_costs_add_up():
     assert cover.costs == pytest.approx(14.5)
 
 
-def test_a_cheaper_candidate_that_arrives_later_replaces_what_was_taken():
-    cover = MinSetCover(1.0, graph([1, 1, 1]))
+@pytest.mark.parametrize("solver", ["exact", "greedy"])
+def test_a_cheaper_candidate_that_arrives_later_replaces_what_was_taken(solver):
+    cover = MinSetCover(1.0, graph([1, 1, 1]), solver)
     cover.update([Object(footprint=frozenset((i,)), energy=10.0) for i in (1, 2, 3)])
 
     cover.update([Object(footprint=frozenset((1, 2)), energy=12.0)])
@@ -134,7 +153,7 @@ def test_a_cheaper_candidate_that_arrives_later_replaces_what_was_taken():
 
 @given(instances())
 @settings(deadline=None, max_examples=100)
-def test_a_greedy_packing_takes_disjoint_objects_and_never_beats_the_best_packing(instance):
+def test_packings_take_disjoint_objects_and_the_exact_one_is_the_best(instance):
     _, candidates, _ = instance
     packings = itertools.chain.from_iterable(
         itertools.combinations(candidates, length) for length in range(len(candidates) + 1)
@@ -145,6 +164,6 @@ def test_a_greedy_packing_takes_disjoint_objects_and_never_beats_the_best_packin
         if sum(len(item.footprint) for item in packing) == len(set().union(*(i.footprint for i in packing)))
     )
 
-    packed = greedy_packing(candidates)
-
-    assert max(item.energy for item in candidates) - 1e-9 <= packed <= best + 1e-9
+    assert max(item.energy for item in candidates) - 1e-9 <= greedy_packing(candidates) <= best + 1e-9
+    assert excess_packing(candidates) <= best + 1e-9
+    assert exact_packing(candidates) == pytest.approx(best, rel=1e-9)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,8 +11,12 @@ from published import DATA, Reference, image_names, image_path, needs_data, refe
 
 from superdsm_nb.automation import estimate_scale
 from superdsm_nb.dsm import FitParameters, fit
+from superdsm_nb.exactcover import minimum_covers
 from superdsm_nb.image import AtomRegions
 from superdsm_nb.io import imread
+from superdsm_nb.maxsetpack import problem_of
+from superdsm_nb.objects import Object, compute_objects
+from superdsm_nb.pipeline import create_default_pipeline
 
 pytestmark = needs_data
 
@@ -20,6 +25,7 @@ pytestmark = needs_data
 ENDED_UNDECIDED = ("A18_s1", [20, 22, 25, 26])
 
 REFERENCES = references()
+STAGE = "global-energy-minimization"
 with_scale = [(d, n) for d in ("U2OS", "NIH3T3") for n in image_names(d)] if DATA.name else []
 
 
@@ -130,6 +136,55 @@ def test_the_counts_of_the_search_are_those_of_the_reference_but_for_its_failed_
     assert (
         abs(ours.overall_computed_object_count + singles - counts["overall_computed_object_count"]) <= failed
     )
+
+
+def exact_run(reference: Reference) -> dict[str, Any]:
+    """Our pipeline data object with the exact cover instead of the published one."""
+    config = reference.config.derive({STAGE: {"solver": "exact"}})
+    data = run(reference)
+    return create_default_pipeline().process_image(data["g_raw"], config, STAGE, STAGE, data)[0]
+
+
+def test_the_exact_cover_is_proven_and_costs_no_more_than_the_greedy_one_with_no_more_fits(reference):
+    exact, greedy = exact_run(reference), run(reference)
+    theirs = reference.record["objects"]
+
+    assert all(cluster.gap == 0 for cluster in exact["performance"].clusters)
+    assert exact["cover"].costs <= greedy["cover"].costs * (1 + 1e-9)
+    assert len(exact["objects"]) <= len({frozenset(item["footprint"]) for item in theirs})
+    # By the energies of the reference no family of its objects costs less than what we find with ours.
+    if reference.config_name != "isbi24":
+        beta = reference.record["config"][STAGE]["beta"]
+        candidates = [Object(footprint=frozenset(o["footprint"]), energy=o["energy"]) for o in theirs]
+        (possible,) = minimum_covers([problem_of(candidates, beta)])
+        assert exact["cover"].costs <= possible.bound * (1 + 1e-6)
+
+
+@pytest.mark.parametrize(
+    # The pruning of ISBI 2024 may leave out what would be better.
+    "reference",
+    [item for item in REFERENCES if item.config_name != "isbi24"],
+    ids=str,
+    scope="module",
+)
+def test_no_family_of_any_connected_unions_costs_less_than_the_exact_cover(reference):
+    data = exact_run(reference)
+    graph, beta = data["adjacencies"], reference.record["config"][STAGE]["beta"]
+    unions = {frozenset((atom,)) for atom in graph.atoms}
+    generation = unions
+    while generation:
+        generation = {grown for union in generation for grown in graph.extensions(union, np.inf)}
+        unions |= generation
+    known = {item.footprint for item in data["objects"]}
+    others = compute_objects(
+        sorted(unions - known, key=sorted),
+        AtomRegions(data["y_img"], data["atoms"]),
+        FitParameters.from_config(data["dsm_cfg"]),
+    )
+
+    (best,) = minimum_covers([problem_of([*data["objects"], *others], beta)])
+
+    assert data["cover"].costs == pytest.approx(best.bound, rel=1e-9)
 
 
 @pytest.mark.parametrize(("dataset", "name"), with_scale)

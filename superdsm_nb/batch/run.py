@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ImageError, SuperDSMError, TaskError
-from ..io import check_suffix
+from ..io import check_suffix, write_atomically
+from ..performance import PerformanceReport
 from ..segmentation import FileResult, segment_file
 from ..stage import Output
 from .spec import Task
@@ -19,12 +22,15 @@ class Job:
 
     Attributes
     ----------
+    file_id : str
+        Its name in the task.
     image, labels : Path
         The image, and the label map to write.
     overlay : Path or None
         Picture of the result to write.
     """
 
+    file_id: str
     image: Path
     labels: Path
     overlay: Path | None
@@ -51,6 +57,7 @@ def plan(task: Task, root: Path) -> list[Job]:
         overlay = task.fields.get("overlay_pathpattern")
         jobs.append(
             Job(
+                str(file_id),
                 _image_path(task, root, file_id),
                 _output_path(task, "seg_pathpattern", file_id),
                 _output_path(task, "overlay_pathpattern", file_id) if overlay is not None else None,
@@ -112,6 +119,7 @@ def run(
     list of Failure
     """
     failures = []
+    reports: dict[str, PerformanceReport] = {}
     for job in jobs:
         begin(job)
         try:
@@ -130,8 +138,20 @@ def run(
         except Exception as error:  # noqa: BLE001 - a defect met in one image must not cost the others
             failures.append(Failure(job, f"{job.image}: unexpected {type(error).__name__}: {error}"))
         else:
+            reports[job.file_id] = result.performance
             end(job, result)
+    _write_performance(task.folder / "performance.csv", reports)
     return failures
+
+
+def _write_performance(path: Path, reports: Mapping[str, PerformanceReport]) -> None:
+    """Write how the covers of a task's images were found: a row per image and one for all."""
+    rows = {**reports, "total": sum(reports.values(), PerformanceReport())}
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["file_id", *PerformanceReport().row()])
+    writer.writerows([name, *report.row().values()] for name, report in rows.items())
+    write_atomically(path, text.getvalue().encode())
 
 
 def _image_path(task: Task, root: Path, file_id: int | str) -> Path:

@@ -1,0 +1,163 @@
+"""What the search for the best cover cost and achieved."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, fields
+
+
+@dataclass(frozen=True)
+class ClusterReport:
+    """The cover of one cluster.
+
+    Attributes
+    ----------
+    atoms : int
+        Number of atoms.
+    cost : float
+        Sum of energy + beta over the objects of its cover.
+    lower_bound : float
+        No cover by the unions considered costs less.
+    deviation : float
+        Worst shortfall of an energy from those of its parts, relative to them (see `ProvenPruning`).
+    """
+
+    atoms: int
+    cost: float
+    lower_bound: float
+    deviation: float = 0.0
+
+    @property
+    def gap(self) -> float:
+        """Most by which the cover costs more than the cheapest one, relative to its own cost."""
+        return relative_gap(self.cost, self.lower_bound)
+
+
+@dataclass
+class PerformanceReport:
+    """How much of the search was spared, and how good the cover is.
+
+    Objects are counted once: the universe of a cluster of one atom is that atom.
+
+    Attributes
+    ----------
+    direct_solution_trial_count, direct_solution_success_count : int
+        Clusters, and those solved in closed form.
+    iterative_object_count, iterative_computed_object_count : int
+        Possible and computed objects, besides atoms and universes, in clusters not solved in closed form.
+    overall_object_count, overall_computed_object_count : int
+        Possible and computed objects in all clusters, atoms and universes included.
+    nontrivial_object_count, nontrivial_computed_object_count : int
+        Possible and computed objects, besides atoms and universes, in clusters of more than two atoms.
+    clusters : list of ClusterReport
+        The cover of each cluster, in the order of their labels.
+    """
+
+    direct_solution_trial_count: int = 0
+    direct_solution_success_count: int = 0
+    iterative_object_count: int = 0
+    iterative_computed_object_count: int = 0
+    overall_object_count: int = 0
+    overall_computed_object_count: int = 0
+    nontrivial_object_count: int = 0
+    nontrivial_computed_object_count: int = 0
+    clusters: list[ClusterReport] = field(default_factory=list)
+
+    @property
+    def direct_solution_success(self) -> float:
+        """Share of clusters solved in closed form; NaN without clusters."""
+        if self.direct_solution_trial_count == 0:
+            return math.nan
+        return self.direct_solution_success_count / self.direct_solution_trial_count
+
+    @property
+    def iterative_pruning_success(self) -> float:
+        """Share of the possible objects that need not be computed; NaN if there are none."""
+        return _spared(self.iterative_computed_object_count, self.iterative_object_count)
+
+    @property
+    def overall_pruning_success(self) -> float:
+        """Share of the possible objects of all clusters that need not be computed."""
+        return _spared(self.overall_computed_object_count, self.overall_object_count)
+
+    @property
+    def nontrivial_pruning_success(self) -> float:
+        """Share of the possible objects of clusters of more than two atoms that need not be computed."""
+        return _spared(self.nontrivial_computed_object_count, self.nontrivial_object_count)
+
+    @property
+    def cost(self) -> float:
+        """Cost of the cover of all clusters."""
+        return sum(cluster.cost for cluster in self.clusters)
+
+    @property
+    def lower_bound(self) -> float:
+        """No cover by the unions considered costs less."""
+        return sum(cluster.lower_bound for cluster in self.clusters)
+
+    @property
+    def gap(self) -> float:
+        """Most by which the cover costs more than the cheapest one, relative to its own cost."""
+        return relative_gap(self.cost, self.lower_bound)
+
+    @property
+    def largest_cluster_gap(self) -> float:
+        """Gap of the cluster where it is largest; 0 without clusters."""
+        return max((cluster.gap for cluster in self.clusters), default=0.0)
+
+    @property
+    def proven_cluster_count(self) -> int:
+        """Clusters whose cover is proven optimal: their gap is 0."""
+        return sum(cluster.gap == 0 for cluster in self.clusters)
+
+    @property
+    def deviation(self) -> float:
+        """Worst shortfall of an energy from those of its parts, relative to them; 0 without clusters."""
+        return max((cluster.deviation for cluster in self.clusters), default=0.0)
+
+    def __add__(self, other: PerformanceReport) -> PerformanceReport:
+        return PerformanceReport(
+            *(getattr(self, item.name) + getattr(other, item.name) for item in fields(self))
+        )
+
+    def statement(self, pruning: str) -> str:
+        """Say how good the cover is, and among which unions of atoms.
+
+        Parameters
+        ----------
+        pruning : {"exact", "isbi24"}
+            The hyperparameter of that name.
+        """
+        noun = "cluster" if len(self.clusters) == 1 else "clusters"
+        text = f"cover proven optimal in {self.proven_cluster_count} of {len(self.clusters)} {noun}"
+        if self.gap > 0:
+            text += f", its cost at most {100 * self.gap:.2g} % above the optimum"
+        return text + (" (among the unions that isbi24 pruning tries)" if pruning == "isbi24" else "")
+
+    def row(self) -> dict[str, float]:
+        """Figures by name, as the columns of ``performance.csv``."""
+        counts = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "clusters"}
+        return {**counts, **{name: getattr(self, name) for name in DERIVED}}
+
+
+DERIVED = (
+    "direct_solution_success",
+    "iterative_pruning_success",
+    "overall_pruning_success",
+    "nontrivial_pruning_success",
+    "cost",
+    "lower_bound",
+    "gap",
+    "largest_cluster_gap",
+    "proven_cluster_count",
+    "deviation",
+)
+
+
+def relative_gap(costs: float, lower_bound: float) -> float:
+    """Difference between costs and a lower bound on them, relative to the costs; 0 if they are equal."""
+    return (costs - lower_bound) / costs if costs > lower_bound else 0.0
+
+
+def _spared(computed: int, possible: int) -> float:
+    return 1 - computed / possible if possible else math.nan
