@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
-from skimage.feature import hessian_matrix_det, peak_local_max
+from skimage.feature import hessian_matrix_det
 
 from .config import Config
 from .errors import ScaleEstimationError
-from .filters import CosineImage
+from .filters import LowFrequencies
 from .image import intensities
+from .kernels.blobs import local_maxima
 from .parallel import ordered_map
 from .pipeline import Output, Pipeline
 
@@ -131,17 +132,17 @@ def estimate_scale(image: NDArray[Any]) -> float:
     g = _enhanced(image)
     sigmas = np.linspace(MIN_RADIUS, MAX_RADIUS, NUM_RADII) / math.sqrt(2)
     sigmas = np.concatenate([[sigmas.min() / 2], sigmas])
-    prepared = CosineImage(g)
+    prepared = LowFrequencies(g, sigmas[0])
 
     def response(sigma: float) -> NDArray[np.float64]:
-        determinant = hessian_matrix_det(g, sigma)
+        determinant: NDArray[np.float64] = hessian_matrix_det(g, sigma)
         determinant[prepared.gaussian_laplace(sigma) >= 0] = 0
         return determinant
 
-    stack = np.stack(ordered_map(response, sigmas.tolist()), axis=-1)
-    peaks = peak_local_max(
-        stack, threshold_abs=PEAK_THRESHOLD, footprint=np.ones((3, 3, 3)), exclude_border=False
-    )
+    stack = np.stack(ordered_map(response, sigmas.tolist()))
+    peaks = local_maxima(stack, PEAK_THRESHOLD)
+    heights = stack[peaks[:, 2], peaks[:, 0], peaks[:, 1]]
+    peaks = peaks[np.argsort(-heights, kind="stable")]
     blobs = np.column_stack([peaks[:, :2], sigmas[peaks[:, 2]]]).astype(np.float64)
     blobs = prune_blobs(blobs, MAX_OVERLAP)
     radii = blobs[blobs[:, 2] > sigmas[0], 2] * math.sqrt(2)

@@ -6,7 +6,7 @@ import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,10 +73,11 @@ class C2F_RegionAnalysis(Stage):  # noqa: N801 - the documented name
         parameters = FitParameters.from_config(inputs["dsm_cfg"]).without_deformations()
         margin = inputs["dsm_cfg"]["background_margin"]
 
-        def split(label: int) -> list[Atom]:
-            return ClusterSplitter(
+        def split(label: int) -> list[tuple[Pixels, tuple[float, float]]]:
+            splitter = ClusterSplitter(
                 label, boxes[label - 1], y, y_mask, clusters, parameters, margin, values
-            ).run()
+            )
+            return [(atom.pixels, splitter.seed_position(atom)) for atom in splitter.run()]
 
         atoms = np.zeros(y.shape, np.int32)
         seeds: list[tuple[float, float]] = []
@@ -86,9 +87,9 @@ class C2F_RegionAnalysis(Stage):  # noqa: N801 - the documented name
             lambda done, total: out.progress(done, total, "clusters"),
         )
         for box, parts in zip(boxes, results, strict=True):
-            for part in parts:
-                seeds.append(part.seed_position(box))
-                atoms[box][part.mask] = len(seeds)
+            for pixels, (row, col) in parts:
+                seeds.append((row + box[0].start, col + box[1].start))
+                atoms[box][pixels.box][pixels.mask] = len(seeds)
         out.log(f"{len(boxes)} clusters of {len(seeds)} atoms")
         adjacencies = AtomAdjacencyGraph(atoms, clusters, y > 0, seeds)
         return {
@@ -135,26 +136,65 @@ def find_clusters(
     return y_mask, clusters
 
 
+class Pixels(NamedTuple):
+    """Pixels within the bounding box of a cluster, as a crop of it.
+
+    Attributes
+    ----------
+    row, col : int
+        Corner of the crop in that box.
+    mask : (h, w) bool
+        The pixels, in every row and column of the crop.
+    size : int
+        How many they are.
+    """
+
+    row: int
+    col: int
+    mask: NDArray[np.bool_]
+    size: int
+
+    @classmethod
+    def of(cls, mask: NDArray[np.bool_], row: int = 0, col: int = 0) -> Pixels:
+        """Crop a mask whose corner is at (row, col)."""
+        rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        if not rows.size:
+            return cls(row, col, mask[:0, :0], 0)
+        crop = mask[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
+        return cls(row + int(rows[0]), col + int(cols[0]), crop, int(np.count_nonzero(crop)))
+
+    @property
+    def box(self) -> tuple[slice, slice]:
+        """The crop, as slices of the cluster's box."""
+        height, width = self.mask.shape
+        return slice(self.row, self.row + height), slice(self.col, self.col + width)
+
+    def holds(self, rows: NDArray[np.int64], cols: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of some pixels of the cluster's box are among these."""
+        height, width = self.mask.shape
+        rows, cols = rows - self.row, cols - self.col
+        inside = (rows >= 0) & (rows < height) & (cols >= 0) & (cols < width)
+        inside[inside] = self.mask[rows[inside], cols[inside]]
+        return inside
+
+
 @dataclass
 class Atom:
     """A region on its way to becoming an atom, within the bounding box of its cluster.
 
     Attributes
     ----------
-    mask, seed : (h, w) bool
-        Its pixels, and those of its seed.
+    pixels : Pixels
+        Where it is.
+    seed : (K,) int64
+        Its seed: indices of maxima of its cluster.
     energy : float
         Energy per pixel of the best ellipse; NaN if undefined.
     """
 
-    mask: NDArray[np.bool_]
-    seed: NDArray[np.bool_]
+    pixels: Pixels
+    seed: NDArray[np.int64]
     energy: float
-
-    def seed_position(self, box: tuple[slice, slice]) -> tuple[float, float]:
-        """Rounded centre of mass of the seed's pixels in the whole image."""
-        rows, cols = np.nonzero(self.seed)
-        return float(np.round(rows.mean() + box[0].start)), float(np.round(cols.mean() + box[1].start))
 
 
 class ClusterSplitter:
@@ -187,54 +227,65 @@ class ClusterSplitter:
         margin: float,
         values: Mapping[str, Any],
     ) -> None:
-        self.y = y[box]
-        self.mask = clusters[box] == label
-        self.usable = y_mask[box]
-        self.parameters = parameters
-        self.values = values
-        near = ndimage.distance_transform_edt(self.y <= 0) <= margin
-        self._image = Image(self.y, self.usable & near)
-        self._relief = self.y.max() - np.maximum(self.y, 0)
+        self._y = np.ascontiguousarray(y[box])
+        self._cluster = clusters[box] == label
+        self._parameters = parameters
+        self._values = values
+        usable = y_mask[box]
+        near = ndimage.distance_transform_edt(self._y <= 0) <= margin
+        self._image = Image(self._y, usable & near)
+        self._relief = self._y.max() - np.maximum(self._y, 0)
         footprint = np.ones((3, 3), bool) if values["seed_connectivity"] == 8 else disk(1).astype(bool)
-        self._maxima = self.y == ndimage.maximum_filter(self.y, footprint=footprint)
-        self._all_seeds = np.zeros(self.y.shape, bool)
-        self._energies: dict[bytes, float] = {}
+        maxima = self._y == ndimage.maximum_filter(self._y, footprint=footprint)
+        maxima &= self._cluster & usable & (self._y > 0)
+        self._rows, self._cols = np.nonzero(maxima)
+        self._places = self._rows * self._y.shape[1] + self._cols
+        # Squared distance of each maximum from the seeds chosen so far.
+        self._distance = np.full(self._rows.size, np.iinfo(np.int64).max)
+        self._energies: dict[tuple[int, int, tuple[int, ...], bytes], float] = {}
 
     def run(self) -> list[Atom]:
         """Split the cluster until no part is to be split any more; parts in the order of their labels."""
-        root = Atom(self.mask, self._first_seed(), self._energy(self.mask))
-        self._all_seeds |= root.seed
+        whole = Pixels.of(self._cluster)
+        root = Atom(whole, self._first_seed(), self._energy(whole))
         atoms = [root]
         queue: deque[Atom] = deque()
         self._enqueue(queue, root)
         while queue:
             atom = queue.popleft()
-            if np.count_nonzero(atom.mask) < 2 * math.pi * self.values["min_atom_radius"] ** 2:
+            if atom.pixels.size < 2 * math.pi * self._values["min_atom_radius"] ** 2:
                 continue
             seed = self._next_seed(atom)
             if seed is None:
                 continue
-            self._all_seeds |= seed
             second = self._split(atom, seed, queue)
             if second is not None:
                 atoms.append(second)
         return atoms
 
+    def seed_position(self, atom: Atom) -> tuple[float, float]:
+        """Rounded centre of mass of the seed's pixels in the cluster's box."""
+        return float(np.round(self._rows[atom.seed].mean())), float(np.round(self._cols[atom.seed].mean()))
+
     def _enqueue(self, queue: deque[Atom], atom: Atom) -> None:
         # An undefined energy compares false: such an atom is not split.
-        if atom.energy > self.values["max_atom_norm_energy"]:
+        if atom.energy > self._values["max_atom_norm_energy"]:
             queue.append(atom)
 
-    def _split(self, atom: Atom, seed: NDArray[np.bool_], queue: deque[Atom]) -> Atom | None:
+    def _split(self, atom: Atom, seed: NDArray[np.int64], queue: deque[Atom]) -> Atom | None:
         """Try to split `atom` between its seed and `seed`; return the new part, or None."""
-        markers = atom.seed.astype(np.int32) + 2 * seed.astype(np.int32)
-        parts = flood(self._relief, markers, atom.mask)
-        mask1, mask2 = parts == 1, parts == 2
-        smallest = math.pi * self.values["min_atom_radius"] ** 2
+        pixels = atom.pixels
+        markers = np.zeros(pixels.mask.shape, np.int32)
+        for number, indices in ((1, atom.seed), (2, seed)):
+            markers[self._rows[indices] - pixels.row, self._cols[indices] - pixels.col] = number
+        parts = flood(self._relief[pixels.box], markers, pixels.mask)
+        first = Pixels.of(parts == 1, pixels.row, pixels.col)
+        last = Pixels.of(parts == 2, pixels.row, pixels.col)
+        smallest = math.pi * self._values["min_atom_radius"] ** 2
         energy1 = energy2 = UNDEFINED
-        small1, small2 = np.count_nonzero(mask1) < smallest, np.count_nonzero(mask2) < smallest
+        small1, small2 = first.size < smallest, last.size < smallest
         if not (small1 or small2):
-            energy1, energy2 = self._energy(mask1), self._energy(mask2)
+            energy1, energy2 = self._energy(first), self._energy(last)
         if small1 or (not small2 and math.isnan(energy1) and not math.isnan(energy2)):
             atom.seed = seed
             queue.append(atom)
@@ -243,43 +294,64 @@ class ClusterSplitter:
             queue.append(atom)
             return None
         improvement = 1 - max(energy1, energy2) / atom.energy
-        if improvement < self.values["min_norm_energy_improvement"]:
+        if improvement < self._values["min_norm_energy_improvement"]:
             queue.append(atom)
             return None
-        atom.mask, atom.energy = mask1, energy1
-        second = Atom(mask2, seed, energy2)
+        atom.pixels, atom.energy = first, energy1
+        second = Atom(last, seed, energy2)
         self._enqueue(queue, atom)
         self._enqueue(queue, second)
         return second
 
-    def _first_seed(self) -> NDArray[np.bool_]:
-        seed = self._best_seed(self.mask & self.usable & (self.y > 0), self.y)
+    def _first_seed(self) -> NDArray[np.int64]:
+        seed = self._best_seed(np.arange(self._rows.size), self._y[self._rows, self._cols])
         assert seed is not None, "a cluster holds its marker, which is usable foreground"
         return seed
 
-    def _next_seed(self, atom: Atom) -> NDArray[np.bool_] | None:
-        distance = ndimage.distance_transform_edt(~self._all_seeds)
-        return self._best_seed(atom.mask & self.usable & (self.y > 0) & (distance >= 1), distance)
+    def _next_seed(self, atom: Atom) -> NDArray[np.int64] | None:
+        inside = atom.pixels.holds(self._rows, self._cols) & (self._distance > 0)
+        return self._best_seed(np.flatnonzero(inside), self._distance)
 
-    def _best_seed(self, where: NDArray[np.bool_], score: NDArray[np.float64]) -> NDArray[np.bool_] | None:
-        """Connected local maxima of y inside `where` that hold the highest score, the first of equals."""
-        maxima = self._maxima & where
-        if not maxima.any():
+    def _best_seed(self, candidates: NDArray[np.int64], score: NDArray[Any]) -> NDArray[np.int64] | None:
+        """Connected maxima among the candidates that hold the highest score, the first of equals."""
+        if not candidates.size:
             return None
-        labels, _ = ndimage.label(maxima)
-        candidates, scores = labels[maxima], score[maxima]
-        seed: NDArray[np.bool_] = labels == candidates[scores == scores.max()].min()
+        scores = score[candidates]
+        seed = min(
+            (self._connected(candidates, start) for start in candidates[scores == scores.max()].tolist()),
+            key=lambda indices: indices[0],
+        )
+        rows, cols = self._rows[seed], self._cols[seed]
+        for row, col in zip(rows.tolist(), cols.tolist(), strict=True):
+            np.minimum(self._distance, (self._rows - row) ** 2 + (self._cols - col) ** 2, out=self._distance)
         return seed
 
-    def _energy(self, mask: NDArray[np.bool_]) -> float:
-        key = np.packbits(mask).tobytes()
+    def _connected(self, candidates: NDArray[np.int64], start: int) -> NDArray[np.int64]:
+        """Candidates 4-connected to the one at `start`, ascending."""
+        width = self._y.shape[1]
+        places = self._places[candidates]
+        found, todo = {start}, [start]
+        while todo:
+            place, col = int(self._places[todo[-1]]), int(self._cols[todo.pop()])
+            steps = (-width, width, *((-1,) if col > 0 else ()), *((1,) if col < width - 1 else ()))
+            for step in steps:
+                at = int(np.searchsorted(places, place + step))
+                if at < places.size and places[at] == place + step and int(candidates[at]) not in found:
+                    found.add(int(candidates[at]))
+                    todo.append(int(candidates[at]))
+        return np.array(sorted(found), np.int64)
+
+    def _energy(self, pixels: Pixels) -> float:
+        key = (pixels.row, pixels.col, pixels.mask.shape, np.packbits(pixels.mask).tobytes())
         if key not in self._energies:
-            self._energies[key] = self._compute_energy(mask)
+            self._energies[key] = self._compute_energy(pixels)
         return self._energies[key]
 
-    def _compute_energy(self, mask: NDArray[np.bool_]) -> float:
-        region = self._image.get_region(mask)
+    def _compute_energy(self, pixels: Pixels) -> float:
+        inside = np.flatnonzero(self._image.mask[pixels.box] & pixels.mask)
+        rows, cols = np.divmod(inside, pixels.mask.shape[1])
+        region = self._image.region_at(rows + pixels.row, cols + pixels.col)
         if region.y.size == 0 or (region.y > 0).all() or (region.y < 0).all():
             return UNDEFINED
-        result = fit(region, self.parameters)
+        result = fit(region, self._parameters)
         return result.energy / region.y.size if result.is_optimal else UNDEFINED

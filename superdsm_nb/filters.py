@@ -30,18 +30,57 @@ class CosineImage:
     def gaussian(self, sigma: float) -> NDArray[np.float64]:
         """Equal to ``scipy.ndimage.gaussian_filter(image, sigma)``."""
         rows, cols = (_response(size, sigma, 0) for size in self.shape)
-        return self._inverse(np.multiply.outer(rows, cols))
-
-    def gaussian_laplace(self, sigma: float) -> NDArray[np.float64]:
-        """Equal to ``scipy.ndimage.gaussian_laplace(image, sigma)``."""
-        (rows, rows2), (cols, cols2) = (
-            (_response(size, sigma, 0), _response(size, sigma, 2)) for size in self.shape
-        )
-        return self._inverse(np.multiply.outer(rows2, cols) + np.multiply.outer(rows, cols2))
-
-    def _inverse(self, response: NDArray[np.float64]) -> NDArray[np.float64]:
+        response = np.multiply.outer(rows, cols)
         result: NDArray[np.float64] = fft.idctn(self._spectrum * response, type=2, overwrite_x=True)
         return result
+
+
+class LowFrequencies:
+    """An image prepared for Laplacians of wide Gaussians, in single precision.
+
+    Only the frequencies that the narrowest of them lets pass are kept: a few products of small matrices then
+    give each Laplacian.
+
+    Parameters
+    ----------
+    image : (H, W) array
+        Intensities.
+    sigma : float
+        Narrowest standard deviation to come (pixels).
+    """
+
+    def __init__(self, image: NDArray[np.float64], sigma: float) -> None:
+        self._rows, self._cols = (_cosines(size, _passed(size, sigma)) for size in image.shape)
+        self._shape = image.shape
+        self._spectrum = self._rows.T @ image.astype(np.float32) @ self._cols
+
+    def gaussian_laplace(self, sigma: float) -> NDArray[np.float32]:
+        """``scipy.ndimage.gaussian_laplace(image, sigma)``.
+
+        Its truncated kernel answers a constant with a small value: kept, since the sign may depend on it.
+        """
+        kept = [_passed(size, sigma) for size in self._shape]
+        (rows, rows2), (cols, cols2) = (
+            (_response(size, sigma, 0)[:count], _response(size, sigma, 2)[:count])
+            for size, count in zip(self._shape, kept, strict=True)
+        )
+        response = np.multiply.outer(rows2, cols) + np.multiply.outer(rows, cols2)
+        spectrum = self._spectrum[: kept[0], : kept[1]] * response.astype(np.float32)
+        result: NDArray[np.float32] = self._rows[:, : kept[0]] @ spectrum @ self._cols[:, : kept[1]].T
+        return result
+
+
+def _passed(size: int, sigma: float) -> int:
+    """How many cosine frequencies a Gaussian lets pass in single precision: exp(-6.2^2 / 2) is 5e-9."""
+    return min(size, int(6.2 / sigma * size / np.pi) + 2)
+
+
+def _cosines(size: int, count: int) -> NDArray[np.float32]:
+    """First columns of the orthonormal type-II cosine transform; shape (size, count)."""
+    waves = np.cos(np.multiply.outer(np.arange(size) + 0.5, np.pi / size * np.arange(count)))
+    waves *= np.sqrt(2 / size)
+    waves[:, 0] = np.sqrt(1 / size)
+    return waves.astype(np.float32)
 
 
 def gaussian(image: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:

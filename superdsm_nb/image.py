@@ -135,6 +135,10 @@ class Image:
         """Return the usable pixels inside a mask of the shape of the image."""
         return self.region_of(np.flatnonzero(self.mask & np.asarray(mask, dtype=bool)))
 
+    def region_at(self, rows: NDArray[np.int64], cols: NDArray[np.int64]) -> Region:
+        """Return the region of pixel coordinates, which must be in row-major order."""
+        return Region(rows, cols, self.model[rows, cols], self.shape)
+
     def region_of(self, pixels: NDArray[np.int64]) -> Region:
         """Return the region of flat pixel indices, which must be ascending."""
         rows, cols = np.divmod(pixels, self.shape[1])

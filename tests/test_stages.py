@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
+from skimage.feature import peak_local_max
 
 from superdsm_nb.automation import create_config, disk_overlap, estimate_scale, prune_blobs
 from superdsm_nb.c2freganal import find_clusters
 from superdsm_nb.config import Config
 from superdsm_nb.errors import PipelineError, ScaleEstimationError, WorkAmountError
-from superdsm_nb.filters import CosineImage, gaussian
+from superdsm_nb.filters import CosineImage, LowFrequencies, gaussian
+from superdsm_nb.kernels.blobs import local_maxima
 from superdsm_nb.pipeline import Pipeline, create_default_pipeline
 from superdsm_nb.preprocess import Preprocessing, local_offset
 from superdsm_nb.stage import Stage
@@ -29,9 +31,35 @@ def test_filters_in_the_cosine_transform_equal_those_of_scipy(height, width, sig
     prepared = CosineImage(image)
 
     np.testing.assert_allclose(prepared.gaussian(sigma), ndimage.gaussian_filter(image, sigma), atol=1e-12)
-    np.testing.assert_allclose(
-        prepared.gaussian_laplace(sigma), ndimage.gaussian_laplace(image, sigma), atol=1e-12
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.floats(3, 30), st.floats(1, 3), st.integers(0, 99))
+@settings(deadline=None, max_examples=60)
+def test_laplacians_of_low_frequencies_are_those_of_scipy_but_for_what_its_truncation_leaks(
+    height, width, narrowest, factor, seed
+):
+    image = np.random.default_rng(seed).random((height, width))
+    sigma = narrowest * factor
+
+    laplacian = LowFrequencies(image, narrowest).gaussian_laplace(sigma)
+
+    expected = ndimage.gaussian_laplace(image, sigma)
+    np.testing.assert_allclose(laplacian, expected, atol=3e-4 / sigma**2)
+
+
+@given(st.integers(0, 99), st.integers(1, 4), st.integers(1, 9), st.integers(1, 9))
+@settings(deadline=None, max_examples=100)
+def test_maxima_over_position_and_scale_are_those_of_scikit_image(seed, scales, height, width):
+    stack = np.random.default_rng(seed).integers(0, 5, (scales, height, width)).astype(float)
+    if stack.min() == stack.max():
+        return  # a constant image has no maxima for scikit-image
+
+    peaks = local_maxima(stack, 1.5)
+
+    expected = peak_local_max(
+        np.moveaxis(stack, 0, -1), threshold_abs=1.5, footprint=np.ones((3, 3, 3)), exclude_border=False
     )
+    assert np.array_equal(peaks, np.array(sorted(expected.tolist())).reshape(-1, 3))
 
 
 @pytest.mark.parametrize("sigma", [1.4, 40.0])
