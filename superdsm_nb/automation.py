@@ -134,12 +134,13 @@ def estimate_scale(image: NDArray[Any]) -> float:
     sigmas = np.concatenate([[sigmas.min() / 2], sigmas])
     prepared = LowFrequencies(g, sigmas[0])
 
-    def response(sigma: float) -> NDArray[np.float64]:
-        determinant: NDArray[np.float64] = hessian_matrix_det(g, sigma)
-        determinant[prepared.gaussian_laplace(sigma) >= 0] = 0
-        return determinant
+    stack = np.empty((sigmas.size, *g.shape))
 
-    stack = np.stack(ordered_map(response, sigmas.tolist()))
+    def respond(index: int) -> None:
+        determinant = hessian_matrix_det(g, sigmas[index])
+        np.multiply(determinant, prepared.gaussian_laplace(sigmas[index]) < 0, out=stack[index])
+
+    ordered_map(respond, range(sigmas.size))
     peaks = local_maxima(stack, PEAK_THRESHOLD)
     heights = stack[peaks[:, 2], peaks[:, 0], peaks[:, 1]]
     peaks = peaks[np.argsort(-heights, kind="stable")]

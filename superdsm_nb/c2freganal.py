@@ -15,6 +15,7 @@ from skimage.morphology import disk
 
 from .atoms import AtomAdjacencyGraph
 from .dsm import FitParameters, fit
+from .filters import distance, levels, levels_of_distance, squared_distance
 from .hyperparameters import Hyperparameter, Scaling
 from .image import Image
 from .kernels.watershed import flood
@@ -131,8 +132,8 @@ def find_clusters(
     markers = (np.cumsum(regular) * regular)[components].astype(np.int32)
     if not regular.any():
         return y_mask, markers
-    distance = ndimage.distance_transform_edt(markers == 0)
-    clusters: NDArray[np.int32] = flood(distance, markers, np.ones(y.shape, bool))
+    levels = levels_of_distance(squared_distance(markers > 0))
+    clusters: NDArray[np.int32] = flood(levels, markers, np.ones(y.shape, bool))
     return y_mask, clusters
 
 
@@ -232,9 +233,14 @@ class ClusterSplitter:
         self._parameters = parameters
         self._values = values
         usable = y_mask[box]
-        near = ndimage.distance_transform_edt(self._y <= 0) <= margin
+        near = distance(self._y > 0) <= margin
         self._image = Image(self._y, usable & near)
-        self._relief = self._y.max() - np.maximum(self._y, 0)
+        # Relief: the brightest is lowest, and all background is on the highest level.
+        highest = self._y.max()
+        self._levels = np.empty(self._y.shape, np.int64)
+        foreground = self._y > 0
+        ranks = levels(np.append(highest - self._y[foreground], highest))
+        self._levels[foreground], self._levels[~foreground] = ranks[:-1], ranks[-1]
         footprint = np.ones((3, 3), bool) if values["seed_connectivity"] == 8 else disk(1).astype(bool)
         maxima = self._y == ndimage.maximum_filter(self._y, footprint=footprint)
         maxima &= self._cluster & usable & (self._y > 0)
@@ -278,7 +284,7 @@ class ClusterSplitter:
         markers = np.zeros(pixels.mask.shape, np.int32)
         for number, indices in ((1, atom.seed), (2, seed)):
             markers[self._rows[indices] - pixels.row, self._cols[indices] - pixels.col] = number
-        parts = flood(self._relief[pixels.box], markers, pixels.mask)
+        parts = flood(self._levels[pixels.box], markers, pixels.mask)
         first = Pixels.of(parts == 1, pixels.row, pixels.col)
         last = Pixels.of(parts == 2, pixels.row, pixels.col)
         smallest = math.pi * self._values["min_atom_radius"] ** 2

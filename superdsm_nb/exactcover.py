@@ -227,23 +227,27 @@ def _solve_components(problems: Sequence[Problem], at_least: float, at_most: flo
             raise SolverError(
                 f"HiGHS found no optimal choice among {problem.weights.size} sets: {alone.message}"
             )
-        bound = alone.mip_dual_bound / _scale(problem.weights)
+        bound = alone.mip_dual_bound / _scale(problem)
         choices.append(Choice(np.flatnonzero(alone.x > 0.5).tolist(), float(bound)))
     return choices
 
 
-def _scale(weights: NDArray[np.float64]) -> float:
-    return MAGNITUDE / max(float(np.abs(weights).max()), np.finfo(float).tiny * MAGNITUDE)
+def _scaled(problem: Problem) -> NDArray[np.float64]:
+    return problem.weights * _scale(problem)
+
+
+def _scale(problem: Problem) -> float:
+    return MAGNITUDE / max(float(np.abs(problem.weights).max()), np.finfo(float).tiny * MAGNITUDE)
 
 
 def _optimize(
     problems: Sequence[Problem], at_least: float, at_most: float, integrality: int
 ) -> OptimizeResult:
-    """Solve a linear (integrality 0) or integer programme (1) in scaled weights."""
-    weights = np.concatenate([problem.weights for problem in problems])
+    """Solve linear (integrality 0) or integer programmes (1), each in weights scaled on its own."""
+    weights = np.concatenate([_scaled(problem) for problem in problems])
     members = sparse.block_diag([problem.members.astype(float) for problem in problems], format="csc")
     return milp(
-        weights * _scale(weights),
+        weights,
         constraints=LinearConstraint(members, at_least, at_most),
         integrality=np.full(weights.size, integrality),
         bounds=Bounds(0, 1),

@@ -1,4 +1,4 @@
-"""Gaussian filters of any width at the cost of one cosine transform.
+"""Filters of whole images: Gaussians of any width, and distance maps.
 
 Under SciPy's boundary rule "reflect" an image continues as its own mirror image, so every symmetric filter
 is diagonal in the type-II cosine transform. Filtering there gives what `scipy.ndimage` gives, truncation
@@ -7,10 +7,15 @@ of the kernel included, up to rounding, in a time that does not grow with the wi
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
+from .kernels import distance as kernels
+
+FARTHEST = 2**62
 DIRECT = 8.0  # below this standard deviation (pixels) direct convolution is faster
 
 
@@ -68,6 +73,34 @@ class LowFrequencies:
         spectrum = self._spectrum[: kept[0], : kept[1]] * response.astype(np.float32)
         result: NDArray[np.float32] = self._rows[:, : kept[0]] @ spectrum @ self._cols[:, : kept[1]].T
         return result
+
+
+def squared_distance(objects: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Squared Euclidean distance of every pixel to the nearest object pixel; without any, larger than all."""
+    if not objects.any():
+        return np.full(objects.shape, FARTHEST)
+    distance: NDArray[np.int64] = kernels.squared_distance(objects)
+    return distance
+
+
+def distance(objects: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Euclidean distance of every pixel to the nearest object pixel."""
+    return np.sqrt(squared_distance(objects))
+
+
+def levels(values: NDArray[Any]) -> NDArray[np.int64]:
+    """Rank of each value among all different values, from 0 on."""
+    ranks = np.unique(values, return_inverse=True)[1]
+    return ranks.reshape(values.shape).astype(np.int64, copy=False)
+
+
+def levels_of_distance(squared: NDArray[np.int64]) -> NDArray[np.int64]:
+    """`levels` of squared distances, by counting where there are not many more than pixels."""
+    if squared.max(initial=0) > 4 * squared.size:
+        return levels(squared)
+    present = np.bincount(squared.ravel()) > 0
+    ranks: NDArray[np.int64] = (np.cumsum(present) - 1)[squared]
+    return ranks
 
 
 def _passed(size: int, sigma: float) -> int:

@@ -6,11 +6,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from scipy import ndimage
-
 from .atoms import AtomAdjacencyGraph
 from .dsm import FitParameters
 from .errors import WorkAmountError
+from .filters import distance
 from .hyperparameters import Hyperparameter, Scaling
 from .image import AtomRegions, Image
 from .minsetcover import MinSetCover
@@ -41,7 +40,8 @@ class GlobalEnergyMinimization(Stage):
         ),
         Hyperparameter(
             *("pruning", "exact", "str"),
-            "which unions of atoms need not be tried: exact leaves out those that provably cannot help, "
+            "which unions of atoms need not be tried: exact leaves out those that cannot help, since a union "
+            "has at least the energy of its parts; "
             "isbi24 those that do not improve on their parts (faster)",
             choices=("exact", "isbi24"),
         ),
@@ -71,7 +71,7 @@ class GlobalEnergyMinimization(Stage):
     def process(self, inputs: Mapping[str, Any], values: dict[str, Any], out: Output) -> dict[str, Any]:
         """Compute the cover."""
         y, dsm_cfg = inputs["y"], inputs["dsm_cfg"]
-        near = ndimage.distance_transform_edt(y <= 0) <= dsm_cfg["background_margin"]
+        near = distance(y > 0) <= dsm_cfg["background_margin"]
         y_img = Image(y, inputs["y_mask"] & near)
         regions, parameters = AtomRegions(y_img, inputs["atoms"]), FitParameters.from_config(dsm_cfg)
 
@@ -141,6 +141,10 @@ class Search:
         closed = {label for label in labels if self._is_closed(label)}
         self._count(possible, closed)
         self._search({label for label in labels if label not in closed and possible[label]})
+        self.cover.conclude()
+        if isinstance(self._rule, ProvenPruning):
+            for label in labels:
+                self._rule.observe(label)
         covered = {id(item) for item in self.cover.solution}
         for item in self.objects:
             if id(item) not in covered:
@@ -228,7 +232,11 @@ class Search:
         survivors = self._rule.keep(unions)
         if self.cover.solver == "greedy":
             # As published: what does not survive is no candidate.
-            self.cover.update(self._computed[union] for union in survivors)
+            kept = set(survivors)
+            self.cover.update(
+                [self._computed[union] for union in survivors],
+                [item for item in computed if item.footprint not in kept],
+            )
         self._out.log(
             f"unions of {size} atoms: {len(computed)} fitted, {len(survivors)} of {len(unions)} kept"
         )

@@ -11,11 +11,14 @@ from .maxsetpack import problem_of
 from .objects import Object
 from .performance import relative_gap
 
+LARGE = 500  # candidates of a cluster; the exact cover of so many takes a good part of a second
+
 
 class MinSetCover:
     """The cheapest cover of the candidates so far, cluster by cluster (TPAMI 2023).
 
-    The cost of a family of objects is the sum of energy + `beta` over its members.
+    The cost of a family of objects is the sum of energy + `beta` over its members. With the exact solver, a
+    cluster with very many candidates is covered greedily until `conclude` is called.
 
     Parameters
     ----------
@@ -46,40 +49,59 @@ class MinSetCover:
         self._max_iter = max_iter
         self._gamma = gamma
         self._candidates: dict[int, list[Object]] = {}
+        self._others: dict[int, list[Object]] = {}
         self._solutions: dict[int, list[Object]] = {}
         self._lower_bounds: dict[int, float] = {}
 
-    def update(self, candidates: Iterable[Object]) -> None:
-        """Add candidates and solve anew the clusters they belong to."""
-        touched = set()
-        for candidate in candidates:
-            label = self._adjacencies.get_cluster_label(min(candidate.footprint))
-            self._candidates.setdefault(label, []).append(candidate)
-            touched.add(label)
-        for label in touched:
-            self._lower_bounds.pop(label, None)
-            if self.solver == "greedy":
-                self._solutions[label] = solve(
-                    self._adjacencies.get_atoms_in_cluster(label),
-                    self._candidates[label],
-                    self.beta,
-                    self._max_iter,
-                    self._gamma,
-                )
-        if self.solver == "exact":
-            self._solutions.update(self._solve(sorted(touched)))
+    def update(self, candidates: Iterable[Object], others: Iterable[Object] = ()) -> None:
+        """Add candidates and improve the covers of the clusters they belong to.
 
-    def _solve(self, labels: Sequence[int]) -> dict[int, list[Object]]:
-        """Cheapest covers of clusters by their candidates; sets the lower bounds of these clusters."""
-        choices = minimum_covers([problem_of(self._candidates[label], self.beta) for label in labels])
-        solutions = {}
-        for label, choice in zip(labels, choices, strict=True):
-            solutions[label] = [self._candidates[label][index] for index in choice.sets]
+        Parameters
+        ----------
+        candidates : iterable of Object
+            Every atom must be in one of all the candidates.
+        others : iterable of Object
+            Objects that are no candidates, but that the lower bound reckons with.
+        """
+        touched = set()
+        for known, items in ((self._candidates, candidates), (self._others, others)):
+            for item in items:
+                label = self._adjacencies.get_cluster_label(min(item.footprint))
+                known.setdefault(label, []).append(item)
+                self._lower_bounds.pop(label, None)
+                if known is self._candidates:
+                    touched.add(label)
+        large = {label for label in touched if len(self._candidates[label]) > LARGE}
+        if self.solver == "exact":
+            self._solve(sorted(touched - large))
+        for label in touched if self.solver == "greedy" else large:
+            self._solve_greedily(label)
+
+    def conclude(self) -> None:
+        """With the exact solver: solve those clusters that have so many candidates that this had to wait."""
+        if self.solver == "exact":
+            self._solve([label for label in self.cluster_labels if label not in self._lower_bounds])
+
+    def _solve_greedily(self, label: int) -> None:
+        universe = self._adjacencies.get_atoms_in_cluster(label)
+        solution = solve(universe, self._candidates[label], self.beta, self._max_iter, self._gamma)
+        known = self._solutions.get(label)
+        is_worse = known is not None and cost(known, self.beta) <= cost(solution, self.beta)
+        if self.solver == "greedy" or not is_worse:
+            self._solutions[label] = solution
+
+    def _solve(self, labels: Sequence[int]) -> None:
+        """Find the cheapest covers of clusters; with the greedy solver only for the lower bounds."""
+        known = [self._candidates[label] + self._others.get(label, []) for label in labels]
+        choices = minimum_covers([problem_of(objects, self.beta) for objects in known])
+        for label, objects, choice in zip(labels, known, choices, strict=True):
+            solution = [objects[index] for index in choice.sets]
             # The objects' energies are added up in another order here than in the bound.
-            optimum = cost(solutions[label], self.beta)
+            optimum = cost(solution, self.beta)
             is_proven = abs(optimum - choice.bound) <= ROUNDING * optimum
             self._lower_bounds[label] = optimum if is_proven else choice.bound
-        return solutions
+            if self.solver == "exact":
+                self._solutions[label] = solution
 
     @property
     def cluster_labels(self) -> list[int]:
@@ -98,7 +120,7 @@ class MinSetCover:
 
     @property
     def lower_bound(self) -> float:
-        """No cover by the candidates costs less."""
+        """No cover by the objects known costs less."""
         return sum(self.get_cluster_lower_bound(label) for label in self.cluster_labels)
 
     @property
@@ -111,7 +133,7 @@ class MinSetCover:
         return cost(self._solutions[label], self.beta)
 
     def get_cluster_lower_bound(self, label: int) -> float:
-        """No cover of one cluster by the candidates costs less."""
+        """No cover of one cluster by the objects known costs less."""
         if label not in self._lower_bounds:
             self._solve([label])
         return min(self._lower_bounds[label], self.get_cluster_costs(label))

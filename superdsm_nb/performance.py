@@ -132,6 +132,8 @@ class PerformanceReport:
         text = f"cover proven optimal in {self.proven_cluster_count} of {len(self.clusters)} {noun}"
         if self.gap > 0:
             text += f", its cost at most {100 * self.gap:.2g} % above the optimum"
+        if self.deviation > 0:
+            text += f", allowing for unions {100 * self.deviation:.2g} % below the energy of their parts"
         return text + (" (among the unions that isbi24 pruning tries)" if pruning == "isbi24" else "")
 
     def row(self) -> dict[str, float]:

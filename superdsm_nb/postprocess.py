@@ -14,7 +14,7 @@ from skimage.measure import regionprops
 from skimage.morphology import disk
 
 from .config import Config
-from .filters import gaussian
+from .filters import distance, gaussian
 from .hyperparameters import Hyperparameter, Scaling
 from .objects import BaseObject, Object
 from .parallel import ordered_map
@@ -219,8 +219,7 @@ class Examiner:
         covered = np.zeros(g_raw.shape, bool)
         for item in objects:
             item.fill_foreground(covered)
-        gap = ndimage.distance_transform_edt(~covered) if objects else np.full(g_raw.shape, np.inf)
-        self._background = gap > values["exterior_offset"]
+        self._background = distance(covered) > values["exterior_offset"]
         self._smooth = gaussian(g_raw, values["mask_smoothness"])
         self._glare_smooth: NDArray[np.float64] | None = None
         if math.isfinite(min(values["min_glare_radius"], values["min_boundary_glare_radius"])):
@@ -273,11 +272,11 @@ class Examiner:
         epsilon = self._values["contrast_epsilon"]
         box, mask = item.crop(self._g.shape, offset + CONTRAST_REACH * scale + 1)
         g = self._g[box] / self._std
-        distance = np.maximum(0, ndimage.distance_transform_edt(~mask) - offset) / scale
-        around = (distance <= CONTRAST_REACH) & ~mask & self._background[box]
+        away = np.maximum(0, distance(mask) - offset) / scale
+        around = (away <= CONTRAST_REACH) & ~mask & self._background[box]
         if not around.any():
             return math.inf  # nothing to compare with: no reason to discard it
-        exterior = np.average(g[around], weights=np.exp(-distance[around]))
+        exterior = np.average(g[around], weights=np.exp(-away[around]))
         return float((g[mask].mean() + epsilon) / (exterior + epsilon))
 
     def _is_glare(self, item: Object, radius: float) -> bool:

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from .filters import CosineImage, gaussian
+from .filters import CosineImage, distance, gaussian
 from .hyperparameters import Hyperparameter, Scaling
 from .stage import Output, Stage
 
@@ -93,7 +92,7 @@ def local_offset(g_raw: NDArray[np.float64], sigma2: float, offset_clip: float) 
     if not bright.any():
         return original
     clipped = CosineImage(np.minimum(g_raw, clip)).gaussian(sigma2)
-    closeness = np.maximum(0, sigma2 - ndimage.distance_transform_edt(~bright))
+    closeness = np.maximum(0, sigma2 - distance(bright))
     w = (closeness / closeness.max()) ** 2
     result: NDArray[np.float64] = (1 - w) * clipped + w * original
     return result

@@ -13,6 +13,7 @@ from skimage.morphology import disk
 from skimage.segmentation import find_boundaries
 
 from .errors import ConfigError
+from .filters import levels_of_distance, squared_distance
 from .kernels.watershed import flood
 from .objects import BaseObject
 
@@ -66,7 +67,7 @@ def rasterize_labels(
         item.fill_foreground(labels, label)
     if (claims > 1).any():
         labels[claims > 1] = 0
-        labels = flood(ndimage.distance_transform_edt(labels == 0), labels, claims > 0)
+        labels = flood(levels_of_distance(squared_distance(labels > 0)), labels, claims > 0)
         present = np.bincount(labels.ravel(), minlength=len(masks) + 1) > 0
         # The smallest is drawn last, so that none of several inside each other is lost.
         swallowed = [(label, item) for label, item in enumerate(masks, 1) if not present[label]]

@@ -204,3 +204,56 @@ def flood(relief, markers, mask):
                 labels[reached] = labels[pixel]
                 heapq.heappush(heap, (relief[reached], age, reached))
     return labels
+
+
+class Level:
+    """Waits in a heap by value and age; where both are equal neither comes first."""
+
+    def __init__(self, value, age, pixel):
+        self.key, self.pixel = (value, age), pixel
+
+    def __lt__(self, other):
+        return self.key < other.key
+
+
+def heap_flood(relief, markers, mask):
+    """`flood` where level markers, of one age, leave a binary heap in the order that its structure gives."""
+    labels = np.where(mask, markers, 0)
+    heap = []
+    for pixel in zip(*np.nonzero(labels), strict=True):
+        push(heap, Level(relief[pixel], 0, pixel))
+    age = 0
+    while heap:
+        first = heap[0]
+        last = heap.pop()
+        if heap:
+            heap[0] = last
+            sink(heap)
+        for reached in neighbors(first.pixel, relief.shape):
+            if mask[reached] and labels[reached] == 0:
+                age += 1
+                labels[reached] = labels[first.pixel]
+                push(heap, Level(relief[reached], age, reached))
+    return labels
+
+
+def push(heap, item):
+    """Add at the end and swap with its parent while that is greater."""
+    heap.append(item)
+    i = len(heap) - 1
+    while i > 0 and item < heap[(i - 1) // 2]:
+        heap[i], heap[(i - 1) // 2] = heap[(i - 1) // 2], heap[i]
+        i = (i - 1) // 2
+
+
+def sink(heap):
+    """Swap the first with its lesser child, the left one of equals, while that is less."""
+    i = 0
+    while 2 * i + 1 < len(heap):
+        child = 2 * i + 1
+        if child + 1 < len(heap) and heap[child + 1] < heap[child]:
+            child += 1
+        if not heap[child] < heap[i]:
+            return
+        heap[i], heap[child] = heap[child], heap[i]
+        i = child

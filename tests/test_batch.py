@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -429,6 +430,25 @@ def test_a_batch_tells_how_good_its_covers_are_by_image_and_in_total(run, root):
     for column in ("cost", "overall_computed_object_count", "proven_cluster_count"):
         summands = [float(rows[name][column]) for name in "ab"]
         assert float(rows["total"][column]) == pytest.approx(sum(summands))
+
+
+def test_an_image_may_be_called_total(run, root):
+    write_task(root, TASK, file_ids=["a", "total"])
+    shutil.copy(root / "images" / "a.tif", root / "images" / "total.tif")
+    run("batch", root, "--run")
+
+    with (root / "performance.csv").open(newline="") as file:
+        assert [row["file_id"] for row in csv.DictReader(file)] == ["a", "total", "total"]
+
+
+def test_a_table_that_cannot_be_written_does_not_stop_the_other_tasks(run, root):
+    (root / "performance.csv").mkdir()
+    write_task(root / "more", TASK, file_ids=["b"], seg_pathpattern="seg/%s.png")
+    outcome = run("batch", root, "--run")
+
+    assert outcome.code == 0
+    assert f"{root / 'performance.csv'} cannot be written: " in outcome.err
+    assert (root / "more" / "seg" / "b.png").exists()
 
 
 def test_a_batch_gives_the_same_label_map_as_a_single_image(run, root, tmp_path):

@@ -106,6 +106,19 @@ def test_the_unit_of_the_weights_does_not_matter(factor):
     assert scaled.bound == pytest.approx(choice.bound * factor, rel=1e-9)
 
 
+def test_problems_of_very_different_weights_do_not_disturb_each_other():
+    members = odd_cycle(9).members
+    weights = np.array([2.0, 2.1, 1.9, 2.05, 2.0, 1.95, 2.2, 2.0, 1.99])
+    factors = [1e-9, 1.0, 1e9]
+
+    choices = minimum_covers([Problem(members, weights * factor) for factor in factors])
+
+    assert choices[0].sets == choices[1].sets == choices[2].sets
+    assert [choice.bound / factor for choice, factor in zip(choices, factors, strict=True)] == pytest.approx(
+        [choices[1].bound] * 3, rel=1e-9
+    )
+
+
 def test_covers_that_differ_in_the_ninth_digit_are_told_apart():
     members = np.array([[1, 0, 1], [0, 1, 1]], bool)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import pytest
-from covers import Graph, Instance, instances
+from covers import Graph, Instance, cheapest_cover, instances
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from superdsm_nb import minsetcover
 from superdsm_nb.dsm import ENERGY_TOLERANCE
 from superdsm_nb.globalenergymin import GlobalEnergyMinimization, Search
 from superdsm_nb.minsetcover import MinSetCover
@@ -48,6 +51,26 @@ def test_inexact_energies_and_fits_that_fell_back_do_not_cost_the_optimum(instan
     closed = result.performance.direct_solution_success_count
     unknown = ENERGY_TOLERANCE * (result.cover.costs + instance.size) if closed else 1e-12
     assert result.cover.costs == pytest.approx(instance.least_cost, rel=1e-9, abs=unknown)
+
+
+@given(instances(faults=True, largest=8))
+@settings(deadline=None, max_examples=200)
+def test_a_cluster_of_very_many_candidates_is_solved_exactly_in_the_end(instance):
+    small = search(instance).cover
+    with mock.patch.object(minsetcover, "LARGE", 3):
+        large = search(instance).cover
+
+    assert large.costs == pytest.approx(small.costs, rel=1e-9, abs=1e-12)
+    assert large.gap == 0
+
+
+@given(instances(faults=True, largest=8))
+@settings(deadline=None, max_examples=300)
+def test_no_family_of_the_objects_fitted_costs_less_than_the_lower_bound_of_the_published_way(instance):
+    result = search(instance, solver="greedy")
+
+    best = cheapest_cover(instance.size, result.objects, instance.beta)
+    assert result.cover.lower_bound == pytest.approx(best, rel=1e-9, abs=1e-12)
 
 
 @given(instances(faults=False, largest=8))
@@ -149,6 +172,14 @@ def test_energies_that_fall_short_of_their_parts_lower_the_bounds_of_their_clust
     assert rule.observe(1)
     assert rule.deviation(1) == pytest.approx(0.25, rel=1e-6)
     assert not rule.observe(1)
+
+
+def test_what_falls_short_of_its_parts_is_told_in_clusters_solved_in_closed_form_too():
+    result = search(chain({(1,): 10, (2,): 10, (1, 2): 5}, 1.0))
+
+    assert result.performance.direct_solution_success_count == 1
+    assert result.performance.deviation == pytest.approx(0.75, rel=1e-6)
+    assert "75 % below the energy of their parts" in result.performance.statement("exact")
 
 
 def test_a_cluster_is_searched_again_with_lowered_bounds_where_energies_fell_short():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import naive
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -100,6 +102,26 @@ def test_the_logistic_loss_is_that_of_logaddexp_without_overflow(pair):
     np.testing.assert_allclose(
         kernels.logistic_loss(y, s), naive.logistic_loss(y, s), rtol=1e-12, atol=1e-300
     )
+
+
+@naive.settings_for(200)
+@given(st.floats(-18, 2.849))
+def test_exponential_and_logarithm_without_a_call_are_accurate(exponent):
+    x = -(10.0**exponent)
+
+    e = kernels.exp_of_negative(x)
+
+    assert e == pytest.approx(math.exp(x), rel=1e-13, abs=0)
+    assert kernels.log1p_of_fraction(e) == pytest.approx(math.log1p(e), rel=1e-15, abs=0)
+
+
+@pytest.mark.parametrize("x", [-708.1, -1e4, -math.inf])
+def test_the_exponential_of_what_is_far_below_zero_is_zero(x):
+    assert kernels.exp_of_negative(x) == 0
+
+
+def test_the_exponential_keeps_what_is_not_a_number():
+    assert math.isnan(kernels.exp_of_negative(math.nan))
 
 
 def test_the_logistic_loss_of_a_saturated_pixel_is_its_margin():

@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from superdsm_nb.kernels.watershed import flood
+from superdsm_nb.filters import levels, levels_of_distance, squared_distance
+from superdsm_nb.kernels import watershed as kernels
+
+
+def flood(relief, markers, mask):
+    return kernels.flood(levels(relief), markers, mask)
 
 
 @st.composite
@@ -69,8 +74,17 @@ def test_on_the_distance_to_the_markers_the_flood_is_that_of_scikit_image(height
     markers = np.zeros((height, width), np.int32)
     markers[rng.integers(height, size=count), rng.integers(width, size=count)] = np.arange(1, count + 1)
     distance = ndimage.distance_transform_edt(markers == 0)
-    labels = flood(distance, markers, np.ones(markers.shape, bool))
+    levels = levels_of_distance(squared_distance(markers > 0))
+    labels = kernels.flood(levels, markers, np.ones(markers.shape, bool))
     np.testing.assert_array_equal(labels, watershed(distance, markers))
+
+
+@naive.settings_for(200)
+@given(landscape=landscapes())
+def test_level_markers_are_flooded_in_the_order_of_a_binary_heap(landscape):
+    relief, markers, mask = landscape
+    relief = np.where(markers > 0, np.minimum(relief, 1), relief)
+    np.testing.assert_array_equal(flood(relief, markers, mask), naive.heap_flood(relief, markers, mask))
 
 
 def test_a_dip_beyond_a_ridge_is_flooded_as_soon_as_it_is_reached():

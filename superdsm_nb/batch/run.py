@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,7 +119,7 @@ def run(
     list of Failure
     """
     failures = []
-    reports: dict[str, PerformanceReport] = {}
+    reports: list[tuple[str, PerformanceReport]] = []
     for job in jobs:
         begin(job)
         try:
@@ -138,19 +138,23 @@ def run(
         except Exception as error:  # noqa: BLE001 - a defect met in one image must not cost the others
             failures.append(Failure(job, f"{job.image}: unexpected {type(error).__name__}: {error}"))
         else:
-            reports[job.file_id] = result.performance
+            reports.append((job.file_id, result.performance))
             end(job, result)
-    _write_performance(task.folder / "performance.csv", reports)
+    path = task.folder / "performance.csv"
+    try:
+        _write_performance(path, reports)
+    except OSError as error:
+        out.warn(f"{path} cannot be written: {error.strerror or error}")
     return failures
 
 
-def _write_performance(path: Path, reports: Mapping[str, PerformanceReport]) -> None:
-    """Write how the covers of a task's images were found: a row per image and one for all."""
-    rows = {**reports, "total": sum(reports.values(), PerformanceReport())}
+def _write_performance(path: Path, reports: Sequence[tuple[str, PerformanceReport]]) -> None:
+    """Write how the covers of a task's images were found: a row per image and a last one for all."""
+    total = sum((report for _, report in reports), PerformanceReport())
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["file_id", *PerformanceReport().row()])
-    writer.writerows([name, *report.row().values()] for name, report in rows.items())
+    writer.writerows([name, *report.row().values()] for name, report in (*reports, ("total", total)))
     write_atomically(path, text.getvalue().encode())
 
 
