@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
-from skimage.feature import hessian_matrix_det
 
 from .config import Config
 from .errors import ScaleEstimationError
 from .filters import LowFrequencies
 from .image import intensities
-from .kernels.blobs import local_maxima
+from .kernels.blobs import hessian_determinant, local_maxima
 from .parallel import ordered_map
 from .pipeline import Output, Pipeline
 
@@ -134,10 +133,11 @@ def estimate_scale(image: NDArray[Any]) -> float:
     sigmas = np.concatenate([[sigmas.min() / 2], sigmas])
     prepared = LowFrequencies(g, sigmas[0])
 
+    integral = g.cumsum(axis=0).cumsum(axis=1)
     stack = np.empty((sigmas.size, *g.shape))
 
     def respond(index: int) -> None:
-        determinant = hessian_matrix_det(g, sigmas[index])
+        determinant = hessian_determinant(integral, sigmas[index])
         np.multiply(determinant, prepared.gaussian_laplace(sigmas[index]) < 0, out=stack[index])
 
     ordered_map(respond, range(sigmas.size))

@@ -291,7 +291,11 @@ class ClusterSplitter:
         energy1 = energy2 = UNDEFINED
         small1, small2 = first.size < smallest, last.size < smallest
         if not (small1 or small2):
-            energy1, energy2 = self._energy(first), self._energy(last)
+            energy1 = self._energy(first)
+            if self._is_no_improvement(energy1, atom):  # whatever the other part is like
+                queue.append(atom)
+                return None
+            energy2 = self._energy(last)
         if small1 or (not small2 and math.isnan(energy1) and not math.isnan(energy2)):
             atom.seed = seed
             queue.append(atom)
@@ -299,8 +303,7 @@ class ClusterSplitter:
         if small2 or math.isnan(energy2):
             queue.append(atom)
             return None
-        improvement = 1 - max(energy1, energy2) / atom.energy
-        if improvement < self._values["min_norm_energy_improvement"]:
+        if self._is_no_improvement(energy2, atom):
             queue.append(atom)
             return None
         atom.pixels, atom.energy = first, energy1
@@ -308,6 +311,10 @@ class ClusterSplitter:
         self._enqueue(queue, atom)
         self._enqueue(queue, second)
         return second
+
+    def _is_no_improvement(self, energy: float, atom: Atom) -> bool:
+        """Whether a part of this energy is too little better than the whole; false if it is undefined."""
+        return 1 - energy / atom.energy < self._values["min_norm_energy_improvement"]
 
     def _first_seed(self) -> NDArray[np.int64]:
         seed = self._best_seed(np.arange(self._rows.size), self._y[self._rows, self._cols])

@@ -33,6 +33,7 @@ __all__ = [
 
 TILE = 16  # side of a tile of pixels: its block of the design matrix stays in the second-level cache
 TOLERANCE = 1e-9  # of the energy; parity with published energies needs 1e-6
+START_TOLERANCE = 1e-2  # of the energy of the best ellipse where it is only the start of a fit
 ENERGY_TOLERANCE = 1e-7  # of the energy (at least of 1); accepted where rounding stops all further progress
 SLICE = 25  # Newton steps between two looks at the clock, fewer for more than SLICED_SIZE unknowns
 SLICED_SIZE = 400
@@ -182,7 +183,9 @@ class Energy:
         surface[self._order] = kernels.design_product(self._blocks, np.asarray(p, np.float64))
         return surface
 
-    def minimize(self, start: NDArray[np.float64], deadline: float = math.inf) -> Solution:
+    def minimize(
+        self, start: NDArray[np.float64], deadline: float = math.inf, tolerance: float = TOLERANCE
+    ) -> Solution:
         """Minimise psi from `start` with the solver the parameters name.
 
         Parameters
@@ -191,12 +194,14 @@ class Energy:
             Start.
         deadline : float
             Value of `time.monotonic` at which to give up.
+        tolerance : float
+            Stop where the energy still to be gained is a smaller fraction of the energy.
 
         Returns
         -------
         Solution
         """
-        return _SOLVERS[self.parameters.solver](self, start, deadline)
+        return _SOLVERS[self.parameters.solver](self, start, deadline, tolerance)
 
     def _arguments(self, p: ArrayLike) -> tuple[Any, ...]:
         return (
@@ -204,14 +209,14 @@ class Energy:
             *(float(self.parameters.alpha), float(self.parameters.epsilon)),
         )
 
-    def _newton(self, start: NDArray[np.float64], deadline: float) -> Solution:
+    def _newton(self, start: NDArray[np.float64], deadline: float, tolerance: float) -> Solution:
         _, _, p, alpha, epsilon = self._arguments(start)
         dual = p[gaussian.POLYNOMIAL :] / np.sqrt(p[gaussian.POLYNOMIAL :] ** 2 + epsilon)
         iterations = 0
         steps = max(1, min(SLICE, int(SLICE * (SLICED_SIZE / self.size) ** 3)))
         while True:
             p, dual, energy, remaining, count, status = kernels.newton(
-                self._blocks, self._y, alpha, epsilon, p, dual, steps, TOLERANCE
+                self._blocks, self._y, alpha, epsilon, p, dual, steps, tolerance
             )
             iterations += count
             stuck = status != kernels.OUT_OF_ITERATIONS or count < steps
@@ -220,25 +225,27 @@ class Energy:
                 converged = status == kernels.CONVERGED or remaining <= ENERGY_TOLERANCE * max(1.0, energy)
                 return Solution(p, energy, converged, iterations)
 
-    def _trust_exact(self, start: NDArray[np.float64], deadline: float) -> Solution:
+    def _trust_exact(self, start: NDArray[np.float64], deadline: float, tolerance: float) -> Solution:
         iterations = 0
         p, energy = start, self(start)
         # SciPy's solver does not take a start that is the minimum already.
-        if remaining_energy(self.grad(p), self.hessian(p)) <= TOLERANCE * max(1.0, energy):
+        if remaining_energy(self.grad(p), self.hessian(p)) <= tolerance * max(1.0, energy):
             return Solution(p, energy, True, iterations)
         while True:
-            result = self._trust_exact_run(p, deadline)
+            result = self._trust_exact_run(p, deadline, tolerance)
             iterations += int(result.nit)
             stuck = not result.fun < energy
             if result.fun <= energy:
                 p, energy = result.x, float(result.fun)
             remaining = remaining_energy(self.grad(p), self.hessian(p))
-            if remaining <= TOLERANCE * max(1.0, energy):
+            if remaining <= tolerance * max(1.0, energy):
                 return Solution(p, energy, True, iterations)
             if stuck or iterations >= SCIPY_ITERATIONS or time.monotonic() > deadline:
                 return Solution(p, energy, remaining <= ENERGY_TOLERANCE * max(1.0, energy), iterations)
 
-    def _trust_exact_run(self, origin: NDArray[np.float64], deadline: float) -> OptimizeResult:
+    def _trust_exact_run(
+        self, origin: NDArray[np.float64], deadline: float, tolerance: float
+    ) -> OptimizeResult:
         """One run of SciPy's solver in variables scaled by the curvature at `origin`.
 
         Its own test, the norm of the gradient, says little about the energy still to be gained, above all
@@ -257,7 +264,7 @@ class Energy:
 
         def stop(q: NDArray[np.float64]) -> None:
             energy, gradient, hessian = evaluated(q.tobytes())
-            done = remaining_energy(gradient, hessian) <= TOLERANCE * max(1.0, energy)
+            done = remaining_energy(gradient, hessian) <= tolerance * max(1.0, energy)
             if done or time.monotonic() > deadline:
                 raise StopIteration
 
@@ -384,7 +391,8 @@ def _elliptical_start(energy: Energy, region: Region, deadline: float) -> NDArra
     start = np.zeros(energy.size)
     if energy.size > gaussian.POLYNOMIAL:
         ellipse = Energy(region, energy.parameters.without_deformations())
-        start[: gaussian.POLYNOMIAL] = ellipse.minimize(start[: gaussian.POLYNOMIAL], deadline).p
+        found = ellipse.minimize(start[: gaussian.POLYNOMIAL], deadline, START_TOLERANCE)
+        start[: gaussian.POLYNOMIAL] = found.p
     return start
 
 

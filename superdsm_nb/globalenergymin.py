@@ -137,7 +137,7 @@ class Search:
         labels = list(possible)
         atoms = [frozenset((atom,)) for atom in self._adjacencies.atoms]
         wholes = [whole for whole in map(self._computed.universe, labels) if len(whole) > 1]
-        self.cover.update(self._compute(atoms, "atoms") + self._compute(wholes, "clusters"))
+        self.cover.update(self._compute(atoms + wholes, "atoms and clusters"))
         closed = {label for label in labels if self._is_closed(label)}
         self._count(possible, closed)
         self._search({label for label in labels if label not in closed and possible[label]})

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
-from skimage.feature import peak_local_max
+from skimage.feature import hessian_matrix_det, peak_local_max
 
 from superdsm_nb.automation import create_config, disk_overlap, estimate_scale, prune_blobs
 from superdsm_nb.c2freganal import find_clusters
 from superdsm_nb.config import Config
 from superdsm_nb.errors import PipelineError, ScaleEstimationError, WorkAmountError
 from superdsm_nb.filters import CosineImage, LowFrequencies, gaussian
-from superdsm_nb.kernels.blobs import local_maxima
+from superdsm_nb.kernels.blobs import hessian_determinant, local_maxima
 from superdsm_nb.pipeline import Pipeline, create_default_pipeline
 from superdsm_nb.preprocess import Preprocessing, local_offset
 from superdsm_nb.stage import Stage
@@ -45,6 +45,16 @@ def test_laplacians_of_low_frequencies_are_those_of_scipy_but_for_what_its_trunc
 
     expected = ndimage.gaussian_laplace(image, sigma)
     np.testing.assert_allclose(laplacian, expected, atol=3e-4 / sigma**2)
+
+
+@given(st.integers(0, 99), st.integers(1, 70), st.integers(1, 70), st.floats(0.7, 40))
+@settings(deadline=None, max_examples=100)
+def test_the_determinant_of_the_hessian_is_that_of_scikit_image(seed, height, width, sigma):
+    image = np.random.default_rng(seed).random((height, width))
+
+    determinant = hessian_determinant(image.cumsum(axis=0).cumsum(axis=1), sigma)
+
+    np.testing.assert_allclose(determinant, hessian_matrix_det(image, sigma), atol=1e-11)
 
 
 @given(st.integers(0, 99), st.integers(1, 4), st.integers(1, 9), st.integers(1, 9))
