@@ -136,7 +136,9 @@ class MinSetCover:
         """No cover of one cluster by the objects known costs less."""
         if label not in self._lower_bounds:
             self._solve([label])
-        return min(self._lower_bounds[label], self.get_cluster_costs(label))
+        bound, costs = self._lower_bounds[label], self.get_cluster_costs(label)
+        # The greedy cover may be the same family, its energies added up in another order.
+        return costs if costs - bound <= ROUNDING * costs else bound
 
     def get_cluster_gap(self, label: int) -> float:
         """Most by which the cover of one cluster costs more than the cheapest one, relative to its cost."""

@@ -97,6 +97,8 @@ def test_the_exact_cover_is_the_cheapest_and_bounds_the_greedy_one(instance):
     assert exact.gap == exact.get_cluster_gap(1) == 0
     assert greedy.lower_bound == pytest.approx(best, rel=1e-9)
     assert greedy.gap == pytest.approx(1 - best / greedy.costs, abs=1e-9)
+    if greedy.costs <= best * (1 + 1e-12):
+        assert greedy.gap == 0
 
 
 @given(st.lists(st.floats(0.01, 100), min_size=2, max_size=6), st.floats(0, 50), st.floats(0, 3))
