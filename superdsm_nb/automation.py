@@ -15,7 +15,7 @@ from .errors import ScaleEstimationError
 from .filters import LowFrequencies
 from .image import intensities
 from .kernels.blobs import hessian_determinant, local_maxima
-from .parallel import ordered_map
+from .parallel import ordered_map, single_threaded_blas
 from .pipeline import Output, Pipeline
 
 MIN_RADIUS, MAX_RADIUS, NUM_RADII = 20, 200, 10  # pixels
@@ -131,8 +131,8 @@ def estimate_scale(image: NDArray[Any]) -> float:
     g = _enhanced(image)
     sigmas = np.linspace(MIN_RADIUS, MAX_RADIUS, NUM_RADII) / math.sqrt(2)
     sigmas = np.concatenate([[sigmas.min() / 2], sigmas])
-    prepared = LowFrequencies(g, sigmas[0])
-
+    with single_threaded_blas():  # its sums must not depend on the number of threads
+        prepared = LowFrequencies(g, sigmas[0])
     integral = g.cumsum(axis=0).cumsum(axis=1)
     stack = np.empty((sigmas.size, *g.shape))
 

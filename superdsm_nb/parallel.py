@@ -55,7 +55,7 @@ def ordered_map(
     results: list[R] = []
     pool = ThreadPoolExecutor(min(thread_count(), max(1, len(work))))
     try:
-        with _single_threaded_blas():
+        with single_threaded_blas():
             for result in pool.map(function, work):
                 results.append(result)
                 if report is not None:
@@ -73,7 +73,7 @@ _limits: threadpool_limits | None = None
 
 
 @contextmanager
-def _single_threaded_blas() -> Iterator[None]:
+def single_threaded_blas() -> Iterator[None]:
     """Keep BLAS at one thread while any caller is inside.
 
     The limit holds for the whole process, and only the thread that set it can lift it; whoever leaves last

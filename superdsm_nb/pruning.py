@@ -115,8 +115,8 @@ class ProvenPruning:
     parts are (on the test images in 53 of 8218 ways to divide one, by up to 24 %). Therefore every bound of a
     cluster is lowered by its `deviation`, the worst shortfall seen among its objects; the search repeats a
     cluster when that grows. A shortfall of unions that are never fitted goes unseen: the proof holds given
-    that there is none. (On the test images all connected unions were fitted to see: there was none that
-    would have made a cheaper cover.)
+    that there is none. (On the test images all connected unions were fitted to see: none of them would have
+    made a cheaper cover.)
 
     Parameters
     ----------
