@@ -21,6 +21,7 @@ from .pipeline import Output, Pipeline
 MIN_RADIUS, MAX_RADIUS, NUM_RADII = 20, 200, 10  # pixels
 PEAK_THRESHOLD = 0.01
 MAX_OVERLAP = 0.5
+STRIP = 32  # rows
 FAILED = (
     "The scale estimation failed: no blob of 20 to 200 pixels radius stands out in the image; set AF_scale "
     "to the radius of a typical object divided by 1.41."
@@ -131,18 +132,7 @@ def estimate_scale(image: NDArray[Any]) -> float:
     g = _enhanced(image)
     sigmas = np.linspace(MIN_RADIUS, MAX_RADIUS, NUM_RADII) / math.sqrt(2)
     sigmas = np.concatenate([[sigmas.min() / 2], sigmas])
-    with single_threaded_blas():  # its sums must not depend on the number of threads
-        prepared = LowFrequencies(g, sigmas[0])
-    integral = g.cumsum(axis=0).cumsum(axis=1)
-    stack = np.empty((sigmas.size, *g.shape))
-
-    def respond(index: int) -> None:
-        determinant = hessian_determinant(integral, sigmas[index])
-        np.multiply(determinant, prepared.gaussian_laplace(sigmas[index]) < 0, out=stack[index])
-
-    ordered_map(respond, range(sigmas.size))
-    peaks = local_maxima(stack, PEAK_THRESHOLD)
-    heights = stack[peaks[:, 2], peaks[:, 0], peaks[:, 1]]
+    peaks, heights = _peaks(g, sigmas)
     peaks = peaks[np.argsort(-heights, kind="stable")]
     blobs = np.column_stack([peaks[:, :2], sigmas[peaks[:, 2]]]).astype(np.float64)
     blobs = prune_blobs(blobs, MAX_OVERLAP)
@@ -152,6 +142,37 @@ def estimate_scale(image: NDArray[Any]) -> float:
     deviation = np.abs(radii - np.median(radii))
     inliers = radii[deviation <= np.abs(radii - np.median(radii)).mean()]
     return float(inliers.mean() / math.sqrt(2))
+
+
+def _peaks(
+    g: NDArray[np.float64], sigmas: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Maxima over position and scale: (K, 3) row, column and scale of each, in row-major order, and heights.
+
+    The image is taken in strips of rows: what all scales answer there stays in the cache.
+    """
+    height, width = g.shape
+    with single_threaded_blas():  # its sums must not depend on the number of threads
+        prepared = LowFrequencies(g, sigmas[0])
+        laplacians = [prepared.gaussian_laplace(sigma) for sigma in sigmas]
+    integral = g.cumsum(axis=0).cumsum(axis=1)
+
+    def search(begin: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        end = min(begin + STRIP, height)
+        first, last = max(begin - 1, 0), min(end + 1, height)
+        stack = np.zeros((sigmas.size, last - first, width))
+        for response, laplacian, sigma in zip(stack, laplacians, sigmas, strict=True):
+            determinant = hessian_determinant(integral, sigma, first, last)
+            if determinant.max() > PEAK_THRESHOLD:
+                np.multiply(determinant, laplacian.rows(first, last) < 0, out=response)
+        peaks = local_maxima(stack, PEAK_THRESHOLD)
+        heights = stack[peaks[:, 2], peaks[:, 0], peaks[:, 1]]
+        peaks[:, 0] += first
+        inside = (peaks[:, 0] >= begin) & (peaks[:, 0] < end)
+        return peaks[inside], heights[inside]
+
+    strips = ordered_map(search, range(0, height, STRIP))
+    return np.concatenate([peaks for peaks, _ in strips]), np.concatenate([heights for _, heights in strips])
 
 
 def _enhanced(image: NDArray[Any]) -> NDArray[np.float64]:

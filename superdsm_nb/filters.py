@@ -7,7 +7,7 @@ of the kernel included, up to rounding, in a time that does not grow with the wi
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,8 +59,8 @@ class LowFrequencies:
         self._shape = image.shape
         self._spectrum = self._rows.T @ image.astype(np.float32) @ self._cols
 
-    def gaussian_laplace(self, sigma: float) -> NDArray[np.float32]:
-        """``scipy.ndimage.gaussian_laplace(image, sigma)``.
+    def gaussian_laplace(self, sigma: float) -> Laplacian:
+        """``scipy.ndimage.gaussian_laplace(image, sigma)``, row by row.
 
         Its truncated kernel answers a constant with a small value: kept, since the sign may depend on it.
         """
@@ -71,7 +71,18 @@ class LowFrequencies:
         )
         response = np.multiply.outer(rows2, cols) + np.multiply.outer(rows, cols2)
         spectrum = self._spectrum[: kept[0], : kept[1]] * response.astype(np.float32)
-        result: NDArray[np.float32] = self._rows[:, : kept[0]] @ spectrum @ self._cols[:, : kept[1]].T
+        return Laplacian(self._rows[:, : kept[0]], spectrum @ self._cols[:, : kept[1]].T)
+
+
+class Laplacian(NamedTuple):
+    """A filtered image as the product of two factors."""
+
+    left: NDArray[np.float32]
+    right: NDArray[np.float32]
+
+    def rows(self, first: int, last: int) -> NDArray[np.float32]:
+        """Return the rows from `first` on, up to but without `last`."""
+        result: NDArray[np.float32] = self.left[first:last] @ self.right
         return result
 
 
