@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,6 +35,9 @@ __all__ = [
 TILE = 16  # side of a tile of pixels: its block of the design matrix stays in the second-level cache
 TOLERANCE = 1e-9  # of the energy; parity with published energies needs 1e-6
 START_TOLERANCE = 1e-2  # of the energy of the best ellipse where it is only the start of a fit
+COARSE_TOLERANCE = 1e-3  # of the energy of a fraction of the pixels where its minimum is only a start
+COARSE_PIXELS = 1500  # about so many pixels are that fraction
+LARGEST_STEP = 8  # between their rows and columns
 ENERGY_TOLERANCE = 1e-7  # of the energy (at least of 1); accepted where rounding stops all further progress
 SLICE = 25  # Newton steps between two looks at the clock, fewer for more than SLICED_SIZE unknowns
 SLICED_SIZE = 400
@@ -56,8 +60,9 @@ class FitParameters:
     gaussian_shape_multiplier : float
         Side of the Gaussian window: 1 + 4 * smooth_amount * gaussian_shape_multiplier pixels.
     init : str or callable
-        Start of the full problem: "elliptical" from the best ellipse, a callable from what it returns for M
-        (the start (theta, xi) of 6 + M values), anything else from zeros. Does not change the minimum.
+        Start of the full problem: "elliptical" from the best ellipse, refined on some of the pixels where
+        there are many; a callable from what it returns for M (the start (theta, xi) of 6 + M values);
+        anything else from zeros. Does not change the minimum.
     timeout : float or None
         Seconds after which a fit falls back to the best ellipse.
     solver : {"newton", "trust-exact"}
@@ -85,20 +90,34 @@ class FitParameters:
             alpha=self.alpha,
             epsilon=self.epsilon,
             smooth_amount=math.inf,
-            init="zeros",
+            init="elliptical",
             timeout=self.timeout,
             solver=self.solver,
         )
 
 
-@functools.lru_cache(maxsize=8)
-def gaussian_window(smooth_amount: float, shape_multiplier: float) -> NDArray[np.float32]:
-    """Window of the deformation basis, framed by TILE zeros on every side."""
+class _Grid(NamedTuple):
+    """The pixels of a region in the compacted grid, and the column points among them."""
+
+    rows: NDArray[np.int64]
+    cols: NDArray[np.int64]
+    width: int
+    x1: NDArray[np.float64]
+    x2: NDArray[np.float64]
+    y: NDArray[np.float64]
+    points: NDArray[np.int64]
+
+
+@functools.lru_cache(maxsize=32)
+def gaussian_window(
+    smooth_amount: float, shape_multiplier: float, frame: int = TILE
+) -> NDArray[np.float32]:
+    """Window of the deformation basis, framed by so many zeros on every side."""
     side = window_side(smooth_amount, shape_multiplier)
     impulse = np.zeros(side)
     impulse[side // 2] = 1
     profile = ndimage.gaussian_filter1d(impulse, smooth_amount)
-    window = np.pad(np.outer(profile, profile).astype(np.float32), TILE)
+    window = np.pad(np.outer(profile, profile).astype(np.float32), frame)
     window.setflags(write=False)
     return window
 
@@ -142,26 +161,64 @@ class Energy:
         self.frame = Frame.of_region(region) if frame is None else frame
         rows, cols, height, width = gaussian.compact_grid(region.rows, region.cols)
         points = np.empty(0, np.int64)
-        side, window = 1, np.zeros((1 + 2 * TILE, 1 + 2 * TILE), np.float32)
         if math.isfinite(parameters.smooth_amount):
-            shape = parameters.smooth_amount, parameters.gaussian_shape_multiplier
-            if min(height, width) > window_side(*shape) // 2:
-                side, window = window_side(*shape), gaussian_window(*shape)
+            side = window_side(parameters.smooth_amount, parameters.gaussian_shape_multiplier)
+            if min(height, width) > side // 2:
                 points = gaussian.column_points(rows, cols, int(parameters.smooth_subsample))
-        self._order, start = gaussian.tile_order(rows, cols, width, TILE)
         x1 = (region.rows - self.frame.row0) / self.frame.row_scale
         x2 = (region.cols - self.frame.col0) / self.frame.col_scale
-        order = self._order
+        self._assemble(_Grid(rows, cols, width, x1, x2, region.y, points), 1)
+
+    def _assemble(self, grid: _Grid, step: int) -> None:
+        """Lay out the pixels of every `step`-th row and column."""
+        tile = TILE * step
+        side, window = 1, np.zeros((1 + 2 * tile, 1 + 2 * tile), np.float32)
+        if grid.points.size:
+            shape = self.parameters.smooth_amount, self.parameters.gaussian_shape_multiplier
+            side, window = window_side(*shape), gaussian_window(*shape, tile)
+        if step == 1:
+            order, start = gaussian.tile_order(grid.rows, grid.cols, grid.width, tile)
+        else:
+            kept = gaussian.thin(grid.rows, grid.cols, step)
+            order, start = gaussian.tile_order(grid.rows[kept], grid.cols[kept], grid.width, tile)
+            order = kept[order]
         self._blocks = gaussian.build_blocks(
-            *(rows[order], cols[order], x1[order], x2[order], rows[points], cols[points]),
-            *(window, side, TILE, start),
+            *(grid.rows, grid.cols, order, start, grid.x1, grid.x2, grid.points, window, side, tile)
         )
-        self._y = region.y[order]
+        self._grid, self._order, self._y = grid, order, grid.y[order]
+
+    def reduced(self, step: int, deformable: bool = True) -> Energy:
+        """The energy of every `step`-th row and column of the region, divided by `step` squared.
+
+        Its minimum is near that of the whole and costs a fraction: a start from which few steps are left.
+
+        Parameters
+        ----------
+        step : int
+            Spacing of the rows and columns.
+        deformable : bool
+            Whether to keep the deformations; without them M = 0.
+
+        Returns
+        -------
+        Energy
+            Its parameters are the first of those of this energy.
+        """
+        energy = copy.copy(self)
+        energy.parameters = replace(self.parameters, alpha=self.parameters.alpha / step**2)
+        points = self._grid.points if deformable else np.empty(0, np.int64)
+        energy._assemble(self._grid._replace(points=points), step)
+        return energy
 
     @property
     def size(self) -> int:
         """Number of parameters, 6 + M."""
         return int(self._blocks.size)
+
+    @property
+    def pixels(self) -> int:
+        """Number of pixels."""
+        return self._y.size
 
     def __call__(self, p: ArrayLike) -> float:
         """Psi at p, shape (6 + M,)."""
@@ -358,9 +415,11 @@ def fit(region: Region, parameters: FitParameters) -> FitResult:
     if energy.size > LARGEST_SIZE:
         return _fallback(region, parameters)
     solution = energy.minimize(_start(energy, region, deadline), deadline)
-    if not solution.converged and parameters.init != "elliptical" and time.monotonic() < deadline:
+    if not solution.converged and time.monotonic() < deadline:
         # The minimum does not depend on the start, only the way to it.
-        solution = energy.minimize(_elliptical_start(energy, region, deadline), deadline)
+        zeros = np.zeros(energy.size)
+        start = zeros if parameters.init == "elliptical" else _elliptical_start(energy, deadline)
+        solution = energy.minimize(start, deadline)
     if solution.converged:
         return _result(energy, solution, region, "optimal")
     return _fallback(region, parameters)
@@ -374,7 +433,7 @@ def _fallback(region: Region, parameters: FitParameters) -> FitResult:
 def _start(energy: Energy, region: Region, deadline: float) -> NDArray[np.float64]:
     init = energy.parameters.init
     if init == "elliptical":
-        return _elliptical_start(energy, region, deadline)
+        return _elliptical_start(energy, deadline)
     start = np.zeros(energy.size)
     if callable(init):
         given = np.asarray(init(energy.size - gaussian.POLYNOMIAL), np.float64)
@@ -387,12 +446,21 @@ def _start(energy: Energy, region: Region, deadline: float) -> NDArray[np.float6
     return start
 
 
-def _elliptical_start(energy: Energy, region: Region, deadline: float) -> NDArray[np.float64]:
+def _elliptical_start(energy: Energy, deadline: float) -> NDArray[np.float64]:
+    """Minimise over fewer parameters and fewer pixels first; what does not converge is left out."""
     start = np.zeros(energy.size)
-    if energy.size > gaussian.POLYNOMIAL:
-        ellipse = Energy(region, energy.parameters.without_deformations())
-        found = ellipse.minimize(start[: gaussian.POLYNOMIAL], deadline, START_TOLERANCE)
-        start[: gaussian.POLYNOMIAL] = found.p
+    step = max(1, min(math.isqrt(energy.pixels // COARSE_PIXELS), LARGEST_STEP))
+    tolerance = START_TOLERANCE if step == 1 else COARSE_TOLERANCE
+    for deformable in (False, True):
+        if (step, deformable) == (1, energy.size > gaussian.POLYNOMIAL):
+            break  # this is the problem itself
+        problem = energy.reduced(step, deformable)
+        found = problem.minimize(start[: problem.size], deadline, tolerance)
+        if not found.converged:
+            break
+        start[: problem.size] = found.p
+        if problem.size == energy.size:
+            break
     return start
 
 

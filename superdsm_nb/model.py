@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .image import Region
+from .kernels.gaussian import enclosing_frame
 
 
 class Frame(NamedTuple):
@@ -27,8 +28,8 @@ class Frame(NamedTuple):
     @classmethod
     def of_region(cls, region: Region) -> Frame:
         """A frame in which the region spans about [-1, 1]: the six polynomial terms are of like size."""
-        extent = max(int(np.ptp(region.rows)), int(np.ptp(region.cols)), 1) / 2
-        return cls(float(region.rows.mean()), float(region.cols.mean()), extent, extent)
+        row0, col0, extent = enclosing_frame(region.rows, region.cols)
+        return cls(row0, col0, extent, extent)
 
 
 def change_frame(theta: NDArray[np.float64], old: Frame, new: Frame) -> NDArray[np.float64]:

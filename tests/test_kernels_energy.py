@@ -48,8 +48,7 @@ def problems(draw, longest=12):
     kernel.setflags(write=False)
     x1, x2 = (rows - rows.mean()) / 6, (cols - cols.mean()) / 6
     blocks = gaussian.build_blocks(
-        *(compact_rows[order], compact_cols[order], x1[order], x2[order]),
-        *(compact_rows[points], compact_cols[points], kernel, 9, 4, start),
+        *(compact_rows, compact_cols, order, start, x1, x2, points, kernel, 9, 4)
     )
     y = rng.normal(size=rows.size) * draw(st.sampled_from([0.1, 1.0, 3.0]))
     p = rng.normal(size=blocks.size) * draw(st.sampled_from([0.1, 1.0, 5.0]))
@@ -106,13 +105,20 @@ def test_the_logistic_loss_is_that_of_logaddexp_without_overflow(pair):
 
 @naive.settings_for(200)
 @given(st.floats(-18, 2.849))
-def test_exponential_and_logarithm_without_a_call_are_accurate(exponent):
+def test_the_exponential_without_a_call_is_accurate(exponent):
     x = -(10.0**exponent)
 
-    e = kernels.exp_of_negative(x)
+    assert kernels.exp_of_negative(x) == pytest.approx(math.exp(x), rel=1e-13, abs=0)
 
-    assert e == pytest.approx(math.exp(x), rel=1e-13, abs=0)
-    assert kernels.log1p_of_fraction(e) == pytest.approx(math.log1p(e), rel=1e-15, abs=0)
+
+@naive.settings_for(200)
+@given(st.lists(st.floats(-300, 0), min_size=1, max_size=kernels.BATCH), st.booleans())
+def test_one_logarithm_stands_for_many(exponents, all_ones):
+    e = np.ones(kernels.BATCH) if all_ones else 10.0 ** np.array(exponents)
+
+    expected = math.fsum(math.log1p(value) for value in e)
+
+    assert kernels.sum_of_log1p(e) == pytest.approx(expected, rel=1e-14, abs=0)
 
 
 @pytest.mark.parametrize("x", [-708.1, -1e4, -math.inf])

@@ -45,9 +45,8 @@ def build(mask, kernel, subsample, tile):
     points = gaussian.column_points(compact_rows, compact_cols, subsample)
     order, start = gaussian.tile_order(compact_rows, compact_cols, width, tile)
     blocks = gaussian.build_blocks(
-        *(compact_rows[order], compact_cols[order], x1[order], x2[order]),
-        *(compact_rows[points], compact_cols[points]),
-        *(window_of(kernel, tile), len(kernel), tile, start),
+        *(compact_rows, compact_cols, order, start, x1, x2, points),
+        *(window_of(kernel, tile), len(kernel), tile),
     )
     return blocks, order, x1, x2
 

@@ -15,6 +15,8 @@ from ._jit import jit
 
 POLYNOMIAL = 6
 
+BATCH = 256  # pixels whose logarithms become one
+
 CONVERGED = 0
 OUT_OF_ITERATIONS = 1
 NOT_FINITE = 2
@@ -66,7 +68,7 @@ def design_adjoint(blocks, r):
 def design_gram(blocks, d):
     """A' diag(d) A; shape (6 + M, 6 + M). Its block from the seventh row and column on is G' D G.
 
-    Four columns at a time share the loads of one weighted row, which is what makes this loop run near the
+    Four columns at a time share the loads of two weighted rows, which is what makes this loop run near the
     speed of a BLAS product; a tile whose weights all vanish (saturated pixels) is skipped.
     """
     size = blocks.size
@@ -74,7 +76,7 @@ def design_gram(blocks, d):
     longest = 0
     for t in range(blocks.pixel_start.size - 1):
         longest = max(longest, blocks.pixel_start[t + 1] - blocks.pixel_start[t])
-    scratch = np.empty(longest)
+    scratch = np.empty((2, longest))
     for t in range(blocks.pixel_start.size - 1):
         begin, end = blocks.pixel_start[t], blocks.pixel_start[t + 1]
         n = end - begin
@@ -87,33 +89,52 @@ def design_gram(blocks, d):
         first = blocks.column_start[t]
         count = blocks.column_start[t + 1] - first
         block = blocks.values[blocks.value_start[t] : blocks.value_start[t + 1]].reshape(count, n)
-        weighted = scratch[:n]
-        for a in range(count):
-            row = block[a]
+        columns = blocks.columns[first : first + count]
+        w0, w1 = scratch[0, :n], scratch[1, :n]
+        for a in range(0, count, 2):
+            # The last row of an odd number of them is taken twice and counted once.
+            other = min(a + 1, count - 1)
+            row0, row1 = block[a], block[other]
             for i in range(n):
-                weighted[i] = weights[i] * row[i]
-            ja = blocks.columns[first + a]
+                w0[i] = weights[i] * row0[i]
+                w1[i] = weights[i] * row1[i]
+            c0, c1 = columns[a], columns[other]
             b = 0
             while b + 3 <= a:
                 r0, r1, r2, r3 = block[b], block[b + 1], block[b + 2], block[b + 3]
-                t0, t1, t2, t3 = 0.0, 0.0, 0.0, 0.0
+                t00, t01, t02, t03 = 0.0, 0.0, 0.0, 0.0
+                t10, t11, t12, t13 = 0.0, 0.0, 0.0, 0.0
                 for i in range(n):
-                    w = weighted[i]
-                    t0 += w * r0[i]
-                    t1 += w * r1[i]
-                    t2 += w * r2[i]
-                    t3 += w * r3[i]
-                out[ja, blocks.columns[first + b]] += t0
-                out[ja, blocks.columns[first + b + 1]] += t1
-                out[ja, blocks.columns[first + b + 2]] += t2
-                out[ja, blocks.columns[first + b + 3]] += t3
+                    u, v = w0[i], w1[i]
+                    t00 += u * r0[i]
+                    t01 += u * r1[i]
+                    t02 += u * r2[i]
+                    t03 += u * r3[i]
+                    t10 += v * r0[i]
+                    t11 += v * r1[i]
+                    t12 += v * r2[i]
+                    t13 += v * r3[i]
+                d0, d1, d2, d3 = columns[b], columns[b + 1], columns[b + 2], columns[b + 3]
+                out[c0, d0] += t00
+                out[c0, d1] += t01
+                out[c0, d2] += t02
+                out[c0, d3] += t03
+                if other > a:
+                    out[c1, d0] += t10
+                    out[c1, d1] += t11
+                    out[c1, d2] += t12
+                    out[c1, d3] += t13
                 b += 4
-            while b <= a:
+            while b <= other:
                 r0 = block[b]
-                t0 = 0.0
+                t00, t10 = 0.0, 0.0
                 for i in range(n):
-                    t0 += weighted[i] * r0[i]
-                out[ja, blocks.columns[first + b]] += t0
+                    t00 += w0[i] * r0[i]
+                    t10 += w1[i] * r0[i]
+                if b <= a:
+                    out[c0, columns[b]] += t00
+                if other > a:
+                    out[c1, columns[b]] += t10
                 b += 1
     for a in range(size):
         for b in range(a):
@@ -150,36 +171,36 @@ def exp_of_negative(x):
 
 
 @jit
-def log1p_of_fraction(e):
-    """ln(1 + e) for 0 <= e <= 1, to 1e-15 of itself: 2 artanh(t) with t = e / (2 + e) <= 1/3."""
-    t = e / (2.0 + e)
-    q = t * t
-    series = 1 / 31 + q * (1 / 33)
-    series = 1 / 29 + q * series
-    series = 1 / 27 + q * series
-    series = 1 / 25 + q * series
-    series = 1 / 23 + q * series
-    series = 1 / 21 + q * series
-    series = 1 / 19 + q * series
-    series = 1 / 17 + q * series
-    series = 1 / 15 + q * series
-    series = 1 / 13 + q * series
-    series = 1 / 11 + q * series
-    series = 1 / 9 + q * series
-    series = 1 / 7 + q * series
-    series = 1 / 5 + q * series
-    series = 1 / 3 + q * series
-    series = 1.0 + q * series
-    return 2.0 * t * series
+def sum_of_log1p(e):
+    """sum_i ln(1 + e_i), to the rounding of the sum; e of shape (K,) with 0 <= e_i <= 1, overwritten.
+
+    Two factors are one, (1 + a)(1 + b) = 1 + (a + b + ab), so that a single logarithm is taken. K must be at
+    most BATCH: a product of so many numbers from 1 to 2 is far from overflow.
+    """
+    size = e.size
+    while size > 1:
+        half = (size + 1) // 2
+        left, right = e[: size - half], e[half:size]
+        for i in range(left.size):
+            left[i] += right[i] + left[i] * right[i]
+        size = half
+    return math.log1p(e[0])
 
 
 @jit
 def logistic_loss(y, s):
     """sum_i ln(1 + exp(-y_i s_i)), safe against overflow; y and s of shape (N,)."""
     total = 0.0
-    for i in range(y.size):
-        z = y[i] * s[i]
-        total += log1p_of_fraction(exp_of_negative(-abs(z))) + max(-z, 0.0)
+    scratch = np.empty(BATCH)
+    for begin in range(0, y.size, BATCH):
+        y_part, s_part = y[begin : begin + BATCH], s[begin : begin + BATCH]
+        e = scratch[: y_part.size]
+        linear = 0.0
+        for i in range(y_part.size):
+            z = y_part[i] * s_part[i]
+            e[i] = exp_of_negative(-abs(z))
+            linear += max(-z, 0.0)
+        total += sum_of_log1p(e) + linear
     return total
 
 
@@ -307,14 +328,21 @@ def solve_positive(matrix, diagonal, rhs):
 def line_derivatives(y, s, ds, xi, dxi, step, alpha, epsilon):
     """Psi along p + step * dp, with its first and second derivative by `step`."""
     value, slope, curvature = 0.0, 0.0, 0.0
-    for i in range(y.size):
-        z = y[i] * (s[i] + step * ds[i])
-        dz = y[i] * ds[i]
-        e = exp_of_negative(-abs(z))
-        share = 1.0 / (1.0 + e)
-        value += log1p_of_fraction(e) + max(-z, 0.0)
-        slope -= dz * (e * share if z > 0 else share)
-        curvature += dz * dz * e * share * share
+    scratch = np.empty(BATCH)
+    for begin in range(0, y.size, BATCH):
+        y_part, s_part, ds_part = y[begin : begin + BATCH], s[begin : begin + BATCH], ds[begin : begin + BATCH]
+        exponentials = scratch[: y_part.size]
+        linear = 0.0
+        for i in range(y_part.size):
+            z = y_part[i] * (s_part[i] + step * ds_part[i])
+            dz = y_part[i] * ds_part[i]
+            e = exp_of_negative(-abs(z))
+            share = 1.0 / (1.0 + e)
+            exponentials[i] = e
+            linear += max(-z, 0.0)
+            slope -= dz * (e * share if z > 0 else share)
+            curvature += dz * dz * e * share * share
+        value += sum_of_log1p(exponentials) + linear
     root = math.sqrt(epsilon)
     for j in range(xi.size):
         x = xi[j] + step * dxi[j]

@@ -17,6 +17,8 @@ from ._jit import jit
 
 POLYNOMIAL = 6
 
+FAR = 2**40  # pixels
+
 
 class Blocks(NamedTuple):
     """The design matrix A = [F | G] (N x (6 + M)) by tiles; T tiles, pixels in the order of the tiles."""
@@ -80,22 +82,70 @@ def column_points(rows, cols, subsample):
     """
     size = rows.size
     chosen = np.zeros(size, np.bool_)
-    distance = np.full(size, np.iinfo(np.int64).max, np.int64)
+    distance = np.full(size, FAR, np.int64)
+    on_row, on_col = _multiples(rows.max() + 1, subsample), _multiples(cols.max() + 1, subsample)
     for i in range(size):
-        if rows[i] % subsample == 0 and cols[i] % subsample == 0:
+        if on_row[rows[i]] and on_col[cols[i]]:
             chosen[i] = True
-            for k in range(size):
-                distance[k] = min(distance[k], max(abs(rows[k] - rows[i]), abs(cols[k] - cols[i])))
+            _approach(distance, rows, cols, rows[i], cols[i])
     while True:
-        nearest = -1
+        least = FAR + 1
         for k in range(size):
-            if distance[k] >= subsample and (nearest < 0 or distance[k] < distance[nearest]):
-                nearest = k
-        if nearest < 0:
+            candidate = distance[k] if distance[k] >= subsample else FAR + 1
+            least = candidate if candidate < least else least
+        if least > FAR:
             return np.flatnonzero(chosen)
+        nearest = 0
+        while distance[nearest] != least:
+            nearest += 1
         chosen[nearest] = True
-        for k in range(size):
-            distance[k] = min(distance[k], max(abs(rows[k] - rows[nearest]), abs(cols[k] - cols[nearest])))
+        _approach(distance, rows, cols, rows[nearest], cols[nearest])
+
+
+@jit
+def _approach(distance, rows, cols, row, col):
+    """Lower the chessboard distances of pixels to what they are from one more point."""
+    for k in range(distance.size):
+        across, along = rows[k] - row, cols[k] - col
+        across = across if across > 0 else -across
+        along = along if along > 0 else -along
+        longer = across if across > along else along
+        distance[k] = longer if longer < distance[k] else distance[k]
+
+
+@jit
+def _multiples(size, step):
+    """Which of the first integers are multiples of a step: a table, since division is slow."""
+    table = np.zeros(size, np.bool_)
+    for i in range(0, size, step):
+        table[i] = True
+    return table
+
+
+@jit
+def thin(rows, cols, step):
+    """Pixels in every `step`-th row and column.
+
+    Parameters
+    ----------
+    rows, cols : (N,) int64
+        Pixel coordinates in the compacted grid.
+    step : int
+        Spacing.
+
+    Returns
+    -------
+    (K,) int64
+        Indices of the chosen pixels, ascending.
+    """
+    on_row, on_col = _multiples(rows.max() + 1, step), _multiples(cols.max() + 1, step)
+    kept = np.empty(rows.size, np.int64)
+    count = 0
+    for i in range(rows.size):
+        if on_row[rows[i]] and on_col[cols[i]]:
+            kept[count] = i
+            count += 1
+    return kept[:count].copy()
 
 
 @jit
@@ -119,7 +169,11 @@ def tile_order(rows, cols, width, tile):
         Where each non-empty tile begins in `order`.
     """
     across = (width + tile - 1) // tile
-    number = (rows // tile) * across + cols // tile
+    row_part = np.arange(rows.max() + 1) // tile * across
+    col_part = np.arange(width) // tile
+    number = np.empty(rows.size, np.int64)
+    for i in range(rows.size):
+        number[i] = row_part[rows[i]] + col_part[cols[i]]
     count = np.bincount(number)
     position = np.zeros(count.size + 1, np.int64)
     position[1:] = np.cumsum(count)
@@ -133,7 +187,21 @@ def tile_order(rows, cols, width, tile):
 
 
 @jit
-def build_blocks(rows, cols, x1, x2, point_rows, point_cols, kernel, side, tile, pixel_start):
+def enclosing_frame(rows, cols):
+    """Centre of mass of the pixels, and half the longer side of their bounding box (at least 1/2)."""
+    row_sum, col_sum = 0, 0
+    top, bottom, left, right = rows[0], rows[0], cols[0], cols[0]
+    for i in range(rows.size):
+        row, col = rows[i], cols[i]
+        row_sum += row
+        col_sum += col
+        top, bottom = min(top, row), max(bottom, row)
+        left, right = min(left, col), max(right, col)
+    return row_sum / rows.size, col_sum / rows.size, max(bottom - top, right - left, 1) / 2
+
+
+@jit
+def build_blocks(rows, cols, order, pixel_start, x1, x2, points, kernel, side, tile):
     """Assemble A = [F | G] by tiles.
 
     Row i of F is (x1^2, x2^2, 2 x1 x2, 2 x1, 2 x2, 1). G[i, j] = kernel(pixel i - point j), 0 outside the
@@ -142,18 +210,20 @@ def build_blocks(rows, cols, x1, x2, point_rows, point_cols, kernel, side, tile,
     Parameters
     ----------
     rows, cols : (N,) int64
-        Pixel coordinates in the compacted grid, in the order of the tiles.
+        Pixel coordinates in the compacted grid.
+    order : (K,) int64
+        The pixels to take (all, or some of them), in the order of the tiles.
+    pixel_start : (T + 1,) int64
+        Where each tile begins in `order`.
     x1, x2 : (N,) float64
-        The same pixels' coordinates in the frame of the polynomial.
-    point_rows, point_cols : (M,) int64
-        Column points in the compacted grid.
+        The pixels' coordinates in the frame of the polynomial.
+    points : (M,) int64
+        The pixels at which the deformation basis is centred.
     kernel : (n + 2 tile, n + 2 tile) float32
         Gaussian window, its centre at n // 2 + tile, in a frame of `tile` zeros: what a tile in reach of a
         column can ask for lies inside, so that the innermost loop needs no test.
     side, tile : int
         n, and the side of a tile.
-    pixel_start : (T + 1,) int64
-        Where each tile begins.
 
     Returns
     -------
@@ -163,20 +233,24 @@ def build_blocks(rows, cols, x1, x2, point_rows, point_cols, kernel, side, tile,
     half = side // 2
     stride = side + 2 * tile
     window = kernel.ravel()
-    active = np.empty((tiles, point_rows.size), np.bool_)
+    active = np.empty((tiles, points.size), np.bool_)
     column_start = np.zeros(tiles + 1, np.int64)
     value_start = np.zeros(tiles + 1, np.int64)
     for t in range(tiles):
         begin, end = pixel_start[t], pixel_start[t + 1]
-        top, bottom = rows[begin:end].min(), rows[begin:end].max()
-        left, right = cols[begin:end].min(), cols[begin:end].max()
+        top, bottom, left, right = FAR, 0, FAR, 0
+        for p in range(begin, end):
+            row, col = rows[order[p]], cols[order[p]]
+            top, bottom = min(top, row), max(bottom, row)
+            left, right = min(left, col), max(right, col)
         count = POLYNOMIAL
-        for j in range(point_rows.size):
+        for j in range(points.size):
+            row, col = rows[points[j]], cols[points[j]]
             active[t, j] = (
-                bottom - point_rows[j] >= -half
-                and top - point_rows[j] < side - half
-                and right - point_cols[j] >= -half
-                and left - point_cols[j] < side - half
+                bottom - row >= -half
+                and top - row < side - half
+                and right - col >= -half
+                and left - col < side - half
             )
             count += active[t, j]
         column_start[t + 1] = column_start[t] + count
@@ -189,27 +263,30 @@ def build_blocks(rows, cols, x1, x2, point_rows, point_cols, kernel, side, tile,
         number[:POLYNOMIAL] = np.arange(POLYNOMIAL)
         number[POLYNOMIAL:] = np.flatnonzero(active[t]) + POLYNOMIAL
         block = values[value_start[t] : value_start[t + 1]].reshape(number.size, end - begin)
+        position = np.empty(end - begin, np.uint64)
         for p in range(end - begin):
-            u, v = x1[begin + p], x2[begin + p]
+            i = order[begin + p]
+            u, v = x1[i], x2[i]
             block[0, p] = u * u
             block[1, p] = v * v
             block[2, p] = 2 * u * v
             block[3, p] = 2 * u
             block[4, p] = 2 * v
             block[5, p] = 1.0
+            position[p] = (rows[i] + half + tile) * stride + cols[i] + half + tile
         total = np.zeros(end - begin, np.float32)
-        position = (rows[begin:end] + half + tile) * stride + cols[begin:end] + half + tile
         for c in range(POLYNOMIAL, number.size):
-            j = number[c] - POLYNOMIAL
-            offset = point_rows[j] * stride + point_cols[j]
-            for p in range(end - begin):
-                weight = window[position[p] - offset]
-                block[c, p] = weight
+            point = points[number[c] - POLYNOMIAL]
+            offset = np.uint64(rows[point] * stride + cols[point])
+            row = block[c]
+            for p in range(row.size):
+                weight = window[position[p] - offset]  # unsigned: no test for an index from the end
+                row[p] = weight
                 total[p] += weight
-        for p in range(end - begin):
-            if total[p] == 0:
-                total[p] = 1
+        for p in range(total.size):
+            total[p] = total[p] if total[p] != 0 else np.float32(1)
         for c in range(POLYNOMIAL, number.size):
-            for p in range(end - begin):
-                block[c, p] = np.float32(block[c, p]) / total[p]
-    return Blocks(pixel_start, column_start, columns, value_start, values, POLYNOMIAL + point_rows.size)
+            row = block[c]
+            for p in range(row.size):
+                row[p] = np.float32(row[p]) / total[p]
+    return Blocks(pixel_start, column_start, columns, value_start, values, POLYNOMIAL + points.size)
