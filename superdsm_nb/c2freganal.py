@@ -122,7 +122,9 @@ def find_clusters(
         Labels from 1, covering the image; all 0 if nothing is left.
     """
     foreground = y > 0
-    boundary = foreground & ~ndimage.binary_erosion(foreground, disk(1), border_value=1)
+    framed = np.pad(foreground, 1, constant_values=True)
+    inner = framed[:-2, 1:-1] & framed[2:, 1:-1] & framed[1:-1, :-2] & framed[1:-1, 2:]
+    boundary = foreground & ~inner
     components, count = ndimage.label(foreground)
     sizes = np.bincount(components.ravel(), minlength=count + 1)
     boundary_sizes = np.bincount(components[boundary], minlength=count + 1)
@@ -237,7 +239,7 @@ class ClusterSplitter:
         self._image = Image(self._y, usable & near)
         # Relief: the brightest is lowest, and all background is on the highest level.
         highest = self._y.max()
-        self._levels = np.empty(self._y.shape, np.int64)
+        self._levels = np.empty(self._y.shape, np.int32)
         foreground = self._y > 0
         ranks = levels(np.append(highest - self._y[foreground], highest))
         self._levels[foreground], self._levels[~foreground] = ranks[:-1], ranks[-1]

@@ -14,30 +14,10 @@ from numpy.typing import NDArray
 from scipy import fft, ndimage
 
 from .kernels import distance as kernels
+from .parallel import strips
 
 FARTHEST = 2**62
 DIRECT = 8.0  # below this standard deviation (pixels) direct convolution is faster
-
-
-class CosineImage:
-    """An image prepared for repeated Gaussian filtering.
-
-    Parameters
-    ----------
-    image : (H, W) array
-        Intensities.
-    """
-
-    def __init__(self, image: NDArray[np.float64]) -> None:
-        self.shape = image.shape
-        self._spectrum = fft.dctn(image.astype(np.float64), type=2)
-
-    def gaussian(self, sigma: float) -> NDArray[np.float64]:
-        """Equal to ``scipy.ndimage.gaussian_filter(image, sigma)``."""
-        rows, cols = (_response(size, sigma, 0) for size in self.shape)
-        response = np.multiply.outer(rows, cols)
-        result: NDArray[np.float64] = fft.idctn(self._spectrum * response, type=2, overwrite_x=True)
-        return result
 
 
 class LowFrequencies:
@@ -90,8 +70,11 @@ def squared_distance(objects: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Squared Euclidean distance of every pixel to the nearest object pixel; without any, larger than all."""
     if not objects.any():
         return np.full(objects.shape, FARTHEST)
-    distance: NDArray[np.int64] = kernels.squared_distance(objects)
-    return distance
+    along = np.empty(objects.shape, np.int32)
+    out = np.empty(objects.shape, np.int64)
+    strips(lambda part: kernels.distance_along_columns(objects[:, part], along[:, part]), *objects.shape[::-1])
+    strips(lambda part: kernels.squared_distance(along[part], out[part]), *objects.shape)
+    return out
 
 
 def distance(objects: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -99,18 +82,18 @@ def distance(objects: NDArray[np.bool_]) -> NDArray[np.float64]:
     return np.sqrt(squared_distance(objects))
 
 
-def levels(values: NDArray[Any]) -> NDArray[np.int64]:
+def levels(values: NDArray[Any]) -> NDArray[np.int32]:
     """Rank of each value among all different values, from 0 on."""
     ranks = np.unique(values, return_inverse=True)[1]
-    return ranks.reshape(values.shape).astype(np.int64, copy=False)
+    return ranks.reshape(values.shape).astype(np.int32)
 
 
-def levels_of_distance(squared: NDArray[np.int64]) -> NDArray[np.int64]:
+def levels_of_distance(squared: NDArray[np.int64]) -> NDArray[np.int32]:
     """`levels` of squared distances, by counting where there are not many more than pixels."""
     if squared.max(initial=0) > 4 * squared.size:
         return levels(squared)
     present = np.bincount(squared.ravel()) > 0
-    ranks: NDArray[np.int64] = (np.cumsum(present) - 1)[squared]
+    ranks: NDArray[np.int32] = (np.cumsum(present) - 1).astype(np.int32)[squared]
     return ranks
 
 
@@ -129,10 +112,38 @@ def _cosines(size: int, count: int) -> NDArray[np.float32]:
 
 def gaussian(image: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
     """Filter with a Gaussian of `sigma` pixels, truncated at 4 sigma, the image mirrored at its borders."""
-    if sigma < DIRECT:
-        filtered: NDArray[np.float64] = ndimage.gaussian_filter(image, sigma)
-        return filtered
-    return CosineImage(image).gaussian(sigma)
+    if sigma >= DIRECT:
+        return wide_gaussian(image, sigma)
+    out = np.empty(image.shape)
+    reach = int(4 * sigma + 0.5)
+
+    def filtered(part: slice) -> None:
+        first = max(part.start - reach, 0)
+        result = ndimage.gaussian_filter(image[first : part.stop + reach], sigma)
+        out[part] = result[part.start - first : part.stop - first]
+
+    strips(filtered, *image.shape)
+    return out
+
+
+def wide_gaussian(image: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
+    """Filter in the type-II cosine transform."""
+    height, width = image.shape
+    sizes = [_fast_size(size, int(4 * sigma + 0.5)) for size in image.shape]
+    longer = np.pad(image, ((0, sizes[0] - height), (0, sizes[1] - width)), mode="symmetric")
+    spectrum = fft.dctn(longer, type=2, overwrite_x=True)
+    spectrum *= np.multiply.outer(*(_response(size, sigma, 0) for size in sizes))
+    result: NDArray[np.float64] = fft.idctn(spectrum, type=2, overwrite_x=True)
+    return result[:height, :width]
+
+
+def _fast_size(size: int, reach: int) -> int:
+    """Length for the cosine transform: the size, or a longer one that is quicker.
+
+    The signal is mirrored where it ends, and what a filter of that `reach` finds there must be the same.
+    """
+    longer = fft.next_fast_len(size + reach, real=True)
+    return size if fft.next_fast_len(size, real=True) == size or longer > 2 * size else longer
 
 
 def _response(size: int, sigma: float, order: int) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +18,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 THREADS_VARIABLE = "SUPERDSM_NB_NUM_THREADS"
+STRIP = 150_000  # pixels in a strip: the work is worth a thread
 
 
 def thread_count() -> int:
@@ -53,7 +55,15 @@ def ordered_map(
     """
     work = list(items)
     results: list[R] = []
-    pool = ThreadPoolExecutor(min(thread_count(), max(1, len(work))))
+    threads = min(thread_count(), len(work))
+    if threads < 2 or getattr(_inside, "map", False):
+        with single_threaded_blas():
+            for item in work:
+                results.append(function(item))
+                if report is not None:
+                    report(len(results), len(work))
+        return results
+    pool = ThreadPoolExecutor(threads, initializer=_enter_map)
     try:
         with single_threaded_blas():
             for result in pool.map(function, work):
@@ -66,6 +76,29 @@ def ordered_map(
     return results
 
 
+def strips(function: Callable[[slice], object], size: int, length: int) -> None:
+    """Apply `function` to strips of an image, on several threads if it is large.
+
+    Parameters
+    ----------
+    function : callable
+        Called with slices that together are ``slice(0, size)``. What it does to a pixel must not depend on the
+        strip the pixel is in.
+    size : int
+        Number of rows (or columns).
+    length : int
+        Pixels in each of them.
+    """
+    count = max(1, min(size, size * length // STRIP))
+    bounds = [size * k // count for k in range(count + 1)]
+    ordered_map(function, [slice(*pair) for pair in itertools.pairwise(bounds)])
+
+
+def _enter_map() -> None:
+    _inside.map = True
+
+
+_inside = threading.local()  # marks the threads of a map: what they map in turn runs in themselves
 _lock = threading.Lock()
 _users = 0
 _owner: ThreadPoolExecutor | None = None

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .filters import CosineImage, distance, gaussian
+from .filters import distance, gaussian
 from .hyperparameters import Hyperparameter, Scaling
+from .parallel import ordered_map
 from .stage import Output, Stage
 
 ROUNDING = 1e-12  # of intensities in [0, 1]
@@ -86,13 +87,17 @@ def local_offset(g_raw: NDArray[np.float64], sigma2: float, offset_clip: float) 
     """
     if sigma2 == 0:
         return g_raw
-    original = CosineImage(g_raw).gaussian(sigma2)
     clip = offset_clip * float(g_raw.std())
     bright = g_raw > clip
     if not bright.any():
-        return original
-    clipped = CosineImage(np.minimum(g_raw, clip)).gaussian(sigma2)
-    closeness = np.maximum(0, sigma2 - distance(bright))
+        return gaussian(g_raw, sigma2)
+    parts: list[Callable[[], NDArray[np.float64]]] = [
+        lambda: gaussian(g_raw, sigma2),
+        lambda: gaussian(np.minimum(g_raw, clip), sigma2),
+        lambda: distance(bright),
+    ]
+    original, clipped, away = ordered_map(lambda part: part(), parts)
+    closeness = np.maximum(0, sigma2 - away)
     w = (closeness / closeness.max()) ** 2
     result: NDArray[np.float64] = (1 - w) * clipped + w * original
     return result

@@ -10,33 +10,44 @@ FAR = 2**30  # larger than any distance along a column
 
 
 @jit
-def squared_distance(objects):
-    """Squared distance of every pixel to the nearest object pixel (Meijster et al., 2000).
-
-    Distances along each column come first, row by row; then each row finds, as the lower envelope of one
-    parabola per column, the column through which the way is shortest.
+def distance_along_columns(objects, out):
+    """Distance of every pixel to the nearest object pixel in its column.
 
     Parameters
     ----------
     objects : (H, W) bool
-        At least one pixel must be set.
-
-    Returns
-    -------
-    (H, W) int64
-        0 on the objects.
+        Pixels to which the distance is 0.
+    out : (H, W) int32
+        Takes the distances; FAR or more in a column without any.
     """
     height, width = objects.shape
-    along = np.empty((height, width), np.int32)
     for c in range(width):
-        along[0, c] = 0 if objects[0, c] else FAR
+        out[0, c] = 0 if objects[0, c] else FAR
     for r in range(1, height):
+        above, row, inside = out[r - 1], out[r], objects[r]
         for c in range(width):
-            along[r, c] = 0 if objects[r, c] else min(along[r - 1, c] + 1, FAR)
+            row[c] = 0 if inside[c] else min(above[c] + 1, FAR)
     for r in range(height - 2, -1, -1):
+        below, row = out[r + 1], out[r]
         for c in range(width):
-            along[r, c] = min(along[r, c], along[r + 1, c] + 1)
-    out = np.empty((height, width), np.int64)
+            row[c] = min(row[c], below[c] + 1)
+
+
+@jit
+def squared_distance(along, out):
+    """Squared distance of every pixel to the nearest object pixel (Meijster et al., 2000).
+
+    Each row finds, as the lower envelope of one parabola per column, the column through which the way is
+    shortest.
+
+    Parameters
+    ----------
+    along : (H, W) int32
+        `distance_along_columns` of some rows; below FAR somewhere in each.
+    out : (H, W) int64
+        Takes the squared distances of these rows; 0 on the objects.
+    """
+    height, width = along.shape
     column = np.empty(width, np.int64)  # the parabolas of the envelope, from left to right
     begin = np.empty(width, np.int64)  # where each of them begins to be the lowest
     for r in range(height):
@@ -65,4 +76,3 @@ def squared_distance(objects):
                 k += 1
             across = c - column[k]
             out[r, c] = across * across + np.int64(along[r, column[k]]) ** 2
-    return out

@@ -12,6 +12,9 @@ import numpy as np
 
 from ._jit import jit
 
+OPEN, CLOSED = np.int32(0), np.int32(-1)  # instead of a label
+AGE = 2**32 - 1  # the bits of a key that hold the age
+
 _SEQUENCE = np.uint64(0x03F79D71B4CB0A89)  # de Bruijn: every group of six bits occurs once
 _POSITION = np.zeros(64, np.int64)
 for _bit in range(64):
@@ -34,7 +37,7 @@ def flood(levels, markers, mask):
 
     Parameters
     ----------
-    levels : (H, W) int64
+    levels : (H, W) int32
         Rank of each pixel's value among all values, from 0 on; low levels are flooded first.
     markers : (H, W) int32
         Labels of the markers; 0 where there is none.
@@ -49,18 +52,29 @@ def flood(levels, markers, mask):
     height, width = levels.shape
     # A frame of closed pixels spares every test for the border.
     stride = width + 2
-    level = np.zeros((height + 2) * stride, np.int32)
-    labels = np.zeros(level.size, np.int32)
-    is_open = np.zeros(level.size, np.bool_)
+    level = np.empty((height + 2) * stride, np.int32)
+    labels = np.full(level.size, CLOSED, np.int32)
+    sources = np.empty(64, np.int64)
+    used = 0
     count = 1
     for r in range(height):
+        first = (r + 1) * stride + 1
+        own_level, own_label = level[first : first + width], labels[first : first + width]
+        row, inside, marked = levels[r], mask[r], markers[r]
+        largest = CLOSED
         for c in range(width):
-            if mask[r, c]:
-                pixel = (r + 1) * stride + c + 1
-                level[pixel] = levels[r, c]
-                labels[pixel] = markers[r, c]
-                is_open[pixel] = markers[r, c] == 0
-                count = max(count, levels[r, c] + 1)
+            own_level[c] = row[c]
+            own_label[c] = marked[c] if inside[c] else CLOSED
+            largest = max(largest, own_label[c])
+            count = max(count, row[c] + 1 if inside[c] else 0)
+        if largest <= OPEN:
+            continue
+        for c in range(width):
+            if own_label[c] > 0:
+                if used == sources.size:
+                    sources = np.append(sources, sources)
+                sources[used] = first + c
+                used += 1
     # Bit sets: the first says which levels have pixels, each next one which words of the last are not 0.
     start = np.zeros(12, np.int64)
     depth = 0
@@ -75,7 +89,7 @@ def flood(levels, markers, mask):
     head = np.empty(count, np.int32)
     tail = np.empty(count, np.int32)
     following = np.empty(level.size, np.int32)
-    waiting = _first_in_wait(level, labels, is_open, stride, count)
+    waiting = _first_in_wait(sources[:used], level, labels, stride, count)
     for pixel in waiting:
         _enter(pixel, level[pixel], bits, start, depth, head, tail, following)
     left = waiting.size
@@ -86,31 +100,40 @@ def flood(levels, markers, mask):
             for d in range(depth - 1, -1, -1):
                 lowest = lowest * 64 + lowest_bit(bits[start[d] + lowest])
         pixel = int(head[lowest])
-        last = pixel == tail[lowest]
-        if last:
-            place = lowest
-            for d in range(depth):
-                word = start[d] + (place >> 6)
-                bits[word] &= ~(np.uint64(1) << np.uint64(place & 63))
-                if bits[word] != 0:
-                    break
-                place >>= 6
-        else:
-            head[lowest] = following[pixel]
-        left -= 1
-        following_lowest = -1 if last else lowest
+        label = labels[pixel]
+        # Pixels of the same level wait behind this one; those of lower levels come before it.
+        lower = lowest
         for step in (-stride, -1, 1, stride):
             reached = pixel + step
-            if is_open[reached]:
-                is_open[reached] = False
-                labels[reached] = labels[pixel]
+            if labels[reached] == OPEN:
+                labels[reached] = label
                 own = int(level[reached])
-                _enter(reached, own, bits, start, depth, head, tail, following)
                 left += 1
-                if own <= lowest:
-                    following_lowest = own if following_lowest < 0 else min(own, following_lowest)
-        lowest = following_lowest
-    return labels.reshape(height + 2, stride)[1:-1, 1:-1].copy()
+                if own == lowest:
+                    following[tail[own]] = reached
+                    tail[own] = reached
+                else:
+                    _enter(reached, own, bits, start, depth, head, tail, following)
+                    lower = min(lower, own)
+        left -= 1
+        if pixel != tail[lowest]:
+            head[lowest] = following[pixel]
+            lowest = lower
+            continue
+        place = lowest
+        for d in range(depth):
+            word = start[d] + (place >> 6)
+            bits[word] &= ~(np.uint64(1) << np.uint64(place & 63))
+            if bits[word] != 0:
+                break
+            place >>= 6
+        lowest = lower if lower < lowest else -1
+    out = np.empty((height, width), np.int32)
+    for r in range(height):
+        own_label, row = labels[(r + 1) * stride + 1 :], out[r]
+        for c in range(width):
+            row[c] = max(own_label[c], 0)
+    return out
 
 
 @jit
@@ -135,7 +158,7 @@ def _enter(pixel, level, bits, start, depth, head, tail, following):
 
 
 @jit
-def _first_in_wait(level, labels, is_open, stride, count):
+def _first_in_wait(sources, level, labels, stride, count):
     """Flood as long as level markers wait, by a binary heap in which all markers have the same age.
 
     Returns
@@ -145,69 +168,58 @@ def _first_in_wait(level, labels, is_open, stride, count):
     """
     taken = np.zeros(count, np.bool_)
     level_markers = False
-    markers = 0
-    for pixel in range(level.size):
-        if labels[pixel] != 0:
-            markers += 1
-            level_markers = level_markers or taken[level[pixel]]
-            taken[level[pixel]] = True
-    capacity = level.size if level_markers else markers
-    heap = np.empty(capacity, np.int64)
-    ages = np.empty(capacity, np.int64)
-    used = 0
-    for pixel in range(level.size):
-        if labels[pixel] != 0:
-            used = _push(heap, ages, used, pixel, 0, level) if level_markers else used + 1
-            if not level_markers:
-                heap[used - 1] = pixel
+    for pixel in sources:
+        level_markers = level_markers or taken[level[pixel]]
+        taken[level[pixel]] = True
     if not level_markers:
-        return heap
+        return sources
+    # An entry of the heap is its level and age in one number, and its pixel.
+    keys = np.empty(labels.size, np.int64)
+    pixels = np.empty(labels.size, np.int32)
+    used = 0
+    for pixel in sources:
+        used = _push(keys, pixels, used, np.int64(level[pixel]) << 32, pixel)
     left = used
     age = 0
     while left > 0:
-        pixel = heap[0]
-        left -= ages[0] == 0
-        used = _drop_first(heap, ages, used, level)
+        pixel = int(pixels[0])
+        left -= keys[0] & AGE == 0
+        used = _drop_first(keys, pixels, used)
         for step in (-stride, -1, 1, stride):
             reached = pixel + step
-            if is_open[reached]:
-                is_open[reached] = False
+            if labels[reached] == OPEN:
                 labels[reached] = labels[pixel]
                 age += 1
-                used = _push(heap, ages, used, reached, age, level)
-    return heap[:used][np.argsort(ages[:used])]
+                used = _push(keys, pixels, used, np.int64(level[reached]) << 32 | age, reached)
+    return pixels[:used][np.argsort(keys[:used] & AGE)].astype(np.int64)
 
 
 @jit
-def _push(heap, ages, used, pixel, age, level):
-    value = level[pixel]
+def _push(keys, pixels, used, key, pixel):
+    # Only a lower level moves up: what comes later is never before its equals.
+    value = key >> 32
     i = used
-    while i > 0 and value < level[heap[(i - 1) // 2]]:
-        heap[i], ages[i] = heap[(i - 1) // 2], ages[(i - 1) // 2]
+    while i > 0 and value < keys[(i - 1) // 2] >> 32:
+        keys[i], pixels[i] = keys[(i - 1) // 2], pixels[(i - 1) // 2]
         i = (i - 1) // 2
-    heap[i], ages[i] = pixel, age
+    keys[i], pixels[i] = key, pixel
     return used + 1
 
 
 @jit
-def _drop_first(heap, ages, used, level):
+def _drop_first(keys, pixels, used):
     used -= 1
-    moved, age = heap[used], ages[used]
-    value = level[moved]
+    key, pixel = keys[used], pixels[used]
     i = 0
     while True:
         child = 2 * i + 1
         if child >= used:
             break
-        lower = level[heap[child]]
-        if child + 1 < used:
-            other = level[heap[child + 1]]
-            if other < lower or (other == lower and ages[child + 1] < ages[child]):
-                child += 1
-                lower = other
-        if value < lower or (value == lower and age <= ages[child]):
+        if child + 1 < used and keys[child + 1] < keys[child]:
+            child += 1
+        if key <= keys[child]:
             break
-        heap[i], ages[i] = heap[child], ages[child]
+        keys[i], pixels[i] = keys[child], pixels[child]
         i = child
-    heap[i], ages[i] = moved, age
+    keys[i], pixels[i] = key, pixel
     return used
