@@ -99,11 +99,12 @@ def process_image(
     """
     out = out or Output()
     out.stage("scale")
-    start = time.perf_counter()
-    config, scale = create_config(pipeline, base_config, image)
-    out.log(f"scale {scale:.2f} pixels" + (" (given)" if base_config.get("AF_scale") is not None else ""))
-    seconds = time.perf_counter() - start
-    data, config, timings = pipeline.process_image(image, config, last_stage=last_stage, out=out)
+    with single_threaded_blas():
+        start = time.perf_counter()
+        config, scale = create_config(pipeline, base_config, image)
+        out.log(f"scale {scale:.2f} pixels" + (" (given)" if base_config.get("AF_scale") is not None else ""))
+        seconds = time.perf_counter() - start
+        data, config, timings = pipeline.process_image(image, config, last_stage=last_stage, out=out)
     data["scale"] = scale
     return data, config, {"scale": seconds, **timings}
 

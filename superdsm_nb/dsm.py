@@ -102,16 +102,14 @@ class _Grid(NamedTuple):
     rows: NDArray[np.int64]
     cols: NDArray[np.int64]
     width: int
-    x1: NDArray[np.float64]
-    x2: NDArray[np.float64]
+    x1: NDArray[np.floating[Any]]
+    x2: NDArray[np.floating[Any]]
     y: NDArray[np.float64]
     points: NDArray[np.int64]
 
 
 @functools.lru_cache(maxsize=32)
-def gaussian_window(
-    smooth_amount: float, shape_multiplier: float, frame: int = TILE
-) -> NDArray[np.float32]:
+def gaussian_window(smooth_amount: float, shape_multiplier: float, frame: int = TILE) -> NDArray[np.float32]:
     """Window of the deformation basis, framed by so many zeros on every side."""
     side = window_side(smooth_amount, shape_multiplier)
     impulse = np.zeros(side)

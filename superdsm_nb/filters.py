@@ -51,7 +51,8 @@ class LowFrequencies:
         )
         response = np.multiply.outer(rows2, cols) + np.multiply.outer(rows, cols2)
         spectrum = self._spectrum[: kept[0], : kept[1]] * response.astype(np.float32)
-        return Laplacian(self._rows[:, : kept[0]], spectrum @ self._cols[:, : kept[1]].T)
+        right = spectrum @ self._cols[:, : kept[1]].T
+        return Laplacian(self._rows[:, : kept[0]], right.astype(np.float32, copy=False))
 
 
 class Laplacian(NamedTuple):
@@ -72,7 +73,9 @@ def squared_distance(objects: NDArray[np.bool_]) -> NDArray[np.int64]:
         return np.full(objects.shape, FARTHEST)
     along = np.empty(objects.shape, np.int32)
     out = np.empty(objects.shape, np.int64)
-    strips(lambda part: kernels.distance_along_columns(objects[:, part], along[:, part]), *objects.shape[::-1])
+    strips(
+        lambda part: kernels.distance_along_columns(objects[:, part], along[:, part]), *objects.shape[::-1]
+    )
     strips(lambda part: kernels.squared_distance(along[part], out[part]), *objects.shape)
     return out
 

@@ -82,14 +82,17 @@ def strips(function: Callable[[slice], object], size: int, length: int) -> None:
     Parameters
     ----------
     function : callable
-        Called with slices that together are ``slice(0, size)``. What it does to a pixel must not depend on the
-        strip the pixel is in.
+        Called with slices that together are ``slice(0, size)``. What it does to a pixel must not depend on
+        the strip the pixel is in.
     size : int
         Number of rows (or columns).
     length : int
         Pixels in each of them.
     """
-    count = max(1, min(size, size * length // STRIP))
+    count = min(size, size * length // STRIP)
+    if count < 2:
+        function(slice(0, size))
+        return
     bounds = [size * k // count for k in range(count + 1)]
     ordered_map(function, [slice(*pair) for pair in itertools.pairwise(bounds)])
 

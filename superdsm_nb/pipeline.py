@@ -15,6 +15,7 @@ from .errors import PipelineError
 from .globalenergymin import GlobalEnergyMinimization
 from .hyperparameters import Declarations, Hyperparameter
 from .image import intensities, normalized
+from .parallel import single_threaded_blas
 from .postprocess import Postprocessing
 from .preprocess import Preprocessing
 from .stage import ENABLED, Output, Stage
@@ -159,10 +160,11 @@ class Pipeline:
         self.check(config)
         data = self.init(g_raw, config) if data is None else dict(data)
         timings = {}
-        for stage in self.stages[first : last + 1]:
-            start = time.perf_counter()
-            stage(data, config, out)
-            timings[stage.name] = time.perf_counter() - start
+        with single_threaded_blas():
+            for stage in self.stages[first : last + 1]:
+                start = time.perf_counter()
+                stage(data, config, out)
+                timings[stage.name] = time.perf_counter() - start
         return data, config, timings
 
 

@@ -10,14 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.measure import regionprops
 from skimage.morphology import disk
 
 from .config import Config
 from .filters import distance, gaussian
 from .hyperparameters import Hyperparameter, Scaling
 from .objects import BaseObject, Object
-from .parallel import ordered_map
 from .stage import Output, Stage
 
 CONTRAST_REACH = 5.0  # the surroundings reach this many times exterior_scale beyond exterior_offset
@@ -186,11 +184,11 @@ class Postprocessing(Stage):
             else:
                 out.log(f"object of the atoms {sorted(item.footprint)} discarded: its mask is empty")
         examiner = Examiner(inputs["g_raw"], candidates, values)
-        results = ordered_map(
-            examiner.examine, candidates, lambda done, total: out.progress(done, total, "objects")
-        )
         accepted = []
-        for candidate, (item, reason) in zip(candidates, results, strict=True):
+        # Not on threads: so many small steps would only wait for each other.
+        for number, candidate in enumerate(candidates, 1):
+            item, reason = examiner.examine(candidate)
+            out.progress(number, len(candidates), "objects")
             if reason is None:
                 accepted.append(item)
             else:
@@ -232,7 +230,7 @@ class Examiner:
             original=item,
             norm_energy=item.energy / item.pixels,
             contrast=self._contrast(item),
-            eccentricity=float(regionprops(mask.astype(np.uint8))[0].eccentricity),
+            eccentricity=eccentricity(mask),
         )
         radius = math.sqrt(item.area / math.pi)
         result.is_glare = self._is_glare(item, radius)
@@ -316,6 +314,20 @@ class Examiner:
         mask = ndimage.binary_fill_holes(mask)
         rows, cols = np.nonzero(mask)
         result.set_pixels(rows + box[0].start, cols + box[1].start)
+
+
+def eccentricity(mask: NDArray[np.bool_]) -> float:
+    """Eccentricity of the ellipse with the second moments of a mask of at least one pixel.
+
+    As `skimage.measure.regionprops` defines it.
+    """
+    rows, cols = np.nonzero(mask)
+    rows, cols = rows - rows.mean(), cols - cols.mean()
+    across, along, mixed = float(rows @ rows), float(cols @ cols), float(rows @ cols)
+    spread = math.hypot(across - along, 2 * mixed)
+    longest = across + along + spread
+    # The ratio of the axes, squared, is (longest - 2 spread) / longest.
+    return math.sqrt(min(1.0, 2 * spread / longest)) if longest > 0 else 0.0
 
 
 def _dilate(mask: NDArray[np.bool_], footprint: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -47,9 +47,7 @@ def problems(draw, longest=12):
     kernel = np.pad(naive.gaussian_kernel(1), 4)
     kernel.setflags(write=False)
     x1, x2 = (rows - rows.mean()) / 6, (cols - cols.mean()) / 6
-    blocks = gaussian.build_blocks(
-        *(compact_rows, compact_cols, order, start, x1, x2, points, kernel, 9, 4)
-    )
+    blocks = gaussian.build_blocks(*(compact_rows, compact_cols, order, start, x1, x2, points, kernel, 9, 4))
     y = rng.normal(size=rows.size) * draw(st.sampled_from([0.1, 1.0, 3.0]))
     p = rng.normal(size=blocks.size) * draw(st.sampled_from([0.1, 1.0, 5.0]))
     return Problem(blocks, naive.dense(blocks), y, p, rng)

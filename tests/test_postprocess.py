@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import ndimage
+from skimage.measure import regionprops
 
 from superdsm_nb.config import Config
 from superdsm_nb.errors import ConfigError
 from superdsm_nb.objects import BaseObject, Object
-from superdsm_nb.postprocess import Postprocessing
+from superdsm_nb.postprocess import Postprocessing, eccentricity
 from superdsm_nb.render import normalize_image, rasterize_labels, render_result_over_image
 
 SHAPE = (120, 140)
@@ -232,3 +235,15 @@ def test_contours_are_drawn_inside_objects_and_leave_the_rest_as_it_is():
     assert not (green & ~MASK).any()
     assert not (green & disk_mask(60, 70, 11)).any()
     assert np.array_equal(picture[~green][:, 0], grey[~green])
+
+
+@given(st.integers(1, 12), st.integers(1, 12), st.floats(0.05, 1), st.integers(0, 99))
+@settings(deadline=None, max_examples=100)
+def test_the_eccentricity_is_that_of_scikit_image(height, width, density, seed):
+    rng = np.random.default_rng(seed)
+    mask = rng.random((height, width)) < density
+    mask[rng.integers(height), rng.integers(width)] = True
+
+    expected = regionprops(mask.astype(np.uint8))[0].eccentricity
+
+    assert eccentricity(mask) == pytest.approx(expected, abs=1e-6)

@@ -27,7 +27,7 @@ def hessian_determinant(integral, sigma, first, last):
     -------
     (last - first, W) float64
     """
-    height, width = integral.shape
+    width = integral.shape[1]
     size = int(3 * sigma)
     third, half = size // 3, (size - 1) // 2
     long = 2 * third - 1

@@ -330,7 +330,11 @@ def line_derivatives(y, s, ds, xi, dxi, step, alpha, epsilon):
     value, slope, curvature = 0.0, 0.0, 0.0
     scratch = np.empty(BATCH)
     for begin in range(0, y.size, BATCH):
-        y_part, s_part, ds_part = y[begin : begin + BATCH], s[begin : begin + BATCH], ds[begin : begin + BATCH]
+        y_part, s_part, ds_part = (
+            y[begin : begin + BATCH],
+            s[begin : begin + BATCH],
+            ds[begin : begin + BATCH],
+        )
         exponentials = scratch[: y_part.size]
         linear = 0.0
         for i in range(y_part.size):
