@@ -101,7 +101,6 @@ class _Grid(NamedTuple):
 
     rows: NDArray[np.int64]
     cols: NDArray[np.int64]
-    width: int
     x1: NDArray[np.floating[Any]]
     x2: NDArray[np.floating[Any]]
     y: NDArray[np.float64]
@@ -157,29 +156,29 @@ class Energy:
     def __init__(self, region: Region, parameters: FitParameters, frame: Frame | None = None) -> None:
         self.parameters = parameters
         self.frame = Frame.of_region(region) if frame is None else frame
-        rows, cols, height, width = gaussian.compact_grid(region.rows, region.cols)
-        points = np.empty(0, np.int64)
+        rows, cols, points = region.rows, region.cols, np.empty(0, np.int64)
         if math.isfinite(parameters.smooth_amount):
+            rows, cols, height, width = gaussian.compact_grid(rows, cols)
             side = window_side(parameters.smooth_amount, parameters.gaussian_shape_multiplier)
             if min(height, width) > side // 2:
                 points = gaussian.column_points(rows, cols, int(parameters.smooth_subsample))
         x1 = (region.rows - self.frame.row0) / self.frame.row_scale
         x2 = (region.cols - self.frame.col0) / self.frame.col_scale
-        self._assemble(_Grid(rows, cols, width, x1, x2, region.y, points), 1)
+        self._assemble(_Grid(rows, cols, x1, x2, region.y, points), 1)
 
     def _assemble(self, grid: _Grid, step: int) -> None:
         """Lay out the pixels of every `step`-th row and column."""
+        kept = np.arange(grid.y.size) if step == 1 else gaussian.thin(grid.rows, grid.cols, step)
         tile = TILE * step
-        side, window = 1, np.zeros((1 + 2 * tile, 1 + 2 * tile), np.float32)
         if grid.points.size:
             shape = self.parameters.smooth_amount, self.parameters.gaussian_shape_multiplier
             side, window = window_side(*shape), gaussian_window(*shape, tile)
-        if step == 1:
-            order, start = gaussian.tile_order(grid.rows, grid.cols, grid.width, tile)
-        else:
-            kept = gaussian.thin(grid.rows, grid.cols, step)
-            order, start = gaussian.tile_order(grid.rows[kept], grid.cols[kept], grid.width, tile)
+            order, start = gaussian.tile_order(grid.rows[kept], grid.cols[kept], tile)
             order = kept[order]
+        else:
+            # Without columns of G any pixels make a tile.
+            side, window = 1, np.zeros((1, 1), np.float32)
+            order, start = kept, np.append(np.arange(0, kept.size, TILE**2), kept.size)
         self._blocks = gaussian.build_blocks(
             *(grid.rows, grid.cols, order, start, grid.x1, grid.x2, grid.points, window, side, tile)
         )

@@ -41,9 +41,9 @@ def build(mask, kernel, subsample, tile):
     """Assemble the blocks of a mask; return them, the order of their pixels and the coordinates x1, x2."""
     rows, cols = naive.pixels_of(mask)
     x1, x2 = (rows - rows.mean()) / 7, (cols - cols.mean()) / 5
-    compact_rows, compact_cols, _, width = gaussian.compact_grid(rows, cols)
+    compact_rows, compact_cols, _, _ = gaussian.compact_grid(rows, cols)
     points = gaussian.column_points(compact_rows, compact_cols, subsample)
-    order, start = gaussian.tile_order(compact_rows, compact_cols, width, tile)
+    order, start = gaussian.tile_order(compact_rows, compact_cols, tile)
     blocks = gaussian.build_blocks(
         *(compact_rows, compact_cols, order, start, x1, x2, points),
         *(window_of(kernel, tile), len(kernel), tile),
@@ -98,7 +98,7 @@ def test_without_a_pixel_on_the_grid_the_first_pixel_is_the_first_column_point()
 @given(mask=masks(), tile=tiles)
 def test_the_tile_order_names_every_pixel_once(mask, tile):
     rows, cols = naive.pixels_of(mask)
-    order, start = gaussian.tile_order(rows, cols, mask.shape[1], tile)
+    order, start = gaussian.tile_order(rows, cols, tile)
     np.testing.assert_array_equal(np.sort(order), np.arange(rows.size))
     assert (start[0], start[-1]) == (0, rows.size)
 
@@ -107,7 +107,7 @@ def test_the_tile_order_names_every_pixel_once(mask, tile):
 @given(mask=masks(), tile=tiles)
 def test_each_tile_holds_the_pixels_of_one_square_in_row_major_order(mask, tile):
     rows, cols = naive.pixels_of(mask)
-    order, start = gaussian.tile_order(rows, cols, mask.shape[1], tile)
+    order, start = gaussian.tile_order(rows, cols, tile)
     squares = []
     for begin, end in itertools.pairwise(start):
         pixels = order[begin:end]

@@ -65,14 +65,17 @@ def design_adjoint(blocks, r):
 
 
 @jit
-def design_gram(blocks, d):
-    """A' diag(d) A; shape (6 + M, 6 + M). Its block from the seventh row and column on is G' D G.
+def design_gram(blocks, r, d):
+    """A' r and A' diag(d) A in one pass; shapes (6 + M,) and (6 + M, 6 + M).
+
+    Their entries from the seventh row and column on are G' r and G' D G.
 
     Four columns at a time share the loads of two weighted rows, which is what makes this loop run near the
     speed of a BLAS product; a tile whose weights all vanish (saturated pixels) is skipped.
     """
     size = blocks.size
     out = np.zeros((size, size))
+    adjoint = np.zeros(size)
     longest = 0
     for t in range(blocks.pixel_start.size - 1):
         longest = max(longest, blocks.pixel_start[t + 1] - blocks.pixel_start[t])
@@ -80,12 +83,10 @@ def design_gram(blocks, d):
     for t in range(blocks.pixel_start.size - 1):
         begin, end = blocks.pixel_start[t], blocks.pixel_start[t + 1]
         n = end - begin
-        weights = d[begin:end]
+        weights, part = d[begin:end], r[begin:end]
         largest = 0.0
         for i in range(n):
             largest = max(largest, weights[i])
-        if largest == 0.0:
-            continue
         first = blocks.column_start[t]
         count = blocks.column_start[t + 1] - first
         block = blocks.values[blocks.value_start[t] : blocks.value_start[t + 1]].reshape(count, n)
@@ -95,10 +96,18 @@ def design_gram(blocks, d):
             # The last row of an odd number of them is taken twice and counted once.
             other = min(a + 1, count - 1)
             row0, row1 = block[a], block[other]
+            sum0, sum1 = 0.0, 0.0
             for i in range(n):
                 w0[i] = weights[i] * row0[i]
                 w1[i] = weights[i] * row1[i]
+                sum0 += part[i] * row0[i]
+                sum1 += part[i] * row1[i]
             c0, c1 = columns[a], columns[other]
+            adjoint[c0] += sum0
+            if other > a:
+                adjoint[c1] += sum1
+            if largest == 0.0:
+                continue
             b = 0
             while b + 3 <= a:
                 r0, r1, r2, r3 = block[b], block[b + 1], block[b + 2], block[b + 3]
@@ -139,7 +148,7 @@ def design_gram(blocks, d):
     for a in range(size):
         for b in range(a):
             out[b, a] = out[a, b]
-    return out
+    return adjoint, out
 
 
 @jit
@@ -246,8 +255,8 @@ def energy_gradient(blocks, y, p, alpha, epsilon):
 @jit
 def energy_hessian(blocks, y, p, alpha, epsilon):
     """Hessian of psi at p; shape (6 + M, 6 + M)."""
-    _, second = logistic_derivatives(y, design_product(blocks, p))
-    hessian = design_gram(blocks, second)
+    first, second = logistic_derivatives(y, design_product(blocks, p))
+    _, hessian = design_gram(blocks, first, second)
     for j in range(POLYNOMIAL, p.size):
         hessian[j, j] += alpha * epsilon / (p[j] * p[j] + epsilon) ** 1.5
     return hessian
@@ -443,8 +452,7 @@ def newton(blocks, y, alpha, epsilon, p, dual, iterations, tolerance):
     remaining = np.inf
     for count in range(iterations):
         first, second = logistic_derivatives(y, s)
-        gradient = design_adjoint(blocks, first)
-        hessian = design_gram(blocks, second)
+        gradient, hessian = design_gram(blocks, first, second)
         rho = np.sqrt(xi * xi + epsilon)
         exact = True
         for j in range(xi.size):

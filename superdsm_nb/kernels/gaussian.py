@@ -149,15 +149,13 @@ def thin(rows, cols, step):
 
 
 @jit
-def tile_order(rows, cols, width, tile):
+def tile_order(rows, cols, tile):
     """Order of the pixels by square tiles, row-major within each.
 
     Parameters
     ----------
     rows, cols : (N,) int64
         Pixel coordinates in the compacted grid, in row-major order.
-    width : int
-        Columns of that grid.
     tile : int
         Side of a tile.
 
@@ -168,6 +166,7 @@ def tile_order(rows, cols, width, tile):
     pixel_start : (T + 1,) int64
         Where each non-empty tile begins in `order`.
     """
+    width = cols.max() + 1
     across = (width + tile - 1) // tile
     row_part = np.arange(rows.max() + 1) // tile * across
     col_part = np.arange(width) // tile
