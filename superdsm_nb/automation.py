@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from scipy.spatial import cKDTree
 
 from .config import Config
 from .errors import ScaleEstimationError
-from .filters import LowFrequencies
+from .filters import Laplacian, LowFrequencies
 from .image import intensities
 from .kernels.blobs import hessian_determinant, local_maxima
 from .parallel import ordered_map, single_threaded_blas
@@ -153,10 +154,16 @@ def _peaks(
     The image is taken in strips of rows: what all scales answer there stays in the cache.
     """
     height, width = g.shape
-    with single_threaded_blas():  # its sums must not depend on the number of threads
+
+    def laplacians_of(g: NDArray[np.float64]) -> list[Laplacian]:
         prepared = LowFrequencies(g, sigmas[0])
-        laplacians = [prepared.gaussian_laplace(sigma) for sigma in sigmas]
-    integral = g.cumsum(axis=0).cumsum(axis=1)
+        return [prepared.gaussian_laplace(sigma) for sigma in sigmas]
+
+    def integral_of(g: NDArray[np.float64]) -> NDArray[np.float64]:
+        return g.cumsum(axis=0).cumsum(axis=1)
+
+    preparations: list[Callable[[NDArray[np.float64]], Any]] = [laplacians_of, integral_of]
+    laplacians, integral = ordered_map(lambda prepare: prepare(g), preparations)
 
     def search(begin: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         end = min(begin + STRIP, height)
@@ -206,24 +213,33 @@ def prune_blobs(blobs: NDArray[np.float64], max_overlap: float) -> NDArray[np.fl
     pairs = cKDTree(blobs[:, :2]).query_pairs(reach)
     # Which blob falls first decides which others may stay, so the published scales come out only in the
     # order in which the set gives its pairs. That order is the same in every process.
-    for a, b in pairs:
-        if disk_overlap(kept[a], kept[b]) > max_overlap:
+    order = np.array(list(pairs), np.int64).reshape(-1, 2)
+    overlaps = disk_overlap(blobs[order[:, 0]], blobs[order[:, 1]])
+    for a, b in order[overlaps > max_overlap].tolist():
+        if kept[a, 2] > 0 and kept[b, 2] > 0:
             kept[b if kept[a, 2] > kept[b, 2] else a, 2] = 0
     return kept[kept[:, 2] > 0]
 
 
-def disk_overlap(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    """Intersection of the disks of two blobs (row, column, sigma) over the area of the smaller one."""
-    r1, r2 = sorted((first[2] * math.sqrt(2), second[2] * math.sqrt(2)))
-    if r1 == 0:
-        return 0.0
-    d = math.dist(first[:2], second[:2])
-    if d >= r1 + r2:
-        return 0.0
-    if d <= r2 - r1:
-        return 1.0
-    angle1 = math.acos(max(-1.0, min(1.0, (d * d + r1 * r1 - r2 * r2) / (2 * d * r1))))
-    angle2 = math.acos(max(-1.0, min(1.0, (d * d + r2 * r2 - r1 * r1) / (2 * d * r2))))
-    lens = (-d + r1 + r2) * (d + r1 - r2) * (d - r1 + r2) * (d + r1 + r2)
-    area = r1 * r1 * angle1 + r2 * r2 * angle2 - 0.5 * math.sqrt(max(lens, 0.0))
-    return area / (math.pi * r1 * r1)
+def disk_overlap(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Intersections of the disks of pairs of blobs over the areas of the smaller ones.
+
+    Parameters
+    ----------
+    first, second : (K, 3) float64
+        Row, column and sigma > 0 of the blobs of each pair.
+
+    Returns
+    -------
+    (K,) float64
+    """
+    r1, r2 = np.sort([first[:, 2] * math.sqrt(2), second[:, 2] * math.sqrt(2)], axis=0)
+    d = np.hypot(first[:, 0] - second[:, 0], first[:, 1] - second[:, 1])
+    apart, inside = d >= r1 + r2, d <= r2 - r1
+    between = np.where(apart | inside, r2, d)  # a distance at which the circles meet
+    angle1 = np.arccos(np.clip((between**2 + r1**2 - r2**2) / (2 * between * r1), -1, 1))
+    angle2 = np.arccos(np.clip((between**2 + r2**2 - r1**2) / (2 * between * r2), -1, 1))
+    lens = (-between + r1 + r2) * (between + r1 - r2) * (between - r1 + r2) * (between + r1 + r2)
+    area = r1**2 * angle1 + r2**2 * angle2 - 0.5 * np.sqrt(np.maximum(lens, 0))
+    overlap: NDArray[np.float64] = np.where(apart, 0, np.where(inside, 1, area / (math.pi * r1**2)))
+    return overlap

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.optimize import Bounds, LinearConstraint, OptimizeResult, milp
-from scipy.sparse.csgraph import connected_components
 
 from .errors import SolverError
 
@@ -177,17 +176,17 @@ def _reduce_packing(problem: Problem) -> _Reduced:
 
 def _components(inside: NDArray[np.bool_]) -> Iterator[NDArray[np.intp]]:
     """Indices of the sets of each connected component; sets without atoms are left out."""
-    present = np.flatnonzero(inside.any(axis=0))
-    if present.size < 2:
-        yield from [present] if present.size else []
-        return
-    incidence = sparse.csr_array(inside[:, present].astype(np.int8))
-    count, labels = connected_components(sparse.block_array([[None, incidence], [incidence.T, None]]), False)
-    of_sets = labels[inside.shape[0] :]
-    for label in range(count):
-        component = present[of_sets == label]
-        if component.size:
-            yield component
+    left = inside.any(axis=1)
+    while left.any():
+        atoms: NDArray[np.bool_] = np.zeros(left.size, bool)
+        reached: NDArray[np.bool_] = np.zeros(left.size, bool)
+        reached[left.argmax()] = True
+        while (reached & ~atoms).any():
+            atoms = reached
+            sets = inside[atoms].any(axis=0)
+            reached = np.any(inside[:, sets], axis=1)
+        left &= ~atoms
+        yield np.flatnonzero(sets)
 
 
 def _part(members: NDArray[np.bool_], component: NDArray[np.intp], weights: NDArray[np.float64]) -> Problem:

@@ -170,7 +170,7 @@ def test_the_overlap_of_two_disks_is_that_of_their_areas(sigma1, sigma2, distanc
     inside = np.abs(x - distance) < r2
     area = -2 * low[inside].sum() * step
 
-    overlap = disk_overlap(np.array([0, 0, sigma1]), np.array([0, distance, sigma2]))
+    (overlap,) = disk_overlap(np.array([[0, 0, sigma1]]), np.array([[0, distance, sigma2]]))
 
     assert overlap == pytest.approx(area / (math.pi * min(r1, r2) ** 2), abs=2e-3)
 
