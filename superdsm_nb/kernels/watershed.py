@@ -13,6 +13,7 @@ import numpy as np
 from ._jit import jit
 
 OPEN, CLOSED = np.int32(0), np.int32(-1)  # instead of a label
+AHEAD = 32  # pixels
 AGE = 2**32 - 1  # the bits of a key that hold the age
 
 _SEQUENCE = np.uint64(0x03F79D71B4CB0A89)  # de Bruijn: every group of six bits occurs once
@@ -52,8 +53,9 @@ def flood(levels, markers, mask):
     height, width = levels.shape
     # A frame of closed pixels spares every test for the border.
     stride = width + 2
-    level = np.empty((height + 2) * stride, np.int32)
-    labels = np.full(level.size, CLOSED, np.int32)
+    # Label and level of a pixel lie side by side: what is far apart in memory is waited for.
+    cells = np.full(((height + 2) * stride, 2), CLOSED, np.int32)
+    labels, level = cells[:, 0], cells[:, 1]
     sources = np.empty(64, np.int64)
     used = 0
     count = 1
@@ -75,6 +77,16 @@ def flood(levels, markers, mask):
                     sources = np.append(sources, sources)
                 sources[used] = first + c
                 used += 1
+    # The queues of all levels, one behind the other; head and tail say which part of each waits.
+    size = np.zeros(count + 1, np.int64)
+    for r in range(height):
+        row, inside = levels[r], mask[r]
+        for c in range(width):
+            if inside[c]:
+                size[row[c] + 1] += 1
+    head = np.cumsum(size)
+    queue = np.empty(head[count], np.int32)
+    tail = head.copy()
     # Bit sets: the first says which levels have pixels, each next one which words of the last are not 0.
     start = np.zeros(12, np.int64)
     depth = 0
@@ -86,22 +98,28 @@ def flood(levels, markers, mask):
         if words == 1:
             break
     bits = np.zeros(start[depth], np.uint64)
-    head = np.empty(count, np.int32)
-    tail = np.empty(count, np.int32)
-    following = np.empty(level.size, np.int32)
     waiting = _first_in_wait(sources[:used], level, labels, stride, count)
     for pixel in waiting:
-        _enter(pixel, level[pixel], bits, start, depth, head, tail, following)
+        _enter(pixel, level[pixel], bits, start, depth, queue, head, tail)
     left = waiting.size
     lowest = -1
+    touched = 0
     while left > 0:
         if lowest < 0:
             lowest = 0
             for d in range(depth - 1, -1, -1):
                 lowest = lowest * 64 + lowest_bit(bits[start[d] + lowest])
-        pixel = int(head[lowest])
+        place = head[lowest]
+        if place % AHEAD == 0:
+            # Fetch the neighbourhoods of the next pixels together: one by one, memory would be waited for.
+            for k in range(place, min(place + AHEAD, tail[lowest])):
+                for step in (-stride, 0, stride):
+                    touched += labels[queue[k] + step] + level[queue[k] + step]
+        pixel = int(queue[place])
+        head[lowest] += 1
+        left -= 1
         label = labels[pixel]
-        # Pixels of the same level wait behind this one; those of lower levels come before it.
+        # Pixels of the same level wait behind this one; those of lower levels come before them.
         lower = lowest
         for step in (-stride, -1, 1, stride):
             reached = pixel + step
@@ -110,14 +128,12 @@ def flood(levels, markers, mask):
                 own = int(level[reached])
                 left += 1
                 if own == lowest:
-                    following[tail[own]] = reached
-                    tail[own] = reached
+                    queue[tail[own]] = reached
+                    tail[own] += 1
                 else:
-                    _enter(reached, own, bits, start, depth, head, tail, following)
+                    _enter(reached, own, bits, start, depth, queue, head, tail)
                     lower = min(lower, own)
-        left -= 1
-        if pixel != tail[lowest]:
-            head[lowest] = following[pixel]
+        if head[lowest] < tail[lowest]:
             lowest = lower
             continue
         place = lowest
@@ -128,6 +144,7 @@ def flood(levels, markers, mask):
                 break
             place >>= 6
         lowest = lower if lower < lowest else -1
+    labels[0] = min(touched, CLOSED)  # a corner of the frame; or the fetching would be optimised away
     out = np.empty((height, width), np.int32)
     for r in range(height):
         own_label, row = labels[(r + 1) * stride + 1 :], out[r]
@@ -137,16 +154,13 @@ def flood(levels, markers, mask):
 
 
 @jit
-def _enter(pixel, level, bits, start, depth, head, tail, following):
+def _enter(pixel, level, bits, start, depth, queue, head, tail):
     """Put a pixel at the end of the queue of its level."""
-    word = start[0] + (level >> 6)
-    bit = np.uint64(1) << np.uint64(level & 63)
-    if bits[word] & bit != 0:
-        following[tail[level]] = pixel
-        tail[level] = pixel
+    was_empty = head[level] == tail[level]
+    queue[tail[level]] = pixel
+    tail[level] += 1
+    if not was_empty:
         return
-    head[level] = pixel
-    tail[level] = pixel
     place = level
     for d in range(depth):
         word = start[d] + (place >> 6)
