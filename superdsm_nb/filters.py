@@ -7,6 +7,7 @@ of the kernel included, up to rounding, in a time that does not grow with the wi
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -69,20 +70,34 @@ class Laplacian(NamedTuple):
 
 def squared_distance(objects: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Squared Euclidean distance of every pixel to the nearest object pixel; without any, larger than all."""
-    if not objects.any():
-        return np.full(objects.shape, FARTHEST)
-    along = np.empty(objects.shape, np.int32)
-    out = np.empty(objects.shape, np.int64)
-    strips(
-        lambda part: kernels.distance_along_columns(objects[:, part], along[:, part]), *objects.shape[::-1]
-    )
-    strips(lambda part: kernels.squared_distance(along[part], out[part]), *objects.shape)
+    out = np.full(objects.shape, FARTHEST)
+    if objects.any():
+        along = _distance_along_columns(objects)
+        strips(lambda part: kernels.squared_distance(along[part], out[part]), *objects.shape)
     return out
 
 
 def distance(objects: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Euclidean distance of every pixel to the nearest object pixel."""
-    return np.sqrt(squared_distance(objects))
+    out = np.full(objects.shape, math.sqrt(FARTHEST))
+    if objects.any():
+        along = _distance_along_columns(objects)
+
+        def fill(part: slice) -> None:
+            squared = np.empty(out[part].shape, np.int64)
+            kernels.squared_distance(along[part], squared)
+            np.sqrt(squared, out=out[part])
+
+        strips(fill, *objects.shape)
+    return out
+
+
+def _distance_along_columns(objects: NDArray[np.bool_]) -> NDArray[np.int32]:
+    along = np.empty(objects.shape, np.int32)
+    strips(
+        lambda part: kernels.distance_along_columns(objects[:, part], along[:, part]), *objects.shape[::-1]
+    )
+    return along
 
 
 def levels(values: NDArray[Any]) -> NDArray[np.int32]:

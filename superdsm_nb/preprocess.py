@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .filters import distance, gaussian
 from .hyperparameters import Hyperparameter, Scaling
-from .parallel import ordered_map
+from .parallel import ordered_map, strips
 from .stage import Output, Stage
 
 ROUNDING = 1e-12  # of intensities in [0, 1]
@@ -63,9 +63,14 @@ class Preprocessing(Stage):
         offset = local_offset(g_raw, values["sigma2"], values["offset_clip"])
         if values["lower_clip_mean"]:
             offset = np.maximum(offset, g_raw.mean())
-        y = gaussian(g_raw, values["sigma1"]) - offset
-        # On a flat background y is 0, which is not foreground, and not what rounding makes of it.
-        y[np.abs(y) < ROUNDING] = 0
+        y = gaussian(g_raw, values["sigma1"])
+
+        def subtract(part: slice) -> None:
+            y[part] -= offset[part]
+            # On a flat background y is 0, which is not foreground, and not what rounding makes of it.
+            y[part][np.abs(y[part]) < ROUNDING] = 0
+
+        strips(subtract, *y.shape)
         return {"y": y}
 
 
@@ -97,7 +102,10 @@ def local_offset(g_raw: NDArray[np.float64], sigma2: float, offset_clip: float) 
         lambda: distance(bright),
     ]
     original, clipped, away = ordered_map(lambda part: part(), parts)
-    closeness = np.maximum(0, sigma2 - away)
-    w = (closeness / closeness.max()) ** 2
-    result: NDArray[np.float64] = (1 - w) * clipped + w * original
-    return result
+
+    def blend(part: slice) -> None:
+        w = (np.maximum(0, sigma2 - away[part]) / sigma2) ** 2
+        clipped[part] = (1 - w) * clipped[part] + w * original[part]
+
+    strips(blend, *g_raw.shape)
+    return clipped
