@@ -24,6 +24,9 @@ import numpy as np
 from run import layout
 from yardstick import yardstick
 
+import superdsm_nb
+from superdsm_nb.io import imread
+
 TILES = (1, 2, 4, 8)  # per side
 SCRIPT = """
 import sys
@@ -62,24 +65,26 @@ def settings_of(what: str) -> tuple[str, dict[str, Any]]:
 
 def growth(what: str) -> None:
     """Print time and memory per tile of larger and larger mosaics, each in a process of its own."""
-    rows = []
+    rows: list[list[str]] = []
+    first = 0.0
     for side in TILES:
         command = [sys.executable, __file__, "mosaic", what, str(side)]
         result = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-        first = result if not rows else first
+        per_tile = result["yardsticks"] / side**2
+        first = first or per_tile
         rows.append(
             [
                 str(side * side),
                 f"{result['seconds']:.2f}",
                 f"{result['seconds'] / side**2:.3f}",
-                f"{result['yardsticks'] / side**2:.3f}",
-                f"{result['yardsticks'] / side**2 / first['yardsticks']:.3f}",
+                f"{per_tile:.3f}",
+                f"{per_tile / first:.3f}",
                 str(result["objects"]),
                 f"{result['memory_mb']:.0f}",
                 f"{result['memory_mb'] / result['megapixels']:.0f}",
             ]
         )
-        print(rows[-1], file=sys.stderr, flush=True)
+        print("  ".join(rows[-1]), file=sys.stderr, flush=True)
     columns = [
         "tiles",
         "seconds",
@@ -95,13 +100,9 @@ def growth(what: str) -> None:
 
 def mosaic(what: str, side: str) -> None:
     """Segment a mosaic of side * side tiles, mirrored so that they fit; print the figures as JSON."""
-    import superdsm_nb
-    from superdsm_nb.io import imread
-
     name, config = settings_of(what)
     tile = imread(Path(name))
     superdsm_nb.segment(tile, config)  # loads the kernels
-    before_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     image = np.pad(tile, [(0, size * (int(side) - 1)) for size in tile.shape], mode="symmetric")
     before = yardstick()
     times = []
@@ -116,7 +117,6 @@ def mosaic(what: str, side: str) -> None:
         "yardsticks": seconds / ((before + yardstick()) / 2),
         "objects": int(labels.max()),
         "memory_mb": memory,
-        "first_memory_mb": before_memory,
         "megapixels": image.size / 1e6,
     }
     print(json.dumps(figures))
@@ -124,9 +124,6 @@ def mosaic(what: str, side: str) -> None:
 
 def work(path: str, config: dict[str, Any]) -> float:
     """Segment an image file in a worker; return the seconds."""
-    import superdsm_nb
-    from superdsm_nb.io import imread
-
     start = time.perf_counter()
     superdsm_nb.segment(imread(Path(path)), config)
     return time.perf_counter() - start

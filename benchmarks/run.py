@@ -1,8 +1,8 @@
 """Time the stages: ``python benchmarks/run.py [IMAGE[,KEY=VALUE]... ...] [--repeats N] [--json FILE]``.
 
 Each image is segmented in a process of its own, with the kernels compiled and loaded; the medians of the
-repeats are printed, in seconds and in yardsticks (see ``yardstick.py``). Where the cost of the original is known
-for an image, its ratio to ours is given. ``--compare OLD NEW`` compares two files written by ``--json``.
+repeats are printed, in seconds and in yardsticks (see ``yardstick.py``). Where the cost of the original is
+known for an image, its ratio to ours is given. ``--compare OLD NEW`` compares two files that ``--json`` wrote.
 
 Without images, the three of known cost are taken from the folder that SUPERDSM_NB_DATA names, or else a
 generated one.
@@ -24,8 +24,19 @@ from typing import Any
 
 from yardstick import multiply_adds_per_second, yardstick
 
-# Cost of the original (library versions of its publication) with two workers on two idle cores, in yardsticks, by
-# the first digits of the SHA-256 digest of the image file.
+from superdsm_nb import objects
+from superdsm_nb.automation import process_image
+from superdsm_nb.config import Config
+from superdsm_nb.dsm import FitParameters, FitResult
+from superdsm_nb.image import Region
+from superdsm_nb.io import imread
+from superdsm_nb.parallel import thread_count
+from superdsm_nb.pipeline import create_default_pipeline
+from superdsm_nb.render import rasterize_labels
+from superdsm_nb.synthetic import generate
+
+# Cost of the original (library versions of its publication) with two workers on two idle cores, in
+# yardsticks, by the first digits of the SHA-256 digest of the image file.
 REFERENCE = {"634243b28821": 561, "e39cbaafd407": 264, "f9a51ae558e5": 205}
 IMAGES = (
     "U2OS/images/dna-0.png",
@@ -47,15 +58,6 @@ NEWTON_STEPS = 3  # the fewest a fit can do with
 
 def measure(what: str, repeats: int) -> dict[str, Any]:
     """Segment one image repeatedly in this process."""
-    from superdsm_nb import objects
-    from superdsm_nb.automation import process_image
-    from superdsm_nb.config import Config
-    from superdsm_nb.io import imread
-    from superdsm_nb.parallel import thread_count
-    from superdsm_nb.pipeline import create_default_pipeline
-    from superdsm_nb.render import rasterize_labels
-    from superdsm_nb.synthetic import generate
-
     name, *settings = what.split(",")
     config = Config()
     for setting in settings:
@@ -67,12 +69,12 @@ def measure(what: str, repeats: int) -> dict[str, Any]:
     sizes: list[tuple[int, int]] = []
     fit = objects.fit
 
-    def counting_fit(region: Any, parameters: Any) -> Any:
+    def counting_fit(region: Region, parameters: FitParameters) -> FitResult:
         result = fit(region, parameters)
         sizes.append((region.y.size, 6 + result.model.xi.size))
         return result
 
-    objects.fit = counting_fit  # type: ignore[assignment]
+    objects.fit = counting_fit
     labels = rasterize_labels(process_image(pipeline, config, image)[0])
     objects.fit = fit
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -460,3 +460,40 @@ def test_a_region_with_more_deformations_than_memory_allows_falls_back_to_the_el
 
     assert result.status == "fallback"
     assert result.energy == pytest.approx(fit(region, parameters.without_deformations()).energy)
+
+
+@naive.settings_for(40)
+@given(region=large_regions(), step=st.integers(1, 4), deformable=st.booleans(), seed=seeds)
+def test_a_reduced_energy_is_that_of_some_pixels_and_fewer_parameters(region, step, deformable, seed):
+    energy = Energy(region, FitParameters(alpha=0.7, smooth_amount=4, smooth_subsample=8))
+    reduced = energy.reduced(step, deformable)
+    p = np.random.default_rng(seed).normal(size=energy.size)
+    if not deformable:
+        p[6:] = 0
+    rows, cols, _, _ = naive.compact_grid(region.rows, region.cols)
+    kept = (rows % step == 0) & (cols % step == 0)
+    loss = naive.logistic_loss(region.y[kept], energy.surface(p)[kept])
+    expected = loss + naive.regularizer(p[6:], 0.7, 1.0) / step**2
+
+    assert reduced.size == (energy.size if deformable else 6)
+    assert reduced(p[: reduced.size]) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("smooth_amount", [8.0, math.inf])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_minimum_of_a_large_region_does_not_depend_on_the_coarse_start(smooth_amount, seed):
+    rng = np.random.default_rng(seed)
+    rows, cols = np.ogrid[:130, :150]
+    inside = ((rows - 60) / 35) ** 2 + ((cols - 70) / (45 + 8 * np.sin(rows / 9))) ** 2 < 1
+    image = Image.create_from_array(np.where(inside, 0.3, -0.2) + rng.normal(0, 0.15, inside.shape))
+    region = image.get_region(image.mask)
+    assert region.y.size > 4 * dsm.COARSE_PIXELS
+    parameters = FitParameters(smooth_amount=smooth_amount, smooth_subsample=16)
+
+    coarse, zeros = (
+        fit(region, dataclasses.replace(parameters, init=init)) for init in ("elliptical", "zeros")
+    )
+
+    assert coarse.is_optimal
+    assert zeros.is_optimal
+    assert coarse.energy == pytest.approx(zeros.energy, rel=1e-8)

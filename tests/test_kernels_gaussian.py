@@ -161,3 +161,19 @@ def test_only_columns_whose_window_reaches_a_tile_are_stored(mask):
         used = A[blocks.pixel_start[t] : blocks.pixel_start[t + 1], gaussian.POLYNOMIAL :].any(axis=0)
         assert set(np.flatnonzero(used) + gaussian.POLYNOMIAL) <= set(stored.tolist())
         assert len(stored) == len(set(stored.tolist()))
+
+
+@naive.settings_for(100)
+@given(mask=masks(), step=st.integers(1, 5))
+def test_thinning_keeps_every_so_manieth_row_and_column(mask, step):
+    rows, cols = naive.pixels_of(mask)
+    kept = gaussian.thin(rows, cols, step)
+    assert kept.tolist() == np.flatnonzero((rows % step == 0) & (cols % step == 0)).tolist()
+
+
+@naive.settings_for(60)
+@given(mask=masks())
+def test_the_enclosing_frame_is_centred_and_as_large_as_the_longer_side(mask):
+    rows, cols = naive.pixels_of(mask)
+    longer = max(np.ptp(rows), np.ptp(cols), 1)
+    assert gaussian.enclosing_frame(rows, cols) == pytest.approx((rows.mean(), cols.mean(), longer / 2))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from published import DATA, Reference, image_names, image_path, needs_data, references, run, scales
 
+import superdsm_nb
 from superdsm_nb.automation import estimate_scale
 from superdsm_nb.dsm import FitParameters, fit
 from superdsm_nb.exactcover import minimum_covers
@@ -194,6 +195,17 @@ def test_the_estimated_scale_is_within_5_percent_of_the_reference(dataset, name)
     scale = estimate_scale(imread(image_path(dataset, name)))
 
     assert scale == pytest.approx(expected, rel=0.05)
+
+
+@pytest.mark.parametrize(("dataset", "name"), [("U2OS", "dna-0"), ("NIH3T3", "dna-1")])
+def test_no_real_label_map_depends_on_the_number_of_threads(dataset, name, monkeypatch):
+    image = imread(image_path(dataset, name))
+    results = []
+    for threads in ("1", "2", "4"):
+        monkeypatch.setenv("SUPERDSM_NB_NUM_THREADS", threads)
+        results.append(superdsm_nb.segment(image).tobytes())
+
+    assert results[0] == results[1] == results[2]
 
 
 def test_the_estimated_scale_of_the_slice_of_bbbc033_is_within_5_percent_of_the_reference():

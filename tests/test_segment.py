@@ -9,11 +9,17 @@ import threading
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from threadpoolctl import threadpool_info
 
 import superdsm_nb
+from superdsm_nb.automation import process_image
+from superdsm_nb.config import Config
 from superdsm_nb.metrics import score
-from superdsm_nb.parallel import ordered_map
+from superdsm_nb.parallel import STRIP, ordered_map, strips
+from superdsm_nb.pipeline import create_default_pipeline
+from superdsm_nb.render import rasterize_labels
 from superdsm_nb.synthetic import generate
 
 CONFIG = {"AF_scale": 11.3, "global-energy-minimization": {"AF_beta": 1.0}}
@@ -37,11 +43,32 @@ def test_clustered_nuclei_are_found_and_outlined(sample, labels):
     assert result.ap50 > 0.85
 
 
-@pytest.mark.parametrize("threads", ["1", "2", "4"])
-def test_the_label_map_does_not_depend_on_the_number_of_threads(sample, labels, threads, monkeypatch):
-    monkeypatch.setenv("SUPERDSM_NB_NUM_THREADS", threads)
+def everything(image, threads, monkeypatch):
+    """Every number a run leaves behind, as bytes by name."""
+    monkeypatch.setenv("SUPERDSM_NB_NUM_THREADS", str(threads))
+    data, _, _ = process_image(create_default_pipeline(), Config(), image)
+    numbers = {name: data[name] for name in ("scale", "y", "y_mask", "atoms", "clusters", "seeds")}
+    numbers |= {
+        "energies": [item.energy for item in data["objects"]],
+        "cover": [sorted(item.footprint) for item in data["cover"].solution],
+        "cost": data["cover"].costs,
+        "contrasts": [item.contrast for item in data["postprocessed_objects"]],
+        "labels": rasterize_labels(data),
+    }
+    return {
+        name: value.tobytes() if isinstance(value, np.ndarray) else repr(value)
+        for name, value in numbers.items()
+    }
 
-    assert np.array_equal(superdsm_nb.segment(sample.image, CONFIG), labels)
+
+def test_no_number_depends_on_the_number_of_threads(monkeypatch):
+    # Large enough for work in strips, with a scale to estimate and clusters to split.
+    image = generate(seed=5, shape=(620, 700), nuclei=24, radius=38).image
+    assert image.size > 2 * STRIP
+
+    one, two, four = (everything(image, threads, monkeypatch) for threads in (1, 2, 4))
+
+    assert one == two == four
 
 
 def test_the_unit_of_intensity_does_not_matter(sample, labels):
@@ -89,6 +116,31 @@ def test_without_post_processing_the_cover_is_drawn(sample, labels):
     config = {**CONFIG, "postprocess": {"enabled": False}}
 
     assert superdsm_nb.segment(sample.image, config).max() >= labels.max()
+
+
+@given(st.integers(1, 50), st.integers(1, 3 * STRIP))
+@settings(deadline=None, max_examples=50)
+def test_strips_are_disjoint_and_leave_nothing_out(size, length):
+    touched = np.zeros(size, int)
+
+    def touch(part):
+        touched[part] += 1
+
+    strips(touch, size, length)
+
+    assert (touched == 1).all()
+
+
+def test_what_a_map_maps_in_turn_runs_in_its_own_thread(monkeypatch):
+    monkeypatch.setenv("SUPERDSM_NB_NUM_THREADS", "2")
+
+    def inner(_):
+        return threading.get_ident()
+
+    def outer(_):
+        return {threading.get_ident(), *ordered_map(inner, range(5))}
+
+    assert [len(threads) for threads in ordered_map(outer, range(4))] == [1, 1, 1, 1]
 
 
 def blas_threads(_=None):
