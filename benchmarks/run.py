@@ -2,7 +2,7 @@
 
 Each image is segmented in a process of its own, with the kernels compiled and loaded; the medians of the
 repeats are printed, in seconds and in yardsticks (see ``yardstick.py``). Where the cost of the original is
-known for an image, its ratio to ours is given. ``--compare OLD NEW`` compares two files that ``--json`` wrote.
+known for an image, its ratio to ours is given. ``--compare OLD NEW`` compares files that ``--json`` wrote.
 
 Without images, the three of known cost are taken from the folder that SUPERDSM_NB_DATA names, or else a
 generated one.
