@@ -1,4 +1,4 @@
-"""Sessions: ``nox -s tests``, ``lint``, ``demo``, ``bench``."""
+"""Sessions: ``nox -s tests``, ``lint``, ``demo``, ``bench``, ``kernels``."""
 
 import tempfile
 
@@ -33,3 +33,9 @@ def demo(session):
 def bench(session):
     session.install(".")
     session.run("python", "benchmarks/run.py", *session.posargs)
+
+
+@nox.session
+def kernels(session):
+    session.install("-e", ".[dev]")
+    session.run("pytest", "benchmarks", "--benchmark-columns=median,ops", *session.posargs)
