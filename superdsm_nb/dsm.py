@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 from scipy.optimize import OptimizeResult, minimize
 
-from .errors import ConfigError
+from .errors import ConfigError, ImageError
 from .image import Region
 from .kernels import energy as kernels
 from .kernels import gaussian
@@ -38,6 +38,7 @@ START_TOLERANCE = 1e-2  # of the energy of the best ellipse where it is only the
 COARSE_TOLERANCE = 1e-3  # of the energy of a fraction of the pixels where its minimum is only a start
 COARSE_PIXELS = 1500  # about so many pixels are that fraction
 LARGEST_STEP = 8  # between their rows and columns
+SEPARABLE = 1e-3  # of the energy of no model at all; a start below it is saturated
 ENERGY_TOLERANCE = 1e-7  # of the energy (at least of 1); accepted where rounding stops all further progress
 SLICE = 25  # Newton steps between two looks at the clock, fewer for more than SLICED_SIZE unknowns
 SLICED_SIZE = 400
@@ -143,6 +144,11 @@ class Energy:
     size : int
         6 + M, the number of parameters p = (theta, xi).
 
+    Raises
+    ------
+    ImageError
+        If the region holds no pixel.
+
     Examples
     --------
     >>> import numpy as np
@@ -154,6 +160,8 @@ class Energy:
     """
 
     def __init__(self, region: Region, parameters: FitParameters, frame: Frame | None = None) -> None:
+        if region.y.size == 0:
+            raise ImageError("The region holds no pixel: there is nothing to fit a model to.")
         self.parameters = parameters
         self.frame = Frame.of_region(region) if frame is None else frame
         rows, cols, points = region.rows, region.cols, np.empty(0, np.int64)
@@ -183,6 +191,10 @@ class Energy:
             *(grid.rows, grid.cols, order, start, grid.x1, grid.x2, grid.points, window, side, tile)
         )
         self._grid, self._order, self._y = grid, order, grid.y[order]
+
+    def pixels_left(self, step: int) -> int:
+        """How many pixels are in every `step`-th row and column."""
+        return int(gaussian.thin(self._grid.rows, self._grid.cols, step).size)
 
     def reduced(self, step: int, deformable: bool = True) -> Energy:
         """The energy of every `step`-th row and column of the region, divided by `step` squared.
@@ -445,8 +457,11 @@ def _start(energy: Energy, region: Region, deadline: float) -> NDArray[np.float6
 
 def _elliptical_start(energy: Energy, deadline: float) -> NDArray[np.float64]:
     """Minimise over fewer parameters and fewer pixels first; what does not converge is left out."""
-    start = np.zeros(energy.size)
+    zeros = np.zeros(energy.size)
+    start = zeros.copy()
     step = max(1, min(math.isqrt(energy.pixels // COARSE_PIXELS), LARGEST_STEP))
+    while step > 1 and energy.pixels_left(step) < COARSE_PIXELS // 2:
+        step -= 1  # a region of strange shape
     tolerance = START_TOLERANCE if step == 1 else COARSE_TOLERANCE
     for deformable in (False, True):
         if (step, deformable) == (1, energy.size > gaussian.POLYNOMIAL):
@@ -458,6 +473,11 @@ def _elliptical_start(energy: Energy, deadline: float) -> NDArray[np.float64]:
         start[: problem.size] = found.p
         if problem.size == energy.size:
             break
+    if step > 1:
+        # Some pixels may be separable where all are not, or all but exactly: the way from there is longer.
+        share = energy(start) / energy(zeros)
+        if not SEPARABLE < share < 1:
+            return zeros
     return start
 
 

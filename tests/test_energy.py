@@ -25,6 +25,7 @@ from scipy import ndimage
 
 from superdsm_nb import dsm
 from superdsm_nb.dsm import Energy, FitParameters, Frame, change_frame, fit, gaussian_window, window_side
+from superdsm_nb.errors import ImageError
 from superdsm_nb.image import Image, Region
 
 ELLIPSE = FitParameters(smooth_amount=math.inf)
@@ -497,3 +498,43 @@ def test_the_minimum_of_a_large_region_does_not_depend_on_the_coarse_start(smoot
     assert coarse.is_optimal
     assert zeros.is_optimal
     assert coarse.energy == pytest.approx(zeros.energy, rel=1e-8)
+
+
+@pytest.mark.parametrize("solver", ["newton", "trust-exact"])
+@pytest.mark.parametrize("kept", [0, 1, 3])
+def test_a_region_of_which_thinning_leaves_next_to_nothing_is_fitted_all_the_same(kept, solver):
+    rows, cols = np.mgrid[:90, :90]
+    mask = (rows % 2 == 1) | (cols % 2 == 1)
+    mask.ravel()[:: 2 * 90 * 2 + 4][:kept] = True
+    rng = np.random.default_rng(0)
+    y = 1 - ((rows - 45) ** 2 + (cols - 45) ** 2) / 30**2 + rng.normal(0, 0.3, rows.shape)
+    region = Image.create_from_array(y).get_region(mask)
+    assert region.y.size >= 4 * dsm.COARSE_PIXELS
+    parameters = FitParameters(smooth_subsample=24, solver=solver)
+
+    results = [fit(region, dataclasses.replace(parameters, init=init)) for init in ("elliptical", "zeros")]
+
+    assert [result.status for result in results] == ["optimal", "optimal"]
+    assert results[0].energy == pytest.approx(results[1].energy, rel=1e-7)
+
+
+@pytest.mark.parametrize("bright", [(60, 70), (61, 71)])
+@pytest.mark.parametrize("contrast", [0.3, 1e4])
+def test_a_start_that_only_some_pixels_suggest_costs_nothing(bright, contrast):
+    y = np.full((120, 140), -contrast)
+    y[bright] = contrast
+    image = Image.create_from_array(y)
+    region = image.get_region(image.mask)
+    parameters = FitParameters(alpha=1e-6, smooth_amount=math.inf)
+
+    coarse = fit(region, dataclasses.replace(parameters, init="elliptical"))
+    zeros = fit(region, dataclasses.replace(parameters, init="zeros"))
+
+    assert coarse.energy == pytest.approx(zeros.energy, abs=1e-7)
+    assert coarse.iterations <= zeros.iterations + 5
+
+
+def test_an_empty_region_is_refused():
+    image = Image.create_from_array(np.eye(3))
+    with pytest.raises(ImageError, match="holds no pixel"):
+        fit(image.get_region(np.zeros((3, 3), bool)), FitParameters())

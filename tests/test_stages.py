@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from skimage.feature import hessian_matrix_det, peak_local_max
 
-from superdsm_nb.automation import create_config, disk_overlap, estimate_scale, prune_blobs
+from superdsm_nb import automation, parallel
+from superdsm_nb.automation import _peaks, create_config, disk_overlap, estimate_scale, prune_blobs
 from superdsm_nb.c2freganal import find_clusters
 from superdsm_nb.config import Config
 from superdsm_nb.errors import PipelineError, ScaleEstimationError, WorkAmountError
-from superdsm_nb.filters import LowFrequencies, gaussian, wide_gaussian
+from superdsm_nb.filters import LowFrequencies, distance, gaussian, squared_distance, wide_gaussian
 from superdsm_nb.kernels.blobs import hessian_determinant, local_maxima
 from superdsm_nb.pipeline import Pipeline, create_default_pipeline
 from superdsm_nb.preprocess import Preprocessing, local_offset
@@ -75,6 +76,63 @@ def test_the_gaussian_is_scipys_whatever_way_it_is_computed(sigma):
     image = np.random.default_rng(0).random((60, 70))
 
     np.testing.assert_allclose(gaussian(image, sigma), ndimage.gaussian_filter(image, sigma), atol=1e-12)
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.floats(0.4, 7.9), st.integers(0, 99))
+@settings(deadline=None, max_examples=60)
+def test_filters_and_distances_have_no_seams(height, width, sigma, seed):
+    rng = np.random.default_rng(seed)
+    image = rng.random((height, width))
+    objects = rng.random((height, width)) < rng.choice([0.02, 0.3])
+    objects[rng.integers(height), rng.integers(width)] = True
+    expected = ndimage.distance_transform_edt(~objects)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parallel, "STRIP", 20)
+        filtered, away, squared = gaussian(image, sigma), distance(objects), squared_distance(objects)
+
+    np.testing.assert_allclose(filtered, ndimage.gaussian_filter(image, sigma), atol=1e-12)
+    np.testing.assert_allclose(away, expected, atol=1e-12)
+    np.testing.assert_array_equal(squared, np.round(expected**2))
+
+
+def test_the_preprocessing_has_no_seams(monkeypatch):
+    g = np.random.default_rng(3).random((90, 70)) ** 6
+    whole = Preprocessing()
+    data = {"g_raw": g}
+    whole(data, Config())
+    monkeypatch.setattr(parallel, "STRIP", 50)
+    strips = {"g_raw": g}
+    Preprocessing()(strips, Config())
+
+    np.testing.assert_array_equal(strips["y"], data["y"])
+
+
+@pytest.mark.parametrize("rows", [1, 3, 10**6])
+def test_blobs_are_found_the_same_in_strips_of_any_height(rows, monkeypatch):
+    image = image_of_disks(30)
+    g = image / image.max()
+    sigmas = np.array([7.0, 14.1, 21.2, 28.3])
+    expected = [values.tolist() for values in _peaks(g, sigmas)]
+    assert expected[0]
+    monkeypatch.setattr(automation, "STRIP", rows)
+
+    found = [values.tolist() for values in _peaks(g, sigmas)]
+
+    assert found[0] == expected[0]
+    assert found[1] == pytest.approx(expected[1], rel=1e-12)
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.floats(1, 30), st.data())
+@settings(deadline=None, max_examples=60)
+def test_rows_of_a_determinant_are_those_of_the_whole(height, width, sigma, data):
+    integral = np.random.default_rng(0).random((height, width)).cumsum(axis=0).cumsum(axis=1)
+    first = data.draw(st.integers(0, height - 1))
+    last = data.draw(st.integers(first, height))
+
+    part = hessian_determinant(integral, sigma, first, last)
+
+    np.testing.assert_array_equal(part, hessian_determinant(integral, sigma, 0, height)[first:last])
 
 
 def offset_oracle(g, sigma2, clip):
@@ -179,6 +237,12 @@ def test_the_smaller_of_two_overlapping_blobs_is_dropped():
     blobs = np.array([[50, 50, 10.0], [52, 50, 6.0], [200, 200, 4.0]])
 
     assert prune_blobs(blobs, 0.5).tolist() == [[50, 50, 10.0], [200, 200, 4.0]]
+
+
+def test_of_blobs_at_one_place_one_is_left():
+    blobs = np.array([[50, 50, 6.0], [50, 50, 10.0], [90, 90, 5.0], [90, 90, 5.0]])
+
+    assert prune_blobs(blobs, 0.5).tolist() == [[50, 50, 10.0], [90, 90, 5.0]]
 
 
 def test_thin_foreground_is_discarded_and_the_image_divided_among_the_rest():
