@@ -6,7 +6,7 @@ import copy
 import functools
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -38,7 +38,7 @@ START_TOLERANCE = 1e-2  # of the energy of the best ellipse where it is only the
 COARSE_TOLERANCE = 1e-3  # of the energy of a fraction of the pixels where its minimum is only a start
 COARSE_PIXELS = 1500  # about so many pixels are that fraction
 LARGEST_STEP = 8  # between their rows and columns
-SEPARABLE = 1e-3  # of the energy of no model at all; a start below it is saturated
+SEPARABLE = 5e-3  # of the energy of no model at all; a start below it is saturated
 ENERGY_TOLERANCE = 1e-7  # of the energy (at least of 1); accepted where rounding stops all further progress
 SLICE = 25  # Newton steps between two looks at the clock, fewer for more than SLICED_SIZE unknowns
 SLICED_SIZE = 400
@@ -456,15 +456,23 @@ def _start(energy: Energy, region: Region, deadline: float) -> NDArray[np.float6
 
 
 def _elliptical_start(energy: Energy, deadline: float) -> NDArray[np.float64]:
-    """Minimise over fewer parameters and fewer pixels first; what does not converge is left out."""
-    zeros = np.zeros(energy.size)
-    start = zeros.copy()
-    step = max(1, min(math.isqrt(energy.pixels // COARSE_PIXELS), LARGEST_STEP))
-    while step > 1 and energy.pixels_left(step) < COARSE_PIXELS // 2:
-        step -= 1  # a region of strange shape
-    tolerance = START_TOLERANCE if step == 1 else COARSE_TOLERANCE
-    for deformable in (False, True):
-        if (step, deformable) == (1, energy.size > gaussian.POLYNOMIAL):
+    """Minimise over some of the pixels first, if they are many, or else over the ellipses only."""
+    step = min(math.isqrt(energy.pixels // COARSE_PIXELS), LARGEST_STEP)
+    if step > 1 and energy.pixels_left(step) >= COARSE_PIXELS // 2:
+        start = _minimized_in_turn(energy, [(step, False), (step, True)], deadline, COARSE_TOLERANCE)
+        # Some pixels may be separable where all are not, or all of them may be: the way from there is longer.
+        if SEPARABLE < energy(start) / energy(np.zeros(energy.size)) < 1:
+            return start
+    return _minimized_in_turn(energy, [(1, False)], deadline, START_TOLERANCE)
+
+
+def _minimized_in_turn(
+    energy: Energy, reductions: Sequence[tuple[int, bool]], deadline: float, tolerance: float
+) -> NDArray[np.float64]:
+    """Minimise reduced problems, each from the last one's minimum; what does not converge is left out."""
+    start = np.zeros(energy.size)
+    for step, deformable in reductions:
+        if not deformable and step == 1 and energy.size == gaussian.POLYNOMIAL:
             break  # this is the problem itself
         problem = energy.reduced(step, deformable)
         found = problem.minimize(start[: problem.size], deadline, tolerance)
@@ -473,11 +481,6 @@ def _elliptical_start(energy: Energy, deadline: float) -> NDArray[np.float64]:
         start[: problem.size] = found.p
         if problem.size == energy.size:
             break
-    if step > 1:
-        # Some pixels may be separable where all are not, or all but exactly: the way from there is longer.
-        share = energy(start) / energy(zeros)
-        if not SEPARABLE < share < 1:
-            return zeros
     return start
 
 

@@ -525,13 +525,14 @@ def test_a_start_that_only_some_pixels_suggest_costs_nothing(bright, contrast):
     y[bright] = contrast
     image = Image.create_from_array(y)
     region = image.get_region(image.mask)
-    parameters = FitParameters(alpha=1e-6, smooth_amount=math.inf)
+    parameters = FitParameters(alpha=1e-6)
 
     coarse = fit(region, dataclasses.replace(parameters, init="elliptical"))
     zeros = fit(region, dataclasses.replace(parameters, init="zeros"))
 
-    assert coarse.energy == pytest.approx(zeros.energy, abs=1e-7)
-    assert coarse.iterations <= zeros.iterations + 5
+    assert coarse.is_optimal
+    assert coarse.energy <= zeros.energy + 1e-7
+    assert coarse.iterations <= zeros.iterations
 
 
 def test_an_empty_region_is_refused():
