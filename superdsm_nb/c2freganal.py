@@ -286,7 +286,9 @@ class ClusterSplitter:
         markers = np.zeros(pixels.mask.shape, np.int32)
         for number, indices in ((1, atom.seed), (2, seed)):
             markers[self._rows[indices] - pixels.row, self._cols[indices] - pixels.col] = number
-        parts = flood(self._levels[pixels.box], markers, pixels.mask)
+        # Contiguous, as the kernel gets them elsewhere: it is compiled once per layout.
+        relief, mask = np.ascontiguousarray(self._levels[pixels.box]), np.ascontiguousarray(pixels.mask)
+        parts = flood(relief, markers, mask)
         first = Pixels.of(parts == 1, pixels.row, pixels.col)
         last = Pixels.of(parts == 2, pixels.row, pixels.col)
         smallest = math.pi * self._values["min_atom_radius"] ** 2

@@ -40,6 +40,8 @@ COARSE_PIXELS = 1500  # about so many pixels are that fraction
 LARGEST_STEP = 8  # between their rows and columns
 SEPARABLE = 5e-3  # of the energy of no model at all; a start below it is saturated
 ENERGY_TOLERANCE = 1e-7  # of the energy (at least of 1); accepted where rounding stops all further progress
+NO_WINDOW = np.zeros((1, 1), np.float32)
+NO_WINDOW.setflags(write=False)
 SLICE = 25  # Newton steps between two looks at the clock, fewer for more than SLICED_SIZE unknowns
 SLICED_SIZE = 400
 LARGEST_SIZE = 8000  # unknowns; their Hessian and its factor take 1 GB
@@ -185,7 +187,7 @@ class Energy:
             order = kept[order]
         else:
             # Without columns of G any pixels make a tile.
-            side, window = 1, np.zeros((1, 1), np.float32)
+            side, window = 1, NO_WINDOW
             order, start = kept, np.append(np.arange(0, kept.size, TILE**2), kept.size)
         self._blocks = gaussian.build_blocks(
             *(grid.rows, grid.cols, order, start, grid.x1, grid.x2, grid.points, window, side, tile)
