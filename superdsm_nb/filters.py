@@ -151,8 +151,8 @@ def wide_gaussian(image: NDArray[np.float64], sigma: float) -> NDArray[np.float6
     longer = np.pad(image, ((0, sizes[0] - height), (0, sizes[1] - width)), mode="symmetric")
     spectrum = fft.dctn(longer, type=2, overwrite_x=True)
     spectrum *= np.multiply.outer(*(_response(size, sigma, 0) for size in sizes))
-    result: NDArray[np.float64] = fft.idctn(spectrum, type=2, overwrite_x=True)
-    return result[:height, :width]
+    filtered: NDArray[np.float64] = fft.idctn(spectrum, type=2, overwrite_x=True)
+    return np.ascontiguousarray(filtered[:height, :width])  # kernels are compiled for this layout
 
 
 def _fast_size(size: int, reach: int) -> int:
