@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels.regions import touching_pairs
+from .kernels.regions import clusters_of_atoms, touching_pairs
 
 
 class AtomAdjacencyGraph:
@@ -46,18 +46,12 @@ class AtomAdjacencyGraph:
         foreground: NDArray[np.bool_],
         seeds: Sequence[tuple[float, float]],
     ) -> None:
-        labels, first = np.unique(atoms, return_index=True)
+        atoms, clusters = (np.ascontiguousarray(image, np.int32) for image in (atoms, clusters))
         self.seeds = [(float(row), float(col)) for row, col in seeds]
-        self._cluster = {
-            int(label): int(clusters.flat[pixel])
-            for label, pixel in zip(labels, first, strict=True)
-            if label > 0
-        }
+        cluster = clusters_of_atoms(atoms, clusters, int(atoms.max(initial=0)))
+        self._cluster = {label: found for label, found in enumerate(cluster.tolist(), 1) if found >= 0}
         self._neighbors: dict[int, set[int]] = {label: set() for label in self._cluster}
-        pairs = touching_pairs(
-            np.ascontiguousarray(atoms, np.int64), np.ascontiguousarray(clusters, np.int64), foreground
-        )
-        for a, b in np.unique(pairs, axis=0).tolist():
+        for a, b in np.unique(touching_pairs(atoms, clusters, foreground), axis=0).tolist():
             self._neighbors[a].add(b)
             self._neighbors[b].add(a)
         self._atoms_in_cluster: dict[int, set[int]] = {}

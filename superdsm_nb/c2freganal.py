@@ -11,11 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.morphology import disk
 
 from .atoms import AtomAdjacencyGraph
 from .dsm import FitParameters, fit
-from .filters import distance, levels, levels_of_distance, squared_distance
+from .filters import highest_around, is_near, levels, levels_of_distance, squared_distance
 from .hyperparameters import Hyperparameter, Scaling
 from .image import Image
 from .kernels.watershed import flood
@@ -235,7 +234,7 @@ class ClusterSplitter:
         self._parameters = parameters
         self._values = values
         usable = y_mask[box]
-        near = distance(self._y > 0) <= margin
+        near = is_near(self._y > 0, margin)
         self._image = Image(self._y, usable & near)
         # Relief: the brightest is lowest, and all background is on the highest level.
         highest = self._y.max()
@@ -243,8 +242,7 @@ class ClusterSplitter:
         foreground = self._y > 0
         ranks = levels(np.append(highest - self._y[foreground], highest))
         self._levels[foreground], self._levels[~foreground] = ranks[:-1], ranks[-1]
-        footprint = np.ones((3, 3), bool) if values["seed_connectivity"] == 8 else disk(1).astype(bool)
-        maxima = self._y == ndimage.maximum_filter(self._y, footprint=footprint)
+        maxima = self._y == highest_around(self._y, values["seed_connectivity"])
         maxima &= self._cluster & usable & (self._y > 0)
         self._rows, self._cols = np.nonzero(maxima)
         self._places = self._rows * self._y.shape[1] + self._cols

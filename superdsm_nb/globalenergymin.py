@@ -9,7 +9,7 @@ from typing import Any
 from .atoms import AtomAdjacencyGraph
 from .dsm import FitParameters
 from .errors import WorkAmountError
-from .filters import distance
+from .filters import is_near
 from .hyperparameters import Hyperparameter, Scaling
 from .image import AtomRegions, Image
 from .minsetcover import MinSetCover
@@ -71,7 +71,7 @@ class GlobalEnergyMinimization(Stage):
     def process(self, inputs: Mapping[str, Any], values: dict[str, Any], out: Output) -> dict[str, Any]:
         """Compute the cover."""
         y, dsm_cfg = inputs["y"], inputs["dsm_cfg"]
-        near = distance(y > 0) <= dsm_cfg["background_margin"]
+        near = is_near(y > 0, dsm_cfg["background_margin"])
         y_img = Image(y, inputs["y_mask"] & near)
         regions, parameters = AtomRegions(y_img, inputs["atoms"]), FitParameters.from_config(dsm_cfg)
 

@@ -13,7 +13,7 @@ from scipy import ndimage
 from skimage.morphology import disk
 
 from .config import Config
-from .filters import distance, gaussian
+from .filters import distance, gaussian, is_near
 from .hyperparameters import Hyperparameter, Scaling
 from .objects import BaseObject, Object
 from .stage import Output, Stage
@@ -217,7 +217,7 @@ class Examiner:
         covered = np.zeros(g_raw.shape, bool)
         for item in objects:
             item.fill_foreground(covered)
-        self._background = distance(covered) > values["exterior_offset"]
+        self._background = ~is_near(covered, values["exterior_offset"])
         self._smooth = gaussian(g_raw, values["mask_smoothness"])
         self._glare_smooth: NDArray[np.float64] | None = None
         if math.isfinite(min(values["min_glare_radius"], values["min_boundary_glare_radius"])):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -96,12 +96,9 @@ def local_offset(g_raw: NDArray[np.float64], sigma2: float, offset_clip: float) 
     bright = g_raw > clip
     if not bright.any():
         return gaussian(g_raw, sigma2)
-    parts: list[Callable[[], NDArray[np.float64]]] = [
-        lambda: gaussian(g_raw, sigma2),
-        lambda: gaussian(np.minimum(g_raw, clip), sigma2),
-        lambda: distance(bright),
-    ]
-    original, clipped, away = ordered_map(lambda part: part(), parts)
+    away = distance(bright)
+    images = [lambda: g_raw, lambda: np.minimum(g_raw, clip)]
+    original, clipped = ordered_map(lambda image: gaussian(image(), sigma2), images)
 
     def blend(part: slice) -> None:
         w = (np.maximum(0, sigma2 - away[part]) / sigma2) ** 2

@@ -13,7 +13,7 @@ from skimage.morphology import disk
 from skimage.segmentation import find_boundaries
 
 from .errors import ConfigError
-from .filters import levels_of_distance, squared_distance
+from .filters import levels, squared_distance
 from .kernels.watershed import flood
 from .objects import BaseObject
 
@@ -65,9 +65,10 @@ def rasterize_labels(
     for label, item in enumerate(masks, 1):
         claims[item.box] += item.fg_fragment
         item.fill_foreground(labels, label)
-    if (claims > 1).any():
-        labels[claims > 1] = 0
-        labels = flood(levels_of_distance(squared_distance(labels > 0)), labels, claims > 0)
+    contested = claims > 1
+    if contested.any():
+        labels[contested] = 0
+        labels = flood(_relief(masks, contested, labels > 0), labels, claims > 0)
         present = np.bincount(labels.ravel(), minlength=len(masks) + 1) > 0
         # The smallest is drawn last, so that none of several inside each other is lost.
         swallowed = [(label, item) for label, item in enumerate(masks, 1) if not present[label]]
@@ -77,6 +78,35 @@ def rasterize_labels(
     if background_label == 0 and len(masks) <= np.iinfo(np.uint16).max:
         return labels.astype(np.uint16)
     return labels
+
+
+def _relief(
+    masks: Sequence[BaseObject], contested: NDArray[np.bool_], uncontested: NDArray[np.bool_]
+) -> NDArray[np.int32]:
+    """Rank of the distance of contested pixels to uncontested ones, from 1 on; 0 elsewhere.
+
+    Contested pixels are few, so their distances are measured in crops, wide enough to hold what is nearest.
+    """
+    squared = np.zeros(contested.shape, np.int64)
+    for item in masks:
+        inside = contested[item.box]
+        if not inside.any():
+            continue
+        margin = 4
+        while True:
+            box, _ = item.crop(contested.shape, margin)
+            own = tuple(
+                slice(part.start - wide.start, part.stop - wide.start)
+                for part, wide in zip(item.box, box, strict=True)
+            )
+            found = squared_distance(uncontested[box])[own][inside]
+            if found.max() <= margin**2 or uncontested[box].size == uncontested.size:
+                break
+            margin *= 2
+        squared[item.box][inside] = found
+    relief = np.zeros(contested.shape, np.int32)
+    relief[contested] = levels(squared[contested]) + 1
+    return relief
 
 
 def _dilated(item: BaseObject, radius: int, shape: tuple[int, int]) -> BaseObject:

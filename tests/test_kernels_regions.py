@@ -20,8 +20,8 @@ shapes = st.tuples(st.integers(1, 8), st.integers(1, 8))
 def labelled_images(draw):
     """Draw atoms, clusters and foreground of one shape, with many contacts."""
     shape = draw(shapes)
-    atoms = draw(arrays(np.int64, shape, elements=st.integers(0, 4)))
-    clusters = draw(arrays(np.int64, shape, elements=st.integers(1, 2), fill=st.just(1)))
+    atoms = draw(arrays(np.int32, shape, elements=st.integers(0, 4)))
+    clusters = draw(arrays(np.int32, shape, elements=st.integers(1, 2), fill=st.just(1)))
     return atoms, clusters, draw(arrays(np.bool_, shape))
 
 
@@ -43,6 +43,15 @@ def test_pairs_touch_through_a_foreground_pixel_of_one_cluster(images):
 
 
 @naive.settings_for(50)
+@given(shape=shapes, cells=st.integers(1, 6), seed=st.integers(0, 99))
+def test_the_cluster_of_an_atom_is_that_of_its_pixels(shape, cells, seed):
+    atoms = np.random.default_rng(seed).integers(0, cells + 1, shape).astype(np.int32)
+    clusters = atoms % 3
+    expected = [label % 3 if (atoms == label).any() else -1 for label in range(1, cells + 1)]
+    assert regions.clusters_of_atoms(atoms, clusters, cells).tolist() == expected
+
+
+@naive.settings_for(50)
 @given(images=labelled_images())
 def test_contact_does_not_depend_on_the_orientation_of_the_image(images):
     pairs = {(int(a), int(b)) for a, b in regions.touching_pairs(*images)}
@@ -51,12 +60,12 @@ def test_contact_does_not_depend_on_the_orientation_of_the_image(images):
 
 
 def test_contact_through_background_alone_does_not_count():
-    atoms = np.array([[1, 2]])
+    atoms = np.array([[1, 2]], np.int32)
     assert regions.touching_pairs(atoms, np.ones_like(atoms), np.zeros((1, 2), bool)).shape == (0, 2)
 
 
 def test_diagonal_contact_does_not_count():
-    atoms = np.array([[1, 0], [0, 2]])
+    atoms = np.array([[1, 0], [0, 2]], np.int32)
     assert regions.touching_pairs(atoms, np.ones_like(atoms), np.ones((2, 2), bool)).shape == (0, 2)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import naive
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -164,6 +165,23 @@ def test_contested_pixels_go_to_the_nearer_uncontested_ones():
     assert (labels > 0).sum() == (left | right).sum()
     assert labels[60, 57] == 1
     assert labels[60, 63] == 2
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_contested_pixels_are_flooded_by_their_distance_to_all_uncontested_ones(seed):
+    rng = np.random.default_rng(seed)
+    places = rng.integers((0, 0, 3), (*SHAPE, 28), (9, 3))
+    masks = [disk_mask(*place) for place in places]
+    labels = labels_of(*masks).astype(int)
+    claims = np.sum(masks, axis=0)
+    markers = np.where(claims == 1, np.einsum("kij,k->ij", masks, np.arange(1, 10)), 0)
+
+    expected = naive.heap_flood(ndimage.distance_transform_edt(markers == 0), markers, claims > 0)
+
+    assert (claims > 1).any()
+    kept = np.isin(labels, expected)  # what was swallowed is drawn afterwards
+    assert (labels[kept] == expected[kept]).all()
+    assert kept[claims > 1].any()
 
 
 def test_an_object_inside_another_keeps_its_own_label():

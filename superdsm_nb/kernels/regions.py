@@ -38,12 +38,37 @@ def group_pixels(labels, count):
 
 
 @jit
+def clusters_of_atoms(atoms, clusters, count):
+    """Cluster that each atom lies in.
+
+    Parameters
+    ----------
+    atoms, clusters : (H, W) int32
+        Label images; every atom lies in one cluster.
+    count : int
+        Largest label of an atom.
+
+    Returns
+    -------
+    (count,) int64
+        By label, from 1 on; -1 where there is no such atom.
+    """
+    found = np.full(count + 1, -1, np.int64)
+    height, width = atoms.shape
+    for r in range(height):
+        row, cluster = atoms[r], clusters[r]
+        for c in range(width):
+            found[row[c]] = cluster[c]
+    return found[1:]
+
+
+@jit
 def touching_pairs(atoms, clusters, foreground):
     """Pairs of labels (a, b) such that a pixel of b in the foreground is a 4-neighbour of a pixel of a.
 
     Parameters
     ----------
-    atoms, clusters : (H, W) int64
+    atoms, clusters : (H, W) int32
         Label images; pairs within one cluster count only.
     foreground : (H, W) bool
         Pixels with a positive offset intensity.
