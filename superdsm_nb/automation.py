@@ -55,16 +55,22 @@ def create_config(pipeline: Pipeline, base_config: Config, image: ArrayLike) -> 
         If no scale can be estimated.
     """
     pipeline.check(base_config)
-    config = base_config.copy()
-    g, _ = intensities(image, config.get("histological", False))
-    scale = config.set_default("AF_scale", None)
+    g, _ = intensities(image, base_config.get("histological", False))
+    scale = base_config.get("AF_scale")
     if scale is None:
         scale = estimate_scale(g)
+    return scaled_config(pipeline, base_config, scale), float(scale)
+
+
+def scaled_config(pipeline: Pipeline, base_config: Config, scale: float) -> Config:
+    """Complete a configuration with the hyperparameters that follow from a known scale (pixels)."""
+    config = base_config.copy()
+    config.set_default("AF_scale", None)
     declarations = pipeline.declarations
     for key, automatic in declarations.automatic.items():
         factor = config.set_default(automatic, declarations[automatic].default, override_none=True)
         config.set_default(key, declarations[key].scaled_default(scale, factor), override_none=True)
-    return config, scale
+    return config
 
 
 def process_image(
@@ -73,6 +79,9 @@ def process_image(
     image: ArrayLike,
     last_stage: str | None = None,
     out: Output | None = None,
+    first_stage: str | None = None,
+    data: dict[str, Any] | None = None,
+    scale: float | None = None,
 ) -> tuple[dict[str, Any], Config, dict[str, float]]:
     """Segment an image with hyperparameters that follow from its scale.
 
@@ -88,6 +97,9 @@ def process_image(
         Name of the last stage to run.
     out : Output, optional
         Takes progress and log lines.
+    first_stage, data, scale : optional
+        To start at a later stage: its name, the pipeline data object of the stages before it, and the scale
+        that they were run with.
 
     Returns
     -------
@@ -99,15 +111,20 @@ def process_image(
         Seconds by stage; ``"scale"`` for the estimation of the scale.
     """
     out = out or Output()
-    out.stage("scale")
+    seconds: dict[str, float] = {}
     with single_threaded_blas():
-        start = time.perf_counter()
-        config, scale = create_config(pipeline, base_config, image)
-        out.log(f"scale {scale:.2f} pixels" + (" (given)" if base_config.get("AF_scale") is not None else ""))
-        seconds = time.perf_counter() - start
-        data, config, timings = pipeline.process_image(image, config, last_stage=last_stage, out=out)
+        if scale is None:
+            out.stage("scale")
+            start = time.perf_counter()
+            config, scale = create_config(pipeline, base_config, image)
+            given = " (given)" if base_config.get("AF_scale") is not None else ""
+            out.log(f"scale {scale:.2f} pixels{given}")
+            seconds["scale"] = time.perf_counter() - start
+        else:
+            config = scaled_config(pipeline, base_config, scale)
+        data, config, timings = pipeline.process_image(image, config, first_stage, last_stage, data, out)
     data["scale"] = scale
-    return data, config, {"scale": seconds, **timings}
+    return data, config, {**seconds, **timings}
 
 
 def estimate_scale(image: NDArray[Any]) -> float:

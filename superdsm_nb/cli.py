@@ -9,7 +9,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -17,8 +17,8 @@ from ._version import __version__
 from .errors import ConfigError, ImageError, SuperDSMError
 
 if TYPE_CHECKING:
-    from .batch.run import Job
-    from .batch.spec import Task
+    from .batch.outcome import Mode
+    from .batch.survey import Plan
     from .config import Config
     from .metrics import Score
     from .segmentation import FileResult
@@ -96,7 +96,7 @@ def segment(
 
     Hyperparameters follow from the size of the nuclei, which is estimated from each image.
     """
-    from .console import ConsoleOutput
+    from .console import DETAILED, NORMAL, ConsoleOutput
     from .segmentation import segment_file
 
     base = _read_config(config, settings or [])
@@ -104,9 +104,9 @@ def segment(
     overlays = [None] * len(images) if overlay is None else _targets(images, overlay, "overlay", targets)
     failures = 0
     results: list[FileResult] = []
-    with ConsoleOutput(len(images), verbose) as console:
-        for done, (path, target, picture) in enumerate(zip(images, targets, overlays, strict=True)):
-            console.image(done, path.name)
+    with ConsoleOutput(len(images), DETAILED if verbose else NORMAL) as console:
+        for path, target, picture in zip(images, targets, overlays, strict=True):
+            console.image(path.name)
             try:
                 result = segment_file(
                     path,
@@ -124,6 +124,7 @@ def segment(
             else:
                 console.result(_result_line(path, target, result))
                 results.append(result)
+            console.finished()
     _print_statement(results)
     if failures:
         raise typer.Exit(2)
@@ -133,57 +134,119 @@ def segment(
 def batch(
     root: Annotated[Path, typer.Argument(metavar="ROOT", help="Folder of tasks (task.json files).")],
     run: Annotated[bool, typer.Option("--run", help="Run the tasks; without it, only list them.")] = False,
-    verbose: VerboseOption = False,
+    task: Annotated[
+        list[str] | None,
+        typer.Option("--task", help="Only this task, relative to ROOT; repeatable.", show_default=False),
+    ] = None,
+    task_dir: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--task-dir", help="Only this task and those derived from it; repeatable.", show_default=False
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Run complete tasks again.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Use no earlier results.")] = False,
+    oneshot: Annotated[
+        bool, typer.Option("--oneshot", help="Store no results and mark nothing as complete.")
+    ] = False,
+    last_stage: Annotated[
+        str | None,
+        typer.Option("--last-stage", help="End the pipeline there; needs --oneshot.", show_default=False),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", help="Text file that tells how far the tasks are.", show_default=False),
+    ] = None,
+    verbosity: Annotated[
+        int,
+        typer.Option(help="0: warnings and errors only; 1: progress and results; 2: what stages do.", min=0),
+    ] = 1,
+    debug: Annotated[bool, typer.Option("--debug", help="Work in one process and print tracebacks.")] = False,
 ) -> None:
     """List the tasks in a folder, or run them.
 
-    A task is a folder with a task.json: img_pathpattern, seg_pathpattern, file_ids, config.
+    A task is a folder with a task.json: img_pathpattern, seg_pathpattern, file_ids, config. Images whose
+    results are up to date are left out; others start from what is stored of them or of an ancestor task.
     """
-    from .batch.run import plan_all
-    from .batch.spec import find_tasks
+    from .batch import fields, spec, survey
+    from .batch.outcome import Mode
 
-    failures = 0
-    for task, jobs in plan_all(find_tasks(root), root):
-        what = "task" if task.runnable else "template, not run (runnable is not true)"
-        typer.echo(f"{task.folder}: {what}")
-        for name in task.ignored:
-            typer.echo(f"  the field {name} has no effect yet", err=True)
-        if task.runnable:
-            failures += _run_task(task, jobs, run, verbose)
+    if last_stage is not None and not oneshot:
+        raise ConfigError("--last-stage needs --oneshot: its results are not those of the complete pipeline.")
+    if last_stage is not None and last_stage not in fields.STAGES:
+        raise ConfigError(f"There is no stage {last_stage}: the stages are {', '.join(fields.STAGES)}.")
+    tasks = spec.find_tasks(root)
+    plans = survey.survey(tasks, root, last_stage, spec.choose(tasks, root, task or (), task_dir or ()))
     if not run:
+        for line in survey.listing(plans, root, fresh, force):
+            typer.echo(line)
         typer.echo("Nothing was run: add --run to do so.")
-    if failures:
+        return
+    if _run_tasks(root, plans, Mode(fresh, oneshot, debug), verbosity, force, report):
         raise typer.Exit(1)
 
 
-def _run_task(task: Task, jobs: list[Job], run: bool, verbose: bool) -> int:
-    from .batch.run import run as run_task
-    from .console import ConsoleOutput
+def _run_tasks(
+    root: Path, plans: list[Plan], mode: Mode, verbosity: int, force: bool = False, report: Path | None = None
+) -> int:
+    from .batch.display import BatchDisplay
+    from .batch.run import Runner
 
-    if not run:
-        for job in jobs:
-            missing = "" if job.image.exists() else "  (there is no such image)"
-            typer.echo(f"  {job.image} -> {job.labels}{missing}")
-        return 0
-    with ConsoleOutput(len(jobs), verbose) as console:
-        started: list[Job] = []
-        results: list[FileResult] = []
+    display = BatchDisplay(root, verbosity)
+    try:
+        return Runner(root, display, mode, force, report).run(plans)
+    finally:
+        display.close()
 
-        def begin(job: Job) -> None:
-            console.image(len(started), job.image.name)
-            started.append(job)
 
-        def end(job: Job, result: FileResult) -> None:
-            console.result("  " + _result_line(job.image, job.labels, result))
-            results.append(result)
+@app.command(name="export")
+def export_pictures(
+    root: Annotated[Path, typer.Argument(metavar="ROOT", help="Folder of tasks (task.json files).")],
+    taskdir: Annotated[str, typer.Argument(metavar="TASKDIR", help="Folder of the task, relative to ROOT.")],
+    mode: Annotated[
+        Literal["seg", "img", "fgc", "adj", "atm"],
+        typer.Option(
+            help="seg: contours over the image; img: the image; fgc: clusters of foreground; adj: atoms and "
+            "which of them are adjacent; atm: atoms."
+        ),
+    ] = "seg",
+    outdir: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where pictures go; by default export-MODE in the task's folder.", show_default=False
+        ),
+    ] = None,
+    imageid: Annotated[
+        list[str] | None, typer.Option(help="Only this image; repeatable.", show_default=False)
+    ] = None,
+    border: Annotated[int, typer.Option(help="Width of contours in pixels.", min=1)] = 8,
+    border_position: Annotated[
+        Literal["inner", "center", "outer"],
+        typer.Option(help="Where contours lie on the rims of objects."),
+    ] = "inner",
+    enhance: Annotated[bool, typer.Option("--enhance", help="Enhance the contrast of the image.")] = False,
+    ymap: Annotated[
+        str,
+        typer.Option(
+            help="Colours of offset intensities, as lo:hi:gain:cmap: multiplied by gain, clipped to lo and "
+            "hi, mapped."
+        ),
+    ] = "-0.8:+1:5:seismic",
+) -> None:
+    """Write pictures of the stored results of a task."""
+    from .export import Style, YMap, export
 
-        failures = run_task(task, jobs, console, begin, end)
-        for failure in failures:
-            console.error(failure.reason)
-    _print_statement(results, "  ")
-    if failures:
-        typer.echo(f"  {len(failures)} of {len(jobs)} images failed", err=True)
-    return len(failures)
+    style = Style(mode, border, border_position, enhance, YMap.parse(ymap))
+    for _, path in export(root, taskdir, style, outdir, imageid or ()):
+        typer.echo(str(path))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of task.json, for editors that complete and check as you type."""
+    from .batch import fields
+
+    typer.echo(json.dumps(fields.schema(), indent=2))
 
 
 @app.command()
@@ -216,8 +279,9 @@ def demo(
     seed: Annotated[int, typer.Option(help="Seed of the first image.", min=0)] = 0,
 ) -> None:
     """Generate images of clustered nuclei, segment them, and score the result against the truth."""
-    from .batch.run import plan_all
+    from .batch.outcome import Mode
     from .batch.spec import find_tasks
+    from .batch.survey import survey
     from .demo import write_demo
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -226,8 +290,7 @@ def demo(
     typer.echo(
         f"{len(ids)} images of clustered nuclei generated; the first one waits for compilation (once)."
     )
-    plans = plan_all(find_tasks(folder), folder)
-    failures = sum(_run_task(task, jobs, True, False) for task, jobs in plans)
+    failures = _run_tasks(folder, survey(find_tasks(folder), folder), Mode(), 1)
     _print_scores(_score_pairs(folder / "segmentation", folder / "truth"))
     typer.echo(
         f"\nLook at {folder / 'overlay'} for the contours over the images, at {folder / 'segmentation'} "
@@ -289,14 +352,14 @@ def _result_line(image: Path, target: Path, result: FileResult) -> str:
     )
 
 
-def _print_statement(results: Sequence[FileResult], indent: str = "") -> None:
+def _print_statement(results: Sequence[FileResult]) -> None:
     """Say how good the covers of all images are."""
     from .performance import PerformanceReport
 
     report = sum((result.performance for result in results), PerformanceReport())
     if report.clusters:
         pruning = results[0].config.get("global-energy-minimization/pruning")
-        typer.echo(indent + report.statement(str(pruning)))
+        typer.echo(report.statement(str(pruning)))
 
 
 def _score_pairs(predicted: Path, truth: Path) -> dict[str, Score]:

@@ -152,6 +152,8 @@ def read_json_object(path: str | Path) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise ConfigError(f"{path} is not valid JSON at {where}: {error.msg}.") from error
+    except (ValueError, RecursionError) as error:  # an endless number, or brackets without end
+        raise ConfigError(f"{path} is not valid JSON: it is nested or long beyond all bounds.") from error
     if not isinstance(entries, dict):
         raise ConfigError(f"{path} must hold a JSON object, such as {{}}.")
     return entries

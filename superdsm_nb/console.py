@@ -2,13 +2,43 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
+from .errors import ConfigError
 from .stage import Output
+
+INTERMEDIATE_VARIABLE = "SUPERDSM_NB_INTERMEDIATE_OUTPUT"
+QUIET, NORMAL, DETAILED = 0, 1, 2
+
+
+def is_intermediate_output_wanted() -> bool:
+    """Whether progress is shown: not if ``SUPERDSM_NB_INTERMEDIATE_OUTPUT`` is 0."""
+    text = os.environ.get(INTERMEDIATE_VARIABLE, "1")
+    if text not in ("0", "1", ""):
+        raise ConfigError(f"{INTERMEDIATE_VARIABLE} is {text!r}, but must be 0 or 1.")
+    return text != "0"
+
+
+class _TimeLeft(TimeRemainingColumn):
+    """The time left, where it can be known: for the images, not for a stage of one."""
+
+    def render(self, task: Task) -> Text:
+        return Text("left: ").append(super().render(task)) if task.fields["is_timed"] else Text("")
 
 
 class ConsoleOutput(Output):
@@ -18,26 +48,37 @@ class ConsoleOutput(Output):
     ----------
     total : int
         Number of images.
-    verbose : bool
-        Also show log lines.
+    verbosity : int
+        0: warnings and errors only; 1: also progress and results; 2: also log lines.
+    workers : int
+        How many images are worked on at the same time; each has a line.
+    title : str
+        What the images are, for the line of all of them.
     """
 
-    def __init__(self, total: int, verbose: bool = False) -> None:
+    def __init__(self, total: int, verbosity: int = NORMAL, workers: int = 1, title: str = "images") -> None:
         self._console = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
-        self._verbose = verbose
+        self._verbosity = verbosity
+        shown = self._console.is_terminal and verbosity >= NORMAL and is_intermediate_output_wanted()
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.fields[detail]}", markup=False),
             TimeElapsedColumn(),
+            _TimeLeft(),
             console=self._console,
-            disable=not self._console.is_terminal,
+            disable=not shown,
             transient=True,
             redirect_stdout=sys.stdout.isatty(),  # what goes to a file or a pipe must arrive there
         )
-        self._images = self._progress.add_task("images", total=total, detail="")
-        self._stage = self._progress.add_task("", total=None, detail="", visible=False)
+        self._images = self._progress.add_task(title, total=total, detail="", is_timed=True)
+        self._rows: list[TaskID] = [
+            self._progress.add_task("", total=None, detail="", is_timed=False, visible=False)
+            for _ in range(workers)
+        ]
+        self._names = [""] * workers
+        self._many = workers > 1
 
     def __enter__(self) -> ConsoleOutput:
         self._progress.start()
@@ -51,26 +92,35 @@ class ConsoleOutput(Output):
     ) -> None:
         self._progress.stop()
 
-    def image(self, done: int, name: str) -> None:
-        """Take note that `done` images are finished and `name` is the next."""
-        self._progress.update(self._images, completed=done, detail=name)
+    def image(self, name: str, place: int = 0) -> None:
+        """Take note that work on an image begins."""
+        self._names[place] = name
+        self._progress.update(self._images, detail="" if self._many else name)
 
-    def stage(self, name: str) -> None:
+    def finished(self) -> None:
+        """Take note that an image is finished."""
+        self._progress.advance(self._images)
+
+    def stage(self, name: str, place: int = 0) -> None:
         """Show the stage that begins."""
-        self._progress.reset(self._stage, description=name, total=None, detail="", visible=True)
+        description = f"{self._names[place]}: {name}" if self._many else name
+        self._progress.reset(
+            self._rows[place], description=description, total=None, detail="", is_timed=False, visible=True
+        )
 
-    def progress(self, done: int, total: int, what: str) -> None:
+    def progress(self, done: int, total: int, what: str, place: int = 0) -> None:
         """Show the progress of the stage."""
-        self._progress.update(self._stage, completed=done, total=total, detail=f"{done}/{total} {what}")
+        self._progress.update(self._rows[place], completed=done, total=total, detail=f"{done}/{total} {what}")
 
     def log(self, line: str) -> None:
         """Show a log line, if asked to."""
-        if self._verbose:
+        if self._verbosity >= DETAILED:
             self._console.print(f"  {line}", markup=False)
 
     def result(self, line: str) -> None:
         """Print a result on standard output, above the progress if that is the same terminal."""
-        print(line, flush=True)
+        if self._verbosity >= NORMAL:
+            print(line, flush=True)
 
     def warn(self, line: str) -> None:
         """Show a warning."""

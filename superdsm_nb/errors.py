@@ -33,3 +33,11 @@ class PipelineError(SuperDSMError):
 
 class SolverError(SuperDSMError):
     """The integer programme of a cover could not be solved."""
+
+
+class StoredResultError(SuperDSMError):
+    """A stored result of a batch is damaged or does not fit; it is not used."""
+
+
+class OutputError(SuperDSMError):
+    """A result cannot be written: no space, no permission, or something else is in the way."""

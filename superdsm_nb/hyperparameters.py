@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, Literal
@@ -187,19 +187,27 @@ class Declarations(Mapping[str, Hyperparameter]):
     def __len__(self) -> int:
         return len(self._entries)
 
-    def check(self, entries: Mapping[str, Any], prefix: str = "") -> None:
+    def check(self, entries: Mapping[str, Any]) -> None:
         """Raise `ConfigError` for the first unknown name or value out of range in nested `entries`."""
+        for problem in self.problems(entries):
+            raise ConfigError(problem)
+
+    def problems(self, entries: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+        """What is wrong with nested `entries`: unknown names and values out of range."""
         for name, value in entries.items():
             key = f"{prefix}{name}"
             section = any(known.startswith(f"{key}/") for known in self)
             if section and isinstance(value, Mapping):
-                self.check(value, f"{key}/")
+                yield from self.problems(value, f"{key}/")
             elif section:
-                raise ConfigError(f"{key} is a section of hyperparameters, but its value is {value!r}.")
+                yield f"{key} is a section of hyperparameters, but its value is {value!r}."
             elif key not in self:
-                raise ConfigError(f"Unknown hyperparameter {key}{self._suggestion(key)}")
+                yield f"Unknown hyperparameter {key}{self._suggestion(key)}"
             else:
-                self[key].check(key, value)
+                try:
+                    self[key].check(key, value)
+                except ConfigError as error:
+                    yield str(error)
 
     def _suggestion(self, key: str) -> str:
         near = difflib.get_close_matches(key, self, 1, 0.7)

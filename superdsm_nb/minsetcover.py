@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from .atoms import AtomAdjacencyGraph
 from .exactcover import ROUNDING, minimum_covers
@@ -143,3 +144,28 @@ class MinSetCover:
     def get_cluster_gap(self, label: int) -> float:
         """Most by which the cover of one cluster costs more than the cheapest one, relative to its cost."""
         return relative_gap(self.get_cluster_costs(label), self.get_cluster_lower_bound(label))
+
+
+@dataclass(frozen=True)
+class SolvedCover:
+    """A cover found earlier, without the candidates it was chosen from.
+
+    Attributes
+    ----------
+    beta : float
+        What every object costs besides its energy.
+    solution : list of Object
+        The objects of the cover.
+    costs, lower_bound : float
+        Its cost, and what no cover by the objects known then costs less than.
+    """
+
+    beta: float
+    solution: list[Object]
+    costs: float
+    lower_bound: float
+
+    @property
+    def gap(self) -> float:
+        """Most by which the cover costs more than the cheapest one, relative to its own cost."""
+        return relative_gap(self.costs, self.lower_bound)

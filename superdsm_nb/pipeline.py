@@ -158,8 +158,11 @@ class Pipeline:
         if first > 0 and data is None:
             raise PipelineError(f"Starting at {first_stage} needs the data of an earlier run.")
         self.check(config)
+        config.set_default("histological", False)
         data = self.init(g_raw, config) if data is None else dict(data)
         timings = {}
+        for stage in self.stages[:first]:
+            stage.settings(config)  # the configuration that is returned tells of all stages
         with single_threaded_blas():
             for stage in self.stages[first : last + 1]:
                 start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Label maps and pictures of results."""
+"""Pictures of what the stages find: (H, W, 3) uint8 each, made for looking at."""
 
 from __future__ import annotations
 
@@ -8,143 +8,58 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
-from skimage.morphology import disk
-from skimage.segmentation import find_boundaries
+from skimage.draw import disk
 
 from .errors import ConfigError
-from .filters import levels, squared_distance
+from .filters import levels_of_distance, squared_distance
+from .image import normalized
+from .kernels.regions import touching_pairs
 from .kernels.watershed import flood
-from .objects import BaseObject
+from .labelmap import (
+    BorderPosition,
+    contours,
+    rasterize_labels,
+    rasterize_objects,
+    rasterize_regions,
+    shuffle_labels,
+)
+
+__all__ = [
+    "colorize_labels",
+    "draw_line",
+    "normalize_image",
+    "rasterize_labels",
+    "rasterize_objects",
+    "rasterize_regions",
+    "render_adjacencies",
+    "render_atoms",
+    "render_foreground_clusters",
+    "render_result_over_image",
+    "render_ymap",
+    "shuffle_labels",
+]
+
+Picture = NDArray[np.uint8]
+Color = str | Sequence[float]
 
 CONTOUR = (1.0, 0.1, 0.1)
-
-
-def rasterize_labels(
-    data: Mapping[str, Any],
-    objects: str = "postprocessed_objects",
-    dilate: int = 0,
-    merge_overlap_threshold: float = math.inf,
-    background_label: int = 0,
-) -> NDArray[Any]:
-    """Draw objects as a label map.
-
-    Pixels claimed by several objects go to the object whose uncontested pixels are nearest, as a watershed
-    of that distance tells. An object without any uncontested pixel keeps its own label.
-
-    Parameters
-    ----------
-    data : dict
-        Pipeline data object.
-    objects : str
-        Entry of `data` with the objects to draw: "postprocessed_objects" (if that stage was disabled, the
-        cover), or "cover" for those before post-processing.
-    dilate : int
-        Dilate (negative: erode) every object by a disk of this radius (pixels).
-    merge_overlap_threshold : float
-        Two objects become one if their intersection is a larger fraction of the smaller one.
-    background_label : int
-        Label of the background, 0 or negative.
-
-    Returns
-    -------
-    (H, W) uint16, or a wider or signed type where labels need one
-        Labels from 1 in the order of the objects.
-    """
-    if background_label > 0:
-        raise ConfigError(f"The background label is {background_label}, but must be 0 or negative.")
-    shape = data["g_raw"].shape
-    if merge_overlap_threshold < 0:
-        raise ConfigError(f"The overlap threshold is {merge_overlap_threshold:g}, but must be at least 0.")
-    drawn = data[objects] if objects in data and objects != "cover" else data["cover"].solution
-    masks = [moved for item in drawn if (moved := _dilated(item, dilate, shape)).area > 0]
-    if merge_overlap_threshold < math.inf:
-        masks = _merge(masks, merge_overlap_threshold, shape)
-    claims = np.zeros(shape, np.uint16)
-    labels = np.zeros(shape, np.int32)
-    for label, item in enumerate(masks, 1):
-        claims[item.box] += item.fg_fragment
-        item.fill_foreground(labels, label)
-    contested = claims > 1
-    if contested.any():
-        labels[contested] = 0
-        labels = flood(_relief(masks, contested, labels > 0), labels, claims > 0)
-        present = np.bincount(labels.ravel(), minlength=len(masks) + 1) > 0
-        # The smallest is drawn last, so that none of several inside each other is lost.
-        swallowed = [(label, item) for label, item in enumerate(masks, 1) if not present[label]]
-        for label, item in sorted(swallowed, key=lambda pair: -pair[1].area):
-            item.fill_foreground(labels, label)
-    labels[claims == 0] = background_label
-    if background_label == 0 and len(masks) <= np.iinfo(np.uint16).max:
-        return labels.astype(np.uint16)
-    return labels
-
-
-def _relief(
-    masks: Sequence[BaseObject], contested: NDArray[np.bool_], uncontested: NDArray[np.bool_]
-) -> NDArray[np.int32]:
-    """Rank of the distance of contested pixels to uncontested ones, from 1 on; 0 elsewhere.
-
-    Contested pixels are few, so their distances are measured in crops, wide enough to hold what is nearest.
-    """
-    squared = np.zeros(contested.shape, np.int64)
-    for item in masks:
-        inside = contested[item.box]
-        if not inside.any():
-            continue
-        margin = 4
-        while True:
-            box, _ = item.crop(contested.shape, margin)
-            own = tuple(
-                slice(part.start - wide.start, part.stop - wide.start)
-                for part, wide in zip(item.box, box, strict=True)
-            )
-            found = squared_distance(uncontested[box])[own][inside]
-            if found.max() <= margin**2 or uncontested[box].size == uncontested.size:
-                break
-            margin *= 2
-        squared[item.box][inside] = found
-    relief = np.zeros(contested.shape, np.int32)
-    relief[contested] = levels(squared[contested]) + 1
-    return relief
-
-
-def _dilated(item: BaseObject, radius: int, shape: tuple[int, int]) -> BaseObject:
-    if radius == 0:
-        return item
-    box, mask = item.crop(shape, abs(radius) + 1)
-    footprint = disk(abs(radius))
-    if radius > 0:
-        mask = ndimage.binary_dilation(mask, footprint)
-    else:  # the border of the image does not erode what touches it
-        mask = ndimage.binary_erosion(mask, footprint, border_value=1)
-    rows, cols = np.nonzero(mask)
-    result = BaseObject()
-    result.set_pixels(rows + box[0].start, cols + box[1].start)
-    return result
-
-
-def _merge(masks: list[BaseObject], threshold: float, shape: tuple[int, int]) -> list[BaseObject]:
-    """Join objects that overlap by more than `threshold` of the smaller one, transitively."""
-    group = list(range(len(masks)))
-    for a, first in enumerate(masks):
-        full = first.get_mask(shape)
-        for b in range(a + 1, len(masks)):
-            second = masks[b]
-            common = np.count_nonzero(full[second.box] & second.fg_fragment)
-            if common / min(first.area, second.area) > threshold and group[a] != group[b]:
-                old, new = sorted((group[a], group[b]), reverse=True)
-                group = [new if member == old else member for member in group]
-    merged = []
-    for member in sorted(set(group)):
-        union = np.zeros(shape, bool)
-        for index, item in enumerate(masks):
-            if group[index] == member:
-                item.fill_foreground(union)
-        result = BaseObject()
-        result.set_pixels(*np.nonzero(union))
-        merged.append(result)
-    return merged
+GRAPH = (0.0, 0.0, 0.0)  # stands out from blue, white and red, and from the green borders of atoms
+LETTERS = {
+    "r": (1.0, 0.0, 0.0),
+    "g": (0.0, 1.0, 0.0),
+    "b": (0.0, 0.0, 1.0),
+    "y": (1.0, 1.0, 0.0),
+    "t": (0.0, 1.0, 1.0),
+    "w": (1.0, 1.0, 1.0),
+}
+# As far apart in CIELAB as ten saturated colours that are not dark can be (at least 52).
+PALETTE = np.array(
+    [
+        *[(255, 128, 0), (0, 192, 255), (0, 255, 0), (255, 0, 64), (255, 255, 0)],
+        *[(192, 0, 255), (64, 255, 192), (255, 128, 192), (128, 128, 0), (128, 128, 255)],
+    ],
+    np.uint8,
+)
 
 
 def normalize_image(g: NDArray[Any], saturated: float = 0.2) -> NDArray[np.float64]:
@@ -154,33 +69,308 @@ def normalize_image(g: NDArray[Any], saturated: float = 0.2) -> NDArray[np.float
     return (np.clip(g, low, high) - low) / (high - low if high > low else 1.0)
 
 
+def render_ymap(
+    data_or_y: Mapping[str, Any] | NDArray[Any],
+    clim: tuple[float, float] | None = None,
+    cmap: str = "bwr",
+) -> Picture:
+    """Draw the offset intensities: by default, background is blue and foreground is red.
+
+    Parameters
+    ----------
+    data_or_y : dict, or (H, W) array
+        Pipeline data object, or the offset intensities themselves.
+    clim : (float, float), optional
+        Values that get the first and the last colour, as do those beyond. Default: minus and plus the
+        standard deviation.
+    cmap : str
+        Name of a colour map, such as "bwr", "viridis" or "gray".
+
+    Returns
+    -------
+    (H, W, 3) uint8
+    """
+    from cmap import Colormap  # noqa: PLC0415 - takes 0.1 s, and few need it
+
+    try:
+        table = np.round(Colormap(cmap).lut()[:, :3] * 255).astype(np.uint8)
+    except ValueError as error:
+        raise ConfigError(
+            f"There is no colour map {cmap!r}: give a name the package cmap knows, such as bwr or viridis."
+        ) from error
+    y = data_or_y["y"] if isinstance(data_or_y, Mapping) else data_or_y
+    deviation = float(np.std(y)) or 1.0
+    low, high = (-deviation, deviation) if clim is None else clim
+    if not low < high:
+        raise ConfigError(f"The colour limits are {low:g} and {high:g}, but the first must be less.")
+    places = (np.clip(y, low, high) - low) * (len(table) / (high - low))
+    return table[np.minimum(places.astype(np.intp), len(table) - 1)]
+
+
+def render_atoms(
+    data: Mapping[str, Any], base: Picture | None = None, border_width: int = 2, color: Color = "g"
+) -> Picture:
+    """Draw the borders between atoms.
+
+    Parameters
+    ----------
+    data : dict
+        Pipeline data object with the atoms.
+    base : (H, W, 3) uint8, optional
+        Picture to draw over (a copy of it). Default: `render_ymap`.
+    border_width : int
+        Width of the borders (pixels), half of it on either side.
+    color : str or 3 floats
+        Colour of the borders, as in `render_result_over_image`.
+
+    Returns
+    -------
+    (H, W, 3) uint8
+    """
+    picture = render_ymap(data) if base is None else base.copy()
+    picture[contours(data["atoms"], border_width, "center")] = _bytes_of(color)
+    return picture
+
+
+def render_adjacencies(
+    data: Mapping[str, Any],
+    base: Picture | None = None,
+    edge_color: Color = GRAPH,
+    endpoint_color: Color = GRAPH,
+    edge_width: int = 3,
+    endpoint_radius: float = 4.5,
+) -> Picture:
+    """Draw the graph of adjacent atoms: a dot at every seed, a line between those of adjacent atoms.
+
+    Parameters
+    ----------
+    data : dict
+        Pipeline data object with the graph.
+    base : (H, W, 3) uint8, optional
+        Picture to draw over (a copy of it), for example that of `render_atoms`. Default: `render_ymap`.
+    edge_color, endpoint_color : str or 3 floats
+        Colours of lines and dots, as in `render_result_over_image`.
+    edge_width : int
+        Width of the lines (pixels).
+    endpoint_radius : float
+        Radius of the dots (pixels).
+
+    Returns
+    -------
+    (H, W, 3) uint8
+    """
+    picture = render_ymap(data) if base is None else base.copy()
+    shape, graph = picture.shape[:2], data["adjacencies"]
+    for first, second in graph.get_edge_lines():
+        picture[_line(first, second, edge_width, shape)] = _bytes_of(edge_color)
+    for seed in graph.seeds:
+        picture[disk(seed, endpoint_radius, shape=shape)] = _bytes_of(endpoint_color)
+    return picture
+
+
+def render_foreground_clusters(
+    data: Mapping[str, Any],
+    base: Picture | None = None,
+    border_width: int = 2,
+    border_color: Color = "g",
+    discarded_color: Color = "r",
+    discarded_opacity: float = 0.5,
+) -> Picture:
+    """Draw the foreground (positive offset intensities) of every cluster, and what was discarded as noise.
+
+    Parameters
+    ----------
+    data : dict
+        Pipeline data object with the clusters.
+    base : (H, W, 3) uint8, optional
+        Picture to draw over (a copy of it). Default: the image, its contrast enhanced.
+    border_width : int
+        Width of the borders (pixels), drawn inside the foreground.
+    border_color : str or 3 floats
+        Colour of the borders, as in `render_result_over_image`.
+    discarded_color : str or 3 floats
+        Tint of the discarded foreground.
+    discarded_opacity : float
+        Strength of the tint, from 0 to 1.
+
+    Returns
+    -------
+    (H, W, 3) uint8
+    """
+    if base is None:
+        colored = data.get("g_rgb")
+        base = _over(normalize_image(data["g_raw"] if colored is None else colored))
+    picture = base.copy()
+    discarded = ~data["y_mask"]
+    tint = discarded_opacity * _bytes_of(discarded_color).astype(np.float64)
+    picture[discarded] = np.round(picture[discarded] * (1 - discarded_opacity) + tint).astype(np.uint8)
+    foreground = (data["y"] > 0) & data["y_mask"]
+    borders = contours(np.where(foreground, data["clusters"], 0), border_width, "inner")
+    picture[borders] = _bytes_of(border_color)
+    return picture
+
+
+def render_image(image: NDArray[Any], enhance: bool = True) -> Picture:
+    """Draw an image.
+
+    Parameters
+    ----------
+    image : (H, W) or (H, W, 3) array
+        Intensities, or a colour image.
+    enhance : bool
+        Enhance the contrast; otherwise 8-bit values are kept and others scaled to their range.
+
+    Returns
+    -------
+    (H, W, 3) uint8
+    """
+    if enhance:
+        return _over(normalize_image(image))
+    if image.dtype == np.uint8:
+        return np.repeat(image[..., np.newaxis], 3, axis=2) if image.ndim == 2 else image.copy()
+    return _over(normalized(image))
+
+
 def render_result_over_image(
     image: NDArray[Any],
     labels: NDArray[Any],
     border_width: int = 2,
-    color: Sequence[float] = CONTOUR,
-) -> NDArray[np.uint8]:
-    """Draw the contours of a label map over the contrast-enhanced image.
+    color: Color = CONTOUR,
+    border_position: BorderPosition = "inner",
+    enhance: bool = True,
+) -> Picture:
+    """Draw the contours of a label map over the image.
 
     Parameters
     ----------
     image : (H, W) or (H, W, 3) array
         Intensities, or a colour image.
     labels : (H, W) int array
-        Label map.
+        Label map; labels up to 0 are background.
     border_width : int
-        Width of the contours (pixels), drawn inside the objects.
-    color : sequence of 3 floats
-        Red, green, blue in [0, 1].
+        Width of the contours (pixels).
+    color : str or 3 floats
+        One of the letters r, g, b, y (yellow), t (turquoise), w, or red, green, blue in [0, 1].
+    border_position : {"inner", "center", "outer"}
+        Whether the contours are drawn inside the objects, half inside and half outside, or outside. Where
+        two objects touch, "inner" gives a contour to each; the others share one, half in each.
+    enhance : bool
+        Enhance the contrast of the image; otherwise 8-bit values are kept and others scaled to their range.
 
     Returns
     -------
     (H, W, 3) uint8
     """
-    enhanced = normalize_image(image)
-    canvas = np.repeat(enhanced[..., np.newaxis], 3, axis=2) if enhanced.ndim == 2 else enhanced.copy()
-    border = find_boundaries(labels, mode="inner")
-    if border_width > 1:
-        border = ndimage.binary_dilation(border, disk(border_width - 1)) & (labels > 0)
-    canvas[border] = color
-    return np.round(canvas * 255).astype(np.uint8)
+    picture = render_image(image, enhance)
+    picture[contours(labels, border_width, border_position)] = _bytes_of(color)
+    return picture
+
+
+def colorize_labels(labels: NDArray[Any], background: Color = (0, 0, 0), seed: int = 0) -> Picture:
+    """Fill every object of a label map with a colour that none of its neighbours has.
+
+    Neighbours are objects that touch or that have only background between them; an object with ten or
+    more of them may have to share a colour with one.
+
+    Parameters
+    ----------
+    labels : (H, W) int array
+        Label map; labels up to 0 are background.
+    background : str or 3 floats
+        Colour of the background, as in `render_result_over_image`.
+    seed : int
+        Another seed gives another choice of colours.
+
+    Returns
+    -------
+    (H, W, 3) uint8
+    """
+    values, places = np.unique(np.maximum(labels, 0), return_inverse=True)
+    if values[0] > 0:  # no background: the first object must not take its place
+        values, places = np.concatenate(([0], values)), places + 1
+    dense = np.ascontiguousarray(places.reshape(labels.shape), np.int32)
+    table = np.tile(_bytes_of(background), (values.size, 1))
+    everywhere = np.ones(dense.shape, bool)
+    grown = flood(levels_of_distance(squared_distance(dense > 0)), dense, everywhere)
+    neighbors: list[set[int]] = [set() for _ in values]
+    for a, b in np.unique(touching_pairs(grown, np.zeros_like(grown), everywhere), axis=0).tolist():
+        neighbors[a].add(b)
+        neighbors[b].add(a)
+    order = np.random.default_rng(seed).permuted(np.tile(np.arange(len(PALETTE)), (values.size, 1)), axis=1)
+    chosen = np.full(values.size, -1)
+    for label in range(1, values.size):
+        taken = {int(chosen[other]) for other in neighbors[label]}
+        chosen[label] = next((index for index in order[label] if index not in taken), order[label][0])
+    table[1:] = PALETTE[chosen[1:]]
+    return table[dense]
+
+
+def draw_line(
+    p1: tuple[float, float], p2: tuple[float, float], thickness: float, shape: tuple[int, int]
+) -> NDArray[np.bool_]:
+    """Draw a straight line.
+
+    Parameters
+    ----------
+    p1, p2 : (float, float)
+        Row and column of its ends, which may lie outside of the image (pixels).
+    thickness : float
+        Width of the line (pixels).
+    shape : (int, int)
+        H and W.
+
+    Returns
+    -------
+    (H, W) bool
+        True on the line.
+
+    Examples
+    --------
+    >>> draw_line((1, 0), (1, 2), thickness=1, shape=(3, 4)).astype(int)
+    array([[0, 0, 0, 0],
+           [1, 1, 1, 0],
+           [0, 0, 0, 0]])
+    """
+    mask = np.zeros(shape, bool)
+    mask[_line(p1, p2, thickness, shape)] = True
+    return mask
+
+
+def _line(
+    p1: tuple[float, float], p2: tuple[float, float], thickness: float, shape: tuple[int, ...]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of the pixels of a line.
+
+    Not by `skimage.draw.polygon`: whether it takes pixels on an edge depends on which edge, so that even
+    widths come out uneven.
+    """
+    half = thickness / 2
+    rows, cols = (
+        slice(max(0, math.floor(min(ends) - half)), min(size, math.ceil(max(ends) + half) + 1))
+        for ends, size in zip(zip(p1, p2, strict=True), shape, strict=True)
+    )
+    row, col = np.ogrid[rows, cols]
+    length = math.dist(p1, p2)
+    down, right = ((p2[0] - p1[0]) / length, (p2[1] - p1[1]) / length) if length > 0 else (0.0, 1.0)
+    along = (row - p1[0]) * down + (col - p1[1]) * right
+    across = (col - p1[1]) * down - (row - p1[0]) * right
+    on_line = (along >= -0.5) & (along <= length + 0.5) & (across > -half) & (across <= half)
+    found = np.nonzero(on_line)
+    return found[0] + rows.start, found[1] + cols.start
+
+
+def _over(enhanced: NDArray[np.float64]) -> Picture:
+    """Picture of intensities (H, W) or colours (H, W, 3) in [0, 1]."""
+    colored = np.repeat(enhanced[..., np.newaxis], 3, axis=2) if enhanced.ndim == 2 else enhanced
+    return np.round(colored * 255).astype(np.uint8)
+
+
+def _bytes_of(color: Color) -> Picture:
+    """Red, green and blue from 0 to 255; (3,) uint8."""
+    if isinstance(color, str):
+        if color not in LETTERS:
+            raise ConfigError(f"The colour is {color!r}, but must be one of {', '.join(LETTERS)}.")
+        color = LETTERS[color]
+    if len(color) != 3 or not all(0 <= part <= 1 for part in color):
+        raise ConfigError(f"The colour is {tuple(color)}, but must be red, green and blue from 0 to 1.")
+    return np.round(np.array(color, np.float64) * 255).astype(np.uint8)

@@ -7,7 +7,8 @@ import json
 import math
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -162,9 +163,36 @@ def segment_file(
         if path is not None:
             check_suffix(path)
     image = imread(image_path, bool(config.get("histological", False)), channel, plane)
-    try:
+    with about(image_path):
         data, used, _ = process_image(create_default_pipeline(), config, image, out=out)
         labels = rasterize_labels(data, dilate=dilate, merge_overlap_threshold=merge_overlap_threshold)
+    count = np.unique(labels[labels > 0]).size
+    if count == 0:
+        out.warn(f"{image_path.name}: {NOTHING_FOUND}")
+    performance = data.get("performance", PerformanceReport())
+    made = provenance(
+        image_path,
+        hashlib.sha256(image_path.read_bytes()).hexdigest(),
+        used,
+        data["scale"],
+        performance,
+        channel=channel,
+        plane=plane,
+        dilate=dilate,
+        merge_overlap_threshold=merge_overlap_threshold,
+    )
+    imsave(labels_path, labels, made)
+    if overlay_path is not None:
+        background = image if data["g_rgb"] is None else data["g_rgb"]
+        imsave(overlay_path, render_result_over_image(background, labels, border_width), made)
+    return FileResult(count, data["scale"], time.perf_counter() - start, used, performance)
+
+
+@contextmanager
+def about(image_path: Path) -> Iterator[None]:
+    """Name the image in every error of ours that is raised inside."""
+    try:
+        yield
     except SuperDSMError as error:
         raise type(error)(f"{image_path}: {error}") from error
     except (OverflowError, MemoryError, RecursionError) as error:
@@ -172,28 +200,52 @@ def segment_file(
             f"{image_path} needs numbers or memory beyond all bounds: are AF_scale and the other "
             "hyperparameters as large as they are meant to be?"
         ) from error
-    count = np.unique(labels[labels > 0]).size
-    if count == 0:
-        out.warn(f"{image_path.name}: {NOTHING_FOUND}")
-    performance = data.get("performance", PerformanceReport())
-    provenance = {
+
+
+def provenance(
+    image_path: Path,
+    image_sha256: str,
+    config: Config,
+    scale: float,
+    performance: PerformanceReport,
+    channel: int | None = None,
+    plane: int | None = None,
+    dilate: int = 0,
+    merge_overlap_threshold: float = math.inf,
+) -> dict[str, Any]:
+    """How a result was made, as JSON values for the description of its files.
+
+    Parameters
+    ----------
+    image_path : Path
+        The image, of which the name is told.
+    image_sha256 : str
+        Digest of the image file (hexadecimal).
+    config : Config
+        Hyperparameters used, every default filled in.
+    scale : float
+        Scale used (pixels).
+    performance : PerformanceReport
+        How the cover was found.
+    channel, plane, dilate, merge_overlap_threshold
+        See `segment_file`.
+
+    Returns
+    -------
+    dict
+    """
+    row = performance.row()
+    return {
         "software": f"superdsm_nb {__version__}",
         "image": image_path.name,
-        "image_sha256": hashlib.sha256(image_path.read_bytes()).hexdigest(),
+        "image_sha256": image_sha256,
         "channel": channel,
         "plane": plane,
         "dilate": dilate,
         "merge_overlap_threshold": merge_overlap_threshold if merge_overlap_threshold < math.inf else None,
-        "scale": data["scale"],
-        "cover": {
-            name: performance.row()[name] for name in ("cost", "lower_bound", "gap", "proven_cluster_count")
-        }
+        "scale": scale,
+        "cover": {name: row[name] for name in ("cost", "lower_bound", "gap", "proven_cluster_count")}
         | {"cluster_count": len(performance.clusters)},
-        "config_digest": used.digest,
-        "config": json.loads(used.dumps()),
+        "config_digest": config.digest,
+        "config": json.loads(config.dumps()),
     }
-    imsave(labels_path, labels, provenance)
-    if overlay_path is not None:
-        background = image if data["g_rgb"] is None else data["g_rgb"]
-        imsave(overlay_path, render_result_over_image(background, labels, border_width), provenance)
-    return FileResult(count, data["scale"], time.perf_counter() - start, used, performance)

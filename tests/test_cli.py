@@ -525,10 +525,11 @@ def test_demo_shows_the_whole_way_from_images_to_scores(run, tmp_path):
     assert dice > 0.9
     assert str(folder / "overlay") in look
     assert f"superdsm-nb batch {folder} --run" in repeat
-    made = {str(path.relative_to(folder).as_posix()) for path in folder.rglob("*") if path.is_file()}
+    made = {str(path.relative_to(folder).as_posix()) for path in folder.rglob("[!.]*") if path.is_file()}
     assert made == {
         *("images/sample-7.tif", "truth/sample-7.png", "segmentation/sample-7.png"),
-        *("overlay/sample-7.png", "task.json", "performance.csv"),
+        *("overlay/sample-7.png", "task.json", "provenance.json", "results/sample-7.npz"),
+        *("objects.csv", "performance.csv", "timings.csv", "results/sample-7.timings.json"),
     }
 
 

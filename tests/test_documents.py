@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from superdsm_nb.batch.run import plan
+from superdsm_nb.batch.jobs import plan_all
 from superdsm_nb.batch.spec import find_tasks
 from superdsm_nb.cli import app
 from superdsm_nb.pipeline import create_default_pipeline
@@ -33,20 +33,49 @@ def test_there_are_notebooks():
     assert NOTEBOOKS
 
 
+def images_of_ready_tasks(root):
+    """Images of each task that runs, by the folder of the task."""
+    plans = plan_all(find_tasks(root), root)
+    return {task.name(root): [job.image for job in jobs] for task, jobs in plans if task.runnable}
+
+
 def test_the_ready_tasks_are_valid_and_name_their_images():
     root = ROOT / "tasks"
-    tasks = [task for task in find_tasks(root) if task.runnable]
 
-    jobs = {task.folder.relative_to(root).as_posix(): plan(task, root) for task in tasks}
+    images = images_of_ready_tasks(root)
 
-    assert {name: len(found) for name, found in jobs.items()} == {
+    assert {name: len(found) for name, found in images.items()} == {
         "BBBC039/default": 8,
-        "NIH3T3/adapted": 49,
+        "BBBC039/default/isbi24": 8,
+        "GOWT1/GOWT1-1/default": 5,
+        "GOWT1/GOWT1-2/default": 5,
         "NIH3T3/default": 49,
-        "U2OS/adapted": 48,
+        "NIH3T3/default/adapted": 49,
+        "NIH3T3/default/adapted/isbi24": 49,
         "U2OS/default": 48,
+        "U2OS/default/adapted": 48,
+        "U2OS/default/adapted/isbi24": 48,
+        "sample/default": 3,
+        "sample/default/adapted": 3,
     }
-    assert jobs["U2OS/default"][0].image == root / "images" / "U2OS" / "dna-0.png"
+    assert images["U2OS/default"][0] == root / "images" / "U2OS" / "dna-0.png"
+    assert images["GOWT1/GOWT1-2/default"][1] == root / "images" / "Fluo-N2DH-GOWT1" / "02" / "t020.tif"
+
+
+def test_the_images_of_the_sample_are_there():
+    images = images_of_ready_tasks(ROOT / "tasks" / "sample")
+
+    assert set(images) == {"default", "default/adapted"}
+    assert all(image.exists() for found in images.values() for image in found)
+
+
+def test_the_tasks_that_their_readme_names_exist():
+    text = (ROOT / "tasks" / "README.md").read_text(encoding="utf-8")
+
+    named = re.findall(r"--task(?:-dir)? ([\w/]+)", text)
+
+    assert named
+    assert all((ROOT / "tasks" / name / "task.json").exists() for name in named)
 
 
 def test_the_hyperparameters_that_the_readme_names_exist_with_the_defaults_it_gives():

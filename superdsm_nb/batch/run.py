@@ -1,187 +1,287 @@
-"""What a task will do, and doing it."""
+"""Running tasks: images over workers, results as they finish, tables at the end."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Protocol
 
-from ..errors import ImageError, SuperDSMError, TaskError
-from ..io import check_suffix, write_atomically
+from .._version import __version__
+from ..errors import OutputError
+from ..io import write_atomically
+from ..parallel import thread_count
 from ..performance import PerformanceReport
-from ..segmentation import FileResult, segment_file
+from ..pipeline import create_default_pipeline
 from ..stage import Output
+from ..tables import OBJECT_COLUMNS, csv_text
+from .jobs import RESULTS, Job
+from .lock import exclusive, sweep
+from .outcome import WRITING, Failure, Mode, Summary
+from .pool import Finished, Pool
 from .spec import Task
+from .status import StatusReport, TaskStatus
+from .store import Header, read_header
+from .survey import PROVENANCE, Plan, look_at
+from .work import process, read_timings
 
 
-@dataclass(frozen=True)
-class Job:
-    """One image of a task.
+class Display(Protocol):
+    """What a run shows itself on."""
 
-    Attributes
-    ----------
-    file_id : str
-        Its name in the task.
-    image, labels : Path
-        The image, and the label map to write.
-    overlay : Path or None
-        Picture of the result to write.
-    """
+    def task(self, plan: Plan, todo: int, workers: int) -> None:
+        """A task begins; so many of its images are to be done."""
 
-    file_id: str
-    image: Path
-    labels: Path
-    overlay: Path | None
+    def skipped(self, plan: Plan) -> None:
+        """A task is complete already, or a template."""
 
+    def tell(self, place: int, kind: str, values: tuple[Any, ...]) -> None:
+        """What a worker tells; see `Pool.run`."""
 
-@dataclass(frozen=True)
-class Failure:
-    """An image that could not be segmented, and why."""
+    def finished(self, plan: Plan, job: Job, result: Summary | Failure) -> None:
+        """An image is done."""
 
-    job: Job
-    reason: str
+    def concluded(self, plan: Plan, summaries: Sequence[Summary], failures: int) -> None:
+        """A task is done."""
+
+    def warn(self, line: str) -> None:
+        """Something the user should know."""
+
+    def error(self, line: str) -> None:
+        """Something that went wrong."""
 
 
-def plan(task: Task, root: Path) -> list[Job]:
-    """List the images of a task with their outputs.
-
-    Raises
-    ------
-    TaskError
-        If a pattern does not take the file ids, or an output lies outside the task's folder.
-    """
-    jobs = []
-    for file_id in task.fields["file_ids"]:
-        overlay = task.fields.get("overlay_pathpattern")
-        jobs.append(
-            Job(
-                str(file_id),
-                _image_path(task, root, file_id),
-                _output_path(task, "seg_pathpattern", file_id),
-                _output_path(task, "overlay_pathpattern", file_id) if overlay is not None else None,
-            )
-        )
-    taken: set[Path] = set()
-    images = {job.image.resolve() for job in jobs}
-    for path in [path for job in jobs for path in (job.labels, job.overlay) if path is not None]:
-        if path.resolve() in taken:
-            raise TaskError(f"{task.folder}: two outputs would be written to {path}: check the patterns.")
-        if path.resolve() in images:
-            raise TaskError(f"{task.folder}: an output would overwrite the image {path}: check the patterns.")
-        taken.add(path.resolve())
-    return jobs
-
-
-def plan_all(tasks: list[Task], root: Path) -> list[tuple[Task, list[Job]]]:
-    """Plan every task before any of them runs; templates have nothing to do.
-
-    Raises
-    ------
-    TaskError
-        For the tasks that cannot be planned.
-    """
-    plans: list[tuple[Task, list[Job]]] = []
-    problems: list[str] = []
-    for task in tasks:
-        try:
-            plans.append((task, plan(task, root) if task.runnable else []))
-        except TaskError as error:
-            problems.append(str(error))
-    if problems:
-        raise TaskError("\n".join(problems))
-    return plans
-
-
-def run(
-    task: Task,
-    jobs: list[Job],
-    out: Output,
-    begin: Callable[[Job], None],
-    end: Callable[[Job, FileResult], None],
-) -> list[Failure]:
-    """Segment the images of a task; one that fails does not stop the others.
+@dataclass
+class Runner:
+    """Runs tasks one after the other.
 
     Parameters
     ----------
-    task : Task
-        The task.
-    jobs : list of Job
-        Its images.
-    out : Output
-        Takes progress and log lines.
-    begin, end : callable
-        Called before and after each image.
-
-    Returns
-    -------
-    list of Failure
+    root : Path
+        The root given on the command line.
+    display : Display
+        Shows what happens.
+    mode : Mode
+        How stored results are treated.
+    force : bool
+        Run what is complete again, too.
+    report : Path or None
+        File of the status report.
     """
-    failures = []
-    reports: list[tuple[str, PerformanceReport]] = []
-    for job in jobs:
-        begin(job)
+
+    root: Path
+    display: Display
+    mode: Mode = field(default_factory=Mode)
+    force: bool = False
+    report: Path | None = None
+
+    def run(self, plans: Sequence[Plan]) -> int:
+        """Run tasks.
+
+        Parameters
+        ----------
+        plans : sequence of Plan
+            Tasks and templates, in their order.
+
+        Returns
+        -------
+        int
+            Number of images that failed, and of tables that could not be written.
+
+        Raises
+        ------
+        TaskError
+            If another run is at work on one of them.
+        """
+        failures = 0
+        runnable = [plan for plan in plans if plan.task.runnable]
+        statuses = [TaskStatus(plan.task.name(self.root), total=len(plan.states)) for plan in runnable]
+        status = StatusReport(self.report, statuses)
+        with (
+            exclusive(dict.fromkeys([self.root, *(plan.task.folder for plan in runnable)])),
+            ExitStack() as stack,
+        ):
+            status.write()
+            crew = Crew(stack, self.mode)
+            for plan in plans:
+                if not plan.task.runnable:
+                    self.display.skipped(plan)
+                    continue
+                current = statuses[runnable.index(plan)]
+                # What an earlier task of this run made may be what this one starts from; look again.
+                if plan.is_complete and not self.force:
+                    current.state = "skipped"
+                    self.display.skipped(plan)
+                else:
+                    failures += self._run_task(plan, crew, current, status)
+                status.write()
+        return failures
+
+    def _run_task(self, plan: Plan, crew: Crew, current: TaskStatus, status: StatusReport) -> int:
+        folders = {path.parent for job in plan.jobs for path in (*job.outputs.values(), job.stored)}
+        sweep([*folders, plan.task.folder])
+        todo = [state.job for state in plan.states if self.force or not state.is_done]
+        current.state, current.done = "active", len(plan.states) - len(todo)
+        status.write()
+        summaries: list[Summary] = []
         try:
-            result = segment_file(
-                job.image,
-                job.labels,
-                task.config,
-                job.overlay,
-                border_width=task.fields.get("seg_border", 8),
-                dilate=task.fields.get("dilate", 0),
-                merge_overlap_threshold=task.fields.get("merge_overlap_threshold", float("inf")),
-                out=out,
-            )
-        except SuperDSMError as error:
-            failures.append(Failure(job, str(error)))
-        except Exception as error:  # noqa: BLE001 - a defect met in one image must not cost the others
-            failures.append(Failure(job, f"{job.image}: unexpected {type(error).__name__}: {error}"))
-        else:
-            reports.append((job.file_id, result.performance))
-            end(job, result)
-    path = task.folder / "performance.csv"
+            workers = crew.size(plan.task, len(todo))
+            self.display.task(plan, len(todo), workers)
+            for finished in crew.work(plan.task, todo, self.display.tell):
+                self.display.finished(plan, finished.job, finished.result)
+                if isinstance(finished.result, Failure):
+                    failure = finished.result
+                    current.failures.append(f"{finished.job.file_id}: {failure.stage}: {failure.reason}")
+                else:
+                    current.done += 1
+                    summaries.append(finished.result)
+                status.write(is_urgent=False)
+        finally:
+            sweep(folders)
+        failures = len(current.failures)
+        if not self.mode.oneshot:
+            try:
+                write_tables(plan)
+            except OutputError as error:
+                failures += 1
+                current.failures.append(str(error))
+                self.display.error(str(error))
+        current.state = "error" if failures else "done"
+        self.display.concluded(plan, summaries, failures)
+        return failures
+
+
+class Crew:
+    """The workers of a run, kept from task to task as long as the tasks want the same.
+
+    Parameters
+    ----------
+    stack : ExitStack
+        Ends them.
+    mode : Mode
+        How stored results are treated.
+    """
+
+    def __init__(self, stack: ExitStack, mode: Mode) -> None:
+        self._stack = stack
+        self._mode = mode
+        self._pool: Pool | None = None
+        self._hired: tuple[int, dict[str, str]] | None = None
+
+    def size(self, task: Task, count: int) -> int:
+        """How many workers a task of so many images gets."""
+        return max(1, min(task.num_cpus or thread_count(), count)) if not self._mode.debug else 1
+
+    def work(
+        self, task: Task, jobs: Sequence[Job], tell: Callable[[int, str, tuple[Any, ...]], None]
+    ) -> Iterator[Finished]:
+        """Work on the images of a task; see `Pool.run`."""
+        if self._mode.debug:
+            with _environment(task.environ):
+                for job in jobs:
+                    tell(0, "image", (job,))
+                    yield Finished(job, process(job, self._mode, _Direct(tell)))
+            return
+        wanted = (self.size(task, len(jobs)), dict(task.environ))
+        if jobs and (self._pool is None or self._hired != wanted):
+            self._stack.close()
+            self._pool, self._hired = self._stack.enter_context(Pool(*wanted, self._mode)), wanted
+        if self._pool is not None:
+            yield from self._pool.run(jobs, tell)
+
+
+class _Direct(Output):
+    """Tells of the work that is done in this process."""
+
+    def __init__(self, tell: Callable[[int, str, tuple[Any, ...]], None]) -> None:
+        self._tell = tell
+
+    def stage(self, name: str) -> None:
+        self._tell(0, "stage", (name,))
+
+    def progress(self, done: int, total: int, what: str) -> None:
+        self._tell(0, "progress", (done, total, what))
+
+    def log(self, line: str) -> None:
+        self._tell(0, "log", (line,))
+
+    def warn(self, line: str) -> None:
+        self._tell(0, "warn", (line,))
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
-        _write_performance(path, reports)
-    except OSError as error:
-        out.warn(f"{path} cannot be written: {error.strerror or error}")
-    return failures
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
-def _write_performance(path: Path, reports: Sequence[tuple[str, PerformanceReport]]) -> None:
-    """Write how the covers of a task's images were found: a row per image and a last one for all."""
-    total = sum((report for _, report in reports), PerformanceReport())
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["file_id", *PerformanceReport().row()])
-    writer.writerows([name, *report.row().values()] for name, report in (*reports, ("total", total)))
-    write_atomically(path, text.getvalue().encode())
+def write_tables(plan: Plan) -> None:
+    """Write the tables of a task from the results that are stored, and what tells that it is complete.
+
+    Raises
+    ------
+    OutputError
+        If one of them cannot be written.
+    """
+    known: list[tuple[Job, Header]] = []
+    for job in plan.jobs:
+        if look_at(job).is_done:
+            known.append((job, read_header(job.stored)))
+    total = sum((header.performance for _, header in known), PerformanceReport())
+    stages = ["scale", *(stage.name for stage in create_default_pipeline().stages), WRITING]
+    files = {
+        "objects.csv": csv_text(
+            ["image", *OBJECT_COLUMNS],
+            [{"image": job.file_id, **row} for job, header in known for row in header.rows],
+        ),
+        "performance.csv": csv_text(
+            ["file_id", *PerformanceReport().row()],
+            [
+                *({"file_id": job.file_id, **header.performance.row()} for job, header in known),
+                {"file_id": "total", **total.row()},
+            ],
+        ),
+        "timings.csv": csv_text(
+            ["file_id", *stages], [{"file_id": job.file_id, **read_timings(job)} for job, _ in known]
+        ),
+    }
+    if len(known) == len(plan.states):
+        files[PROVENANCE] = json.dumps(_provenance(plan, known), indent=2) + "\n"
+    for name, text in files.items():
+        path = plan.task.folder / name
+        try:
+            write_atomically(path, text.encode())
+        except OSError as error:
+            raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
-def _image_path(task: Task, root: Path, file_id: int | str) -> Path:
-    places = {"{DIRNAME}": task.folder.resolve().name, "{ROOTDIR}": str(root)}
-    return Path(_fill(task, "img_pathpattern", file_id, places)).expanduser()
-
-
-def _output_path(task: Task, name: str, file_id: int | str) -> Path:
-    path = task.folder / _fill(task, name, file_id, {"{DIRNAME}": task.folder.resolve().name})
-    try:
-        check_suffix(path)
-    except ImageError as error:
-        raise TaskError(f"{task.folder}: {name} leads to a file of unknown type: {error}") from error
-    if not path.resolve().is_relative_to(task.folder.resolve()):
-        raise TaskError(f"{task.folder}: {name} with file id {file_id!r} leads outside the task's folder.")
-    return path
-
-
-def _fill(task: Task, name: str, file_id: int | str, places: Mapping[str, str]) -> str:
-    pattern = task.fields[name]
-    for placeholder, value in places.items():
-        pattern = pattern.replace(placeholder, value.replace("%", "%%"))
-    try:
-        return pattern % file_id
-    except (TypeError, ValueError) as error:
-        raise TaskError(
-            f"{task.folder}: {name} {task.fields[name]!r} does not take the file id {file_id!r}: "
-            "use %s for texts, or %d or %03d for integers."
-        ) from error
+def _provenance(plan: Plan, known: Sequence[tuple[Job, Header]]) -> dict[str, Any]:
+    """How the results of a task were made."""
+    return {
+        "software": f"superdsm_nb {__version__}",
+        "digest": plan.digest,
+        "config": plan.task.config.entries,
+        "results": RESULTS,
+        "images": {
+            job.file_id: {
+                "image": job.image.name,
+                "image_sha256": header.image_sha256,
+                "software": header.software,
+                "scale": header.scale,
+                "config_digest": header.config.digest,
+                "objects": len(header.rows),
+            }
+            for job, header in known
+        },
+    }

@@ -7,8 +7,9 @@ task except ``runnable``; its own fields are laid over them, ``config`` key by k
 from __future__ import annotations
 
 import difflib
-import json
-from collections.abc import Callable, Mapping
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,68 +17,102 @@ from typing import Any
 from ..config import Config, read_json_object
 from ..errors import ConfigError, TaskError
 from ..pipeline import create_default_pipeline
+from .fields import problems
 
 FILE_NAME = "task.json"
-PLANNED = (
-    *("num_cpus", "environ", "adj_pathpattern", "log_pathpattern", "cfg_pathpattern"),
-    *("last_stage", "base_config_path"),
-)
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _is_list_of_ids(value: object) -> bool:
-    return isinstance(value, list) and all(_is_text(entry) or _is_count(entry) for entry in value)
-
-
-FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "runnable": (lambda value: isinstance(value, bool), "true or false"),
-    "img_pathpattern": (_is_text, "a text"),
-    "seg_pathpattern": (_is_text, "a text"),
-    "overlay_pathpattern": (_is_text, "a text"),
-    "file_ids": (_is_list_of_ids, "a list of integers or texts"),
-    "dilate": (_is_count, "an integer"),
-    "merge_overlap_threshold": (lambda value: _is_number(value) and value >= 0, "a number of at least 0"),
-    "seg_border": (lambda value: _is_count(value) and value > 0, "an integer of at least 1"),
-    "config": (lambda value: isinstance(value, dict), "an object of hyperparameters"),
-}
+REQUIRED = ("img_pathpattern", "seg_pathpattern", "file_ids")
 
 
 @dataclass(frozen=True)
 class Task:
-    """One folder of work.
+    """One folder of work, every field resolved.
 
     Attributes
     ----------
     folder : Path
         Where its ``task.json`` is and its results go.
-    fields : dict
-        Its own and inherited fields.
     runnable : bool
         False for a template.
-    ignored : tuple of str
-        Known fields that have no effect yet.
+    parent : Task or None
+        Nearest ancestor task.
+    config : Config
+        Hyperparameters the task sets, inherited ones included.
+    img_pathpattern : str
+        Pattern of the image files.
+    patterns : mapping of str to str
+        Pattern of each output: seg, overlay, adj, cfg, log, as far as they are wanted.
+    file_ids : tuple of int or str
+        The images.
+    num_cpus : int or None
+        Workers used at the same time; None for as many as there are processors.
+    environ : mapping of str to str
+        Environment variables of the workers.
+    last_stage : str or None
+        Where the pipeline ends.
+    dilate, merge_overlap_threshold, seg_border
+        How results are drawn; see `superdsm_nb.render`.
+    channel, plane : int or None
+        Which part of the files to take.
+    base_config : Path or None
+        File of hyperparameters that were merged.
     """
 
     folder: Path
-    fields: dict[str, Any] = field(default_factory=dict)
     runnable: bool = False
-    ignored: tuple[str, ...] = ()
+    parent: Task | None = None
+    config: Config = field(default_factory=Config)
+    img_pathpattern: str = ""
+    patterns: Mapping[str, str] = field(default_factory=dict)
+    file_ids: tuple[int | str, ...] = ()
+    num_cpus: int | None = None
+    environ: Mapping[str, str] = field(default_factory=dict)
+    last_stage: str | None = None
+    dilate: int = 0
+    merge_overlap_threshold: float = math.inf
+    seg_border: int = 8
+    channel: int | None = None
+    plane: int | None = None
+    base_config: Path | None = None
 
     @property
-    def config(self) -> Config:
-        """Hyperparameters the task sets."""
-        return Config(self.fields.get("config"))
+    def runnable_ancestors(self) -> list[Task]:
+        """Tasks whose results this one may start from, the nearest first."""
+        found: list[Task] = []
+        ancestor = self.parent
+        while ancestor is not None:
+            if ancestor.runnable:
+                found.append(ancestor)
+            ancestor = ancestor.parent
+        return found
+
+    def name(self, root: Path) -> str:
+        """How the user refers to it: its folder relative to the root."""
+        return self.folder.relative_to(root).as_posix()
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A task while its descendants are still to be read.
+
+    Attributes
+    ----------
+    task : Task
+        As far as it can be resolved.
+    entries : dict
+        Own and inherited fields.
+    base : Path or None
+        Folder in whose ``task.json`` ``base_config_path`` is written.
+    merged : Path or None
+        File that was merged for it last.
+    is_sound : bool
+        Whether nothing is wrong with it or its ancestors.
+    """
+
+    task: Task
+    entries: dict[str, Any]
+    base: Path | None
+    merged: Path | None
+    is_sound: bool
 
 
 def find_tasks(root: Path) -> list[Task]:
@@ -89,56 +124,141 @@ def find_tasks(root: Path) -> list[Task]:
         If there is none, or for everything that is wrong with any of them.
     """
     if not root.is_dir():
-        raise TaskError(f"There is no folder {root}.")
-    tasks: list[Task] = []
-    problems: list[str] = []
+        raise TaskError(f"{root} is no folder." if root.exists() else f"There is no folder {root}.")
+    drafts: dict[Path, Draft] = {}
+    complaints: list[str] = []
     for path in sorted(root.rglob(FILE_NAME), key=lambda path: path.parent.parts):
-        parents = [task for task in tasks if task.folder in path.parent.parents]
-        try:
-            tasks.append(read_task(path, parents[-1] if parents else None))
-        except TaskError as error:
-            problems.append(str(error))
-    if problems:
-        raise TaskError("\n".join(problems))
-    if not tasks:
+        parent = next((drafts[folder] for folder in path.parent.parents if folder in drafts), None)
+        drafts[path.parent] = read_task(path, parent, root, complaints)
+    if complaints:
+        raise TaskError("\n".join(dict.fromkeys(complaints)))
+    if not drafts:
         raise TaskError(f"There is no {FILE_NAME} in {root} or below: the README shows how to write one.")
-    return tasks
+    return [draft.task for draft in drafts.values()]
 
 
-def read_task(path: Path, parent: Task | None) -> Task:
-    """Read one ``task.json`` and check it.
+def read_task(path: Path, parent: Draft | None, root: Path, complaints: list[str]) -> Draft:
+    """Read one ``task.json``; what is wrong with it is added to `complaints`, with the file and the field."""
+    before = len(complaints)
+    inherited = {} if parent is None else parent.entries
+    try:
+        own = read_json_object(path)
+    except ConfigError as error:
+        complaints.append(str(error))
+        own = {}
+    own.pop("$schema", None)  # tells editors what may stand here
+    wrong = dict(problems(own))
+    complaints += [f"{path}: {text}" for text in wrong.values()]
+    own = {name: value for name, value in own.items() if name not in wrong}
+    runnable = own.pop("runnable", False)
+    entries = {**inherited, **own}
+    base = path.parent if "base_config_path" in own else None if parent is None else parent.base
+    merged = None if parent is None else parent.merged
+    config = Config(inherited.get("config"))
+    if base is not None:
+        written = f"{base / FILE_NAME}: base_config_path {entries['base_config_path']}"
+        try:
+            filled = fill_places(entries["base_config_path"], path.parent, root)
+            file = (base / Path(filled).expanduser()).resolve()
+            # What an ancestor took from the same file, and changed, stays as it is.
+            if file != merged and (runnable or file.exists()):
+                config, merged = _lay_over(config, file, written, complaints), file
+        except (ValueError, OSError, RuntimeError) as error:  # null characters, loops of links, unknown users
+            complaints.append(f"{written} leads to no possible file: {error}.")
+    entries["config"] = _lay_over(config, own.get("config", {}), path, complaints).entries
+    is_sound = len(complaints) == before and (parent is None or parent.is_sound)
+    if runnable and is_sound:
+        complaints += [f"{path}: the field {name} is missing." for name in REQUIRED if name not in entries]
+    task = _resolve(path.parent, runnable, parent, entries, merged)
+    return Draft(task, entries, base, merged, is_sound)
+
+
+def _lay_over(
+    config: Config, source: Mapping[str, Any] | Path, where: object, complaints: list[str]
+) -> Config:
+    """Merge hyperparameters, after a check."""
+    try:
+        entries = Config.load(source) if isinstance(source, Path) else Config(source)
+    except ConfigError as error:
+        complaints.append(f"{where}: {error}")
+        return config
+    wrong = list(create_default_pipeline().declarations.problems(entries.entries))
+    complaints += [f"{source if isinstance(source, Path) else where}: {text}" for text in wrong]
+    return config if wrong else config.derive(entries)
+
+
+def fill_places(pattern: str, folder: Path, root: Path, escape: bool = False) -> str:
+    """Replace {DIRNAME} and {ROOTDIR}; with `escape`, for a pattern that is filled with a file id later."""
+    for place, value in (("{DIRNAME}", folder.resolve().name), ("{ROOTDIR}", str(root))):
+        pattern = pattern.replace(place, value.replace("%", "%%") if escape else value)
+    return pattern
+
+
+def _resolve(
+    folder: Path, runnable: bool, parent: Draft | None, entries: Mapping[str, Any], merged: Path | None
+) -> Task:
+    plain = (
+        *("img_pathpattern", "num_cpus", "last_stage", "dilate", "merge_overlap_threshold", "seg_border"),
+        *("channel", "plane"),
+    )
+    suffix = "_pathpattern"
+    return Task(
+        folder,
+        runnable,
+        None if parent is None else parent.task,
+        Config(entries["config"]),
+        patterns={
+            name.removesuffix(suffix): pattern
+            for name, pattern in entries.items()
+            if name.endswith(suffix) and name != "img_pathpattern"
+        },
+        file_ids=tuple(entries.get("file_ids", ())),
+        base_config=merged,
+        environ={name: str(value) for name, value in entries.get("environ", {}).items()},
+        **{name: entries[name] for name in plain if name in entries},
+    )
+
+
+def choose(tasks: Sequence[Task], root: Path, single: Iterable[str], families: Iterable[str]) -> list[Task]:
+    """Tasks named on the command line, in the order of `tasks`; all of them, if none is named.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+        All tasks below `root`.
+    root : Path
+        The root given on the command line.
+    single, families : iterable of str
+        Folders relative to the root (or to where the command runs); of the second also the derived tasks.
 
     Raises
     ------
     TaskError
-        With the file, the field, and what was expected.
+        If a folder holds no task.
     """
-    try:
-        own = read_json_object(path)
-    except ConfigError as error:
-        raise TaskError(str(error)) from error
-    for name, value in own.items():
-        if name in PLANNED:
-            continue
-        if name not in FIELDS:
-            near = difflib.get_close_matches(name, [*FIELDS, *PLANNED], 1, 0.6)
-            raise TaskError(f"{path}: unknown field {name}" + (f": did you mean {near[0]}?" if near else "."))
-        valid, expected = FIELDS[name]
-        if not valid(value):
-            raise TaskError(f"{path}: the field {name} is {json.dumps(value)}, but must be {expected}.")
-    inherited = {} if parent is None else parent.fields
-    fields = {**inherited, **{name: value for name, value in own.items() if name in FIELDS}}
-    fields.pop("runnable", None)
-    fields["config"] = Config(inherited.get("config")).derive(own.get("config", {})).entries
-    task = Task(
-        path.parent, fields, own.get("runnable", False), tuple(name for name in own if name in PLANNED)
-    )
-    try:
-        create_default_pipeline().check(task.config)
-    except ConfigError as error:
-        raise TaskError(f"{path}: {error}") from error
-    if task.runnable:
-        for name in ("img_pathpattern", "seg_pathpattern", "file_ids"):
-            if name not in fields:
-                raise TaskError(f"{path}: the field {name} is missing.")
-    return task
+    by_folder = {Path(os.path.normpath(task.folder.absolute())): task for task in tasks}
+    wanted: set[Path] = set()
+    named = False
+    for names, with_derived in ((single, False), (families, True)):
+        for name in names:
+            named = True
+            places = [(root / name).absolute(), Path(name).absolute()]
+            places = [Path(os.path.normpath(place)) for place in places]
+            found = {
+                folder
+                for folder in by_folder
+                for place in places
+                if folder == place or (with_derived and place in folder.parents)
+            }
+            if not found:
+                known = [task.name(root) for task in tasks]
+                near = difflib.get_close_matches(name, known, 1, 0.5)
+                hint = f": did you mean {near[0]}?" if near else f": the tasks are {', '.join(known)}."
+                if not with_derived and any(
+                    place in folder.parents for folder in by_folder for place in places
+                ):
+                    hint = ": it is a folder of tasks, for which there is --task-dir."
+                raise TaskError(f"There is no task {name} in {root}{hint}")
+            wanted |= found
+    chosen = {id(by_folder[folder]) for folder in wanted}
+    return [task for task in tasks if not named or id(task) in chosen]

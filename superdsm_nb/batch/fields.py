@@ -1,0 +1,222 @@
+"""The fields of a ``task.json``, declared once: type, meaning, and what is said when one is wrong."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, get_type_hints
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from ..hyperparameters import Declarations, Hyperparameter
+from ..pipeline import create_default_pipeline
+
+OUTPUTS = ("seg", "overlay", "adj", "cfg", "log")
+STAGES = tuple(stage.name for stage in create_default_pipeline().stages)
+JSON_TYPES = {"float": "number", "int": "integer", "bool": "boolean", "str": "string"}
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a field must be, in words."""
+
+    text: str
+
+
+Text = Annotated[str, Expected("a text")]
+Pattern = Annotated[str, Expected("a text in which %s, %d or %03d stands for the file id")]
+Count = Annotated[int, Expected("an integer")]
+Size = Annotated[int, Field(ge=1), Expected("an integer of at least 1")]
+Index = Annotated[int, Field(ge=0), Expected("an integer of at least 0")]
+
+
+class Fields(TypedDict, total=False):
+    """What a ``task.json`` may hold; what it leaves out is inherited from the nearest ancestor task."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)  # type: ignore[misc]
+
+    runnable: Annotated[
+        bool,
+        Expected("true or false"),
+        Field(description="true: the task runs; false: a template for derived tasks. Not inherited."),
+    ]
+    num_cpus: Annotated[Size, Field(description="Workers used at the same time. Default: all processors.")]
+    environ: Annotated[
+        dict[str, str | int],
+        Expected('an object of texts, such as {"OMP_NUM_THREADS": "1"}'),
+        Field(description="Environment variables set for the workers."),
+    ]
+    img_pathpattern: Annotated[
+        Pattern,
+        Field(
+            description="Input images, absolute or relative to where the command runs; {DIRNAME}: name of "
+            "the task's folder, {ROOTDIR}: the root given on the command line, ~: the home folder."
+        ),
+    ]
+    seg_pathpattern: Annotated[
+        Pattern, Field(description="Label maps (.png or .tif), relative to the task's folder.")
+    ]
+    overlay_pathpattern: Annotated[
+        Pattern, Field(description="Pictures of the contours over the image (.png or .tif).")
+    ]
+    adj_pathpattern: Annotated[
+        Pattern, Field(description="Pictures of the atoms and which of them are adjacent (.png or .tif).")
+    ]
+    cfg_pathpattern: Annotated[
+        Pattern, Field(description="The hyperparameters really used, every default filled in (JSON).")
+    ]
+    log_pathpattern: Annotated[
+        Pattern, Field(description="Log folders, stored compressed; .tgz is added unless it is there.")
+    ]
+    file_ids: Annotated[
+        list[int | str],
+        Expected("a list of integers or texts"),
+        Field(description="The images: each fills the placeholder of every pattern; texts may contain /."),
+    ]
+    last_stage: Annotated[
+        str,
+        Field(description="The pipeline ends with this stage.", json_schema_extra={"enum": list(STAGES)}),
+        Expected("one of " + ", ".join(STAGES)),
+    ]
+    dilate: Annotated[
+        Count, Field(description="Dilate (negative: erode) all masks by so many pixels. Default: 0.")
+    ]
+    merge_overlap_threshold: Annotated[
+        float,
+        Field(
+            ge=0,
+            description="Two objects become one if they share more than this fraction of the smaller one. "
+            "Default: never.",
+        ),
+        Expected("a number of at least 0"),
+    ]
+    seg_border: Annotated[Size, Field(description="Width of the contours in pixels. Default: 8.")]
+    channel: Annotated[Index, Field(description="Channel to use of files with several, counted from 0.")]
+    plane: Annotated[Index, Field(description="Plane to use of stacks, counted from 0.")]
+    config: Annotated[
+        dict[str, Any],
+        Expected("an object of hyperparameters"),
+        Field(description="Hyperparameters, laid key by key over those of the ancestor task."),
+    ]
+    base_config_path: Annotated[
+        Text,
+        Field(
+            description="JSON file of hyperparameters, laid between those of the ancestor task and the "
+            "task's own; absolute, or relative to this file; placeholders as in img_pathpattern."
+        ),
+    ]
+
+
+@functools.cache
+def _adapter() -> TypeAdapter[Fields]:
+    return TypeAdapter(Fields)
+
+
+def names() -> list[str]:
+    """Names of all fields."""
+    return list(Fields.__annotations__)
+
+
+def expected(name: str) -> str:
+    """What the field `name` must be, in words."""
+    hints = get_type_hints(Fields, include_extras=True)[name]
+    return next(entry.text for entry in hints.__metadata__ if isinstance(entry, Expected))
+
+
+def problems(entries: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Name of each field that is wrong, and what is wrong with it."""
+    wrong: dict[str, str] = {}
+    try:
+        _adapter().validate_python(entries)
+    except ValidationError as errors:
+        for error in errors.errors():
+            name = str(error["loc"][0])
+            if error["type"] == "extra_forbidden":
+                near = difflib.get_close_matches(name, names(), 1, 0.6)
+                wrong[name] = f"unknown field {name}" + (f": did you mean {near[0]}?" if near else ".")
+            else:
+                wrong[name] = _mismatch(name, entries[name])
+    environ = entries.get("environ", {})
+    if "environ" not in wrong and not all(map(_is_variable, environ.items())):
+        wrong["environ"] = _mismatch("environ", environ)
+    stage = entries.get("last_stage")
+    if isinstance(stage, str) and stage not in STAGES:
+        wrong["last_stage"] = _mismatch("last_stage", stage)
+    overlap = entries.get("merge_overlap_threshold")
+    if isinstance(overlap, float) and math.isnan(overlap):
+        wrong["merge_overlap_threshold"] = _mismatch("merge_overlap_threshold", overlap)
+    yield from wrong.items()
+
+
+def _is_variable(item: tuple[str, str | int]) -> bool:
+    """Whether the operating system takes this as an environment variable."""
+    name, value = item
+    return bool(name) and "=" not in name and "\0" not in f"{name}{value}"
+
+
+def _mismatch(name: str, value: Any) -> str:  # noqa: ANN401 - whatever a user writes
+    text = json.dumps(value, ensure_ascii=False)
+    if len(text) > 100:
+        text = f"{text[:97]}..."
+    return f"the field {name} is {text}, but must be {expected(name)}."
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of ``task.json``, hyperparameters included."""
+    result = _adapter().json_schema()
+    declarations = create_default_pipeline().declarations
+    config = _schema_of_section(declarations)
+    config["description"] = result["properties"]["config"]["description"]
+    result["properties"]["config"] = config
+    result["properties"]["$schema"] = {"type": "string", "description": "Where editors find this schema."}
+    result["description"] = "A task; what is left out is inherited from the nearest task above."
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **result, "title": "task.json"}
+
+
+def _schema_of_section(declarations: Declarations) -> dict[str, Any]:
+    properties: dict[str, Any] = {}
+    for key, parameter in declarations.items():
+        section, _, name = key.rpartition("/")
+        where = properties
+        if section:
+            where = properties.setdefault(section, {**OBJECT, "properties": {}})["properties"]
+        where[name] = _schema_of(parameter)
+    return {
+        **OBJECT,
+        "properties": properties,
+        "patternProperties": {"/": {"description": "A hyperparameter by its full name, such as dsm/alpha."}},
+    }
+
+
+OBJECT = {"type": "object", "additionalProperties": False}
+
+
+def _schema_of(parameter: Hyperparameter) -> dict[str, Any]:
+    result: dict[str, Any] = {"description": parameter.meaning}
+    kinds = [JSON_TYPES[parameter.kind]] if parameter.kind in JSON_TYPES else []
+    if parameter.optional or parameter.scaling is not None:
+        kinds.append("null")
+    if parameter.choices:
+        result["enum"] = list(parameter.choices)
+    elif kinds and parameter.kind != "any":
+        result["type"] = kinds if len(kinds) > 1 else kinds[0]
+    for word, limit in (
+        ("minimum", parameter.minimum),
+        ("maximum", parameter.maximum),
+        ("exclusiveMinimum", parameter.above),
+        ("exclusiveMaximum", parameter.below),
+    ):
+        if math.isfinite(limit):
+            result[word] = limit
+    if parameter.scaling is not None:
+        result["description"] += f" (follows from the {parameter.scaling.unit} of the objects unless set)"
+    elif isinstance(parameter.default, float) and not math.isfinite(parameter.default):
+        result["description"] += f" (default: {'-' if parameter.default < 0 else ''}Infinity)"
+    else:
+        result["default"] = parameter.default
+    return result

@@ -1,0 +1,72 @@
+"""What a run asks of the work on an image, and what becomes of it; imported before NumPy may be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..performance import PerformanceReport
+
+READING, WRITING = "reading", "writing"  # what surrounds the stages of the pipeline
+
+
+@dataclass(frozen=True)
+class Mode:
+    """How a run treats what is stored.
+
+    Attributes
+    ----------
+    fresh : bool
+        Use no earlier result.
+    oneshot : bool
+        Store none.
+    debug : bool
+        Print a traceback for everything that fails.
+    """
+
+    fresh: bool = False
+    oneshot: bool = False
+    debug: bool = False
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What became of one image.
+
+    Attributes
+    ----------
+    objects : int or None
+        Number of objects; None if the pipeline ended before there were any.
+    scale : float
+        Scale used (pixels).
+    is_scale_given : bool
+        Whether it was not estimated.
+    seconds : float
+        Time from reading to writing.
+    fits : int
+        Objects whose energy was computed.
+    picked_up : (Path, int) or None
+        Folder of the task whose result was taken over, and the first stage that ran; None if it started
+        afresh.
+    performance : PerformanceReport
+        How the cover was found.
+    pruning : str
+        Rule by which unions were tried.
+    """
+
+    objects: int | None
+    scale: float
+    is_scale_given: bool
+    seconds: float
+    fits: int
+    picked_up: tuple[Path, int] | None
+    performance: PerformanceReport
+    pruning: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an image failed, and in which stage."""
+
+    stage: str
+    reason: str

@@ -1,0 +1,199 @@
+"""Worker processes, one image at a time each.
+
+A process pool of the standard library breaks as a whole when one of its processes dies; here the image that
+a worker died of fails, and the others go on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import TYPE_CHECKING, Any
+
+from ..parallel import THREADS_VARIABLE, thread_count
+from ..stage import Output
+from .outcome import READING, Failure
+
+if TYPE_CHECKING:
+    from .jobs import Job
+    from .outcome import Mode, Summary
+
+STOP_SECONDS = 2.0  # a worker has so long to end by itself
+KILLED = -9  # exit code of a process that the system stopped
+
+
+class ConnectionOutput(Output):
+    """Sends what a stage tells of through a connection, the progress not more often than it is seen."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._told = 0.0
+
+    def _send(self, *message: Any) -> None:  # noqa: ANN401 - texts and numbers
+        # The other side may be gone: then there is nobody to tell, and the work ends by itself.
+        with contextlib.suppress(BrokenPipeError):
+            self._connection.send(message)
+
+    def stage(self, name: str) -> None:
+        """Send the name."""
+        self._send("stage", name)
+
+    def progress(self, done: int, total: int, what: str) -> None:
+        """Send it, but not more than ten times a second."""
+        now = time.monotonic()
+        if now - self._told > 0.1:
+            self._told = now
+            self._send("progress", done, total, what)
+
+    def log(self, line: str) -> None:
+        """Send the line."""
+        self._send("log", line)
+
+    def warn(self, line: str) -> None:
+        """Send the line."""
+        self._send("warn", line)
+
+
+def serve(connection: Connection, environ: Mapping[str, str], mode: Mode) -> None:
+    """Work on the jobs that come through a connection until it is closed. Runs in a process of its own."""
+    os.environ.update(environ)  # before NumPy is imported: its BLAS looks there once
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started this one decides when to end
+    from .work import process  # noqa: PLC0415 - it imports NumPy
+
+    warnings.simplefilter("ignore")  # what the user should know is said in our words
+    out = ConnectionOutput(connection)
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            job = connection.recv()
+            connection.send(("done", process(job, mode, out)))
+
+
+@dataclass
+class Worker:
+    """A process and what it works on."""
+
+    number: int
+    process: multiprocessing.process.BaseProcess
+    connection: Connection
+    job: Job | None = None
+    stage: str = ""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """An image that is done, for better or worse."""
+
+    job: Job
+    result: Summary | Failure
+
+
+class Pool:
+    """Processes that segment images.
+
+    Parameters
+    ----------
+    size : int
+        How many.
+    environ : mapping of str to str
+        Environment variables for them.
+    mode : Mode
+        How stored results are treated.
+    """
+
+    def __init__(self, size: int, environ: Mapping[str, str], mode: Mode) -> None:
+        self._context = multiprocessing.get_context("spawn")
+        self._environ = dict(environ)
+        if THREADS_VARIABLE not in environ and not os.environ.get(THREADS_VARIABLE):
+            self._environ[THREADS_VARIABLE] = str(max(1, thread_count() // size))
+        self._mode = mode
+        self._size = size
+        self._workers: list[Worker] = []
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        for worker in self._workers:
+            worker.connection.close()
+            if kind is not None:
+                worker.process.terminate()
+        for worker in self._workers:
+            worker.process.join(STOP_SECONDS)
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
+
+    def run(
+        self, jobs: Iterable[Job], tell: Callable[[int, str, tuple[Any, ...]], None]
+    ) -> Iterator[Finished]:
+        """Work on jobs, in their order as far as workers are free; yield each as it ends.
+
+        Parameters
+        ----------
+        jobs : iterable of Job
+            The images.
+        tell : callable
+            Called as ``tell(place, kind, values)`` with the place of a worker, from 0 on: kind "image" with
+            the job it begins, or what the methods of `Output` are called with, by their names.
+        """
+        waiting = deque(jobs)
+        while len(self._workers) < min(self._size, len(waiting)):
+            self._workers.append(self._start(len(self._workers)))
+        while True:
+            for worker in self._workers:
+                if worker.job is None and waiting:
+                    worker.job, worker.stage = waiting.popleft(), ""
+                    tell(worker.number, "image", (worker.job,))
+                    with contextlib.suppress(BrokenPipeError):  # its end is noticed below
+                        worker.connection.send(worker.job)
+            busy = {worker.connection: worker for worker in self._workers if worker.job is not None}
+            if not busy:
+                return
+            for connection in wait(list(busy)):
+                assert isinstance(connection, Connection)
+                finished = self._receive(busy[connection], tell)
+                if finished is not None:
+                    yield finished
+
+    def _receive(self, worker: Worker, tell: Callable[[int, str, tuple[Any, ...]], None]) -> Finished | None:
+        job = worker.job
+        assert job is not None
+        try:
+            kind, *values = worker.connection.recv()
+        except (EOFError, OSError):
+            return Finished(job, self._bury(worker, job))
+        if kind == "done":
+            worker.job = None
+            return Finished(job, values[0])
+        if kind == "stage":
+            worker.stage = values[0]
+        tell(worker.number, kind, tuple(values))
+        return None
+
+    def _bury(self, worker: Worker, job: Job) -> Failure:
+        worker.process.join(STOP_SECONDS)
+        code = worker.process.exitcode
+        worker.connection.close()
+        self._workers[self._workers.index(worker)] = self._start(worker.number)
+        cause = "out of memory?" if code == KILLED else f"exit code {code}"
+        return Failure(
+            worker.stage or READING,
+            f"{job.image}: the process that worked on it died ({cause}): try it alone, or lower num_cpus.",
+        )
+
+    def _start(self, number: int) -> Worker:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(
+            target=serve, args=(theirs, self._environ, self._mode), name=f"superdsm-nb-{number}", daemon=True
+        )
+        process.start()
+        theirs.close()
+        return Worker(number, process, ours)

@@ -1,0 +1,376 @@
+"""Stored results: arrays and JSON in one file per image, written whole or not at all, read as data only."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._version import __version__
+from ..atoms import AtomAdjacencyGraph
+from ..config import Config
+from ..errors import StoredResultError
+from ..io import write_atomically
+from ..minsetcover import SolvedCover
+from ..objects import BaseObject, Object
+from ..performance import ClusterReport, PerformanceReport
+from ..postprocess import PostprocessedObject
+from .jobs import Job
+
+FORMAT = 1
+HEADER = "header.json"
+LARGEST_HEADER = 2**28  # bytes
+BYTES_PER_PIXEL = 40  # more than the arrays of any result take
+ARRAYS = ("y_mask", "foreground", "clusters", "atoms", "seeds", "masks")
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is known of a stored result without its arrays.
+
+    Attributes
+    ----------
+    digest : str
+        Of everything but the image that the outputs depend on.
+    image_sha256 : str
+        Digest of the image file.
+    source : dict
+        Channel and plane taken of it.
+    config : Config
+        Hyperparameters used, every default filled in.
+    scale : float
+        Scale used (pixels).
+    last_stage : str
+        Last stage that ran.
+    log : dict of str to list of str
+        Log lines by stage.
+    rows : list of dict
+        The objects of the label map, as in the table of objects.
+    written : list of str
+        Outputs that were written.
+    entries : dict
+        Objects, cover, performance and post-processed objects, as plain values.
+    software : str
+        What made it.
+    """
+
+    digest: str
+    image_sha256: str
+    source: dict[str, Any]
+    config: Config
+    scale: float
+    last_stage: str
+    log: dict[str, list[str]]
+    rows: list[dict[str, Any]]
+    written: list[str]
+    entries: dict[str, Any] = field(default_factory=dict)
+    software: str = f"superdsm_nb {__version__}"
+
+    @property
+    def performance(self) -> PerformanceReport:
+        """How the cover was found."""
+        return _performance(self.entries.get("performance"))
+
+
+def write(path: Path, header: Header, data: Mapping[str, Any]) -> None:
+    """Store the results of one image.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    arrays: dict[str, NDArray[Any]] = {}
+    for name in ("y_mask", "clusters", "atoms"):
+        if name in data:
+            arrays[name] = data[name]
+    if "atoms" in data:
+        arrays["foreground"] = data["y"] > 0
+        arrays["seeds"] = np.asarray(data["seeds"], np.float64).reshape(-1, 2)
+    entries, fragments = _plain(data)
+    if fragments:
+        arrays["masks"] = np.packbits(np.concatenate([mask.ravel() for mask in fragments]))
+    fields = {**vars(header), "config": header.config.entries, "entries": entries, "format": FORMAT}
+    buffer = io.BytesIO()
+    # A member's time is fixed, so that equal results are equal files.
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in sorted(arrays.items()):
+            with archive.open(_member(f"{name}.npy"), "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
+        archive.writestr(_member(HEADER), json.dumps(fields, sort_keys=True))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, buffer.getvalue())
+
+
+def _member(name: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    return info
+
+
+def _plain(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[NDArray[np.bool_]]]:
+    """Entries of the pipeline data object as plain values, and the masks of the objects in them."""
+    entries: dict[str, Any] = {}
+    fragments: list[NDArray[np.bool_]] = []
+
+    def place(item: BaseObject) -> dict[str, Any]:
+        fragments.append(item.fg_fragment)
+        return {"offset": list(item.fg_offset), "shape": list(item.fg_fragment.shape)}
+
+    if "objects" in data:
+        objects: Sequence[Object] = data["objects"]
+        index = {id(item): number for number, item in enumerate(objects)}
+        entries["objects"] = [
+            {
+                "footprint": sorted(item.footprint),
+                "energy": float(item.energy),
+                "on_boundary": bool(item.on_boundary),
+                "is_optimal": bool(item.is_optimal),
+                "pixels": int(item.pixels),
+                **place(item),
+            }
+            for item in objects
+        ]
+        entries["beta"] = float(data["cover"].beta)
+        entries["cover"] = [index[id(item)] for item in data["cover"].solution]
+        entries["performance"] = asdict(data["performance"])
+        if "postprocessed_objects" in data:
+            entries["postprocessed"] = [
+                {
+                    "original": index[id(item.original)],
+                    "norm_energy": float(item.norm_energy),
+                    "contrast": float(item.contrast),
+                    "eccentricity": float(item.eccentricity),
+                    "is_glare": bool(item.is_glare),
+                    **place(item),
+                }
+                for item in data["postprocessed_objects"]
+            ]
+        entries["mask_bits"] = sum(mask.size for mask in fragments)
+    return entries, fragments
+
+
+def is_up_to_date(job: Job, image_sha256: str | None) -> bool:
+    """Whether the results of an image are what they would be again, and all there.
+
+    Parameters
+    ----------
+    job : Job
+        The image.
+    image_sha256 : str or None
+        Digest of its file; None if there is no such file any more, which changes no result.
+    """
+    try:
+        with _Reading(job.stored) as archive:
+            archive.verify()
+            header = archive.header()
+    except StoredResultError:
+        return False
+    if header.digest != job.digest or image_sha256 not in (None, header.image_sha256):
+        return False
+    outputs = [path for kind, path in job.outputs.items() if kind in header.written]
+    # A result is stored after its outputs are written: what is newer was written by somebody else.
+    return all(path.exists() and _age(path) <= _age(job.stored) for path in outputs)
+
+
+def _age(path: Path) -> int:
+    return path.stat().st_mtime_ns
+
+
+def read_header(path: Path) -> Header:
+    """Read what is known of a stored result without its arrays.
+
+    Raises
+    ------
+    StoredResultError
+        If the file is damaged, or of another format.
+    """
+    with _Reading(path) as archive:
+        return archive.header()
+
+
+def read(path: Path, shape: tuple[int, ...], header: Header | None = None) -> dict[str, Any]:
+    """Read the stored entries of the pipeline data object of an image.
+
+    Parameters
+    ----------
+    path : Path
+        The stored result.
+    shape : (int, int)
+        Shape of the image it must fit.
+    header : Header, optional
+        What `read_header` gave.
+
+    Returns
+    -------
+    dict
+        What the stages after preprocessing added, as far as they ran, but for ``y_img``.
+
+    Raises
+    ------
+    StoredResultError
+        If the file is damaged, or does not fit the image.
+    """
+    with _Reading(path) as archive:
+        header = header or archive.header()
+        arrays = {name: archive.array(name, shape) for name in ARRAYS if archive.holds(name)}
+        return _data(header.entries, arrays, shape)
+
+
+class _Reading:
+    """An open stored result; whatever goes wrong with it ends as `StoredResultError`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> _Reading:
+        try:
+            self._archive = zipfile.ZipFile(self._path)
+        except (OSError, zipfile.BadZipFile) as error:
+            raise self._damaged(error) from error
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        self._archive.close()
+        # A file from elsewhere may be wrong in any way; only what was asked for passes.
+        if isinstance(error, Exception) and not isinstance(error, StoredResultError):
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: BaseException) -> StoredResultError:
+        reason = str(error).strip().splitlines()
+        what = reason[0].rstrip(".") if reason else type(error).__name__
+        return StoredResultError(
+            f"The stored result {self._path} is damaged ({what}): it is not used, and running its task again "
+            "replaces it."
+        )
+
+    def header(self) -> Header:
+        _require(self._archive.getinfo(HEADER).file_size <= LARGEST_HEADER, "its header is too long")
+        fields = json.loads(self._archive.read(HEADER))
+        _require(fields.pop("format") == FORMAT, "it is of another format")
+        header = Header(**{**fields, "config": Config(fields["config"])})
+        texts = (header.digest, header.image_sha256, header.last_stage, header.software)
+        _require(all(isinstance(text, str) for text in texts), "its header is wrong")
+        _require(isinstance(header.scale, float) and header.scale > 0, "its scale is wrong")
+        _require(all(isinstance(part, dict) for part in (header.log, header.entries)), "its header is wrong")
+        _require(all(isinstance(part, list) for part in (header.rows, header.written)), "its header is wrong")
+        return header
+
+    def verify(self) -> None:
+        """Compare every part with its checksum."""
+        damaged = self._archive.testzip()
+        _require(damaged is None, f"{damaged} does not match its checksum")
+
+    def holds(self, name: str) -> bool:
+        return f"{name}.npy" in self._archive.namelist()
+
+    def array(self, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
+        limit = BYTES_PER_PIXEL * shape[0] * shape[1] + 2**20
+        _require(self._archive.getinfo(f"{name}.npy").file_size <= limit, f"{name} is too large")
+        with self._archive.open(f"{name}.npy") as member:
+            array: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
+        return array
+
+
+def _data(
+    entries: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], shape: tuple[int, ...]
+) -> dict[str, Any]:
+    data: dict[str, Any] = {}
+    for name, kinds in (("y_mask", "b"), ("foreground", "b"), ("clusters", "iu"), ("atoms", "iu")):
+        if name in arrays:
+            array = arrays[name]
+            _require(array.shape == tuple(shape) and array.dtype.kind in kinds, f"{name} does not fit")
+            data[name] = array
+    if "atoms" in data:
+        foreground, seeds = data.pop("foreground"), arrays["seeds"].astype(np.float64)
+        count = int(data["atoms"].max())
+        _require(int(data["atoms"].min()) >= 0 and seeds.shape == (count, 2), "its atoms are inconsistent")
+        data["atoms"], data["clusters"] = (data[name].astype(np.int32) for name in ("atoms", "clusters"))
+        data["seeds"] = [(float(row), float(col)) for row, col in seeds]
+        data["adjacencies"] = AtomAdjacencyGraph(data["atoms"], data["clusters"], foreground, data["seeds"])
+    if "objects" in entries:
+        bits = np.unpackbits(arrays["masks"]).astype(bool) if "masks" in arrays else np.zeros(0, bool)
+        fragments = _Fragments(bits, shape)
+        objects = [_object(entry, fragments, len(data["seeds"])) for entry in entries["objects"]]
+        performance = _performance(entries["performance"])
+        members = [objects[number] for number in entries["cover"]]
+        data["objects"], data["performance"] = objects, performance
+        data["cover"] = SolvedCover(
+            float(entries["beta"]), members, performance.cost, performance.lower_bound
+        )
+        if "postprocessed" in entries:
+            data["postprocessed_objects"] = [
+                _postprocessed(entry, fragments, objects) for entry in entries["postprocessed"]
+            ]
+        _require(fragments.used == entries["mask_bits"], "there are more or fewer masks than objects")
+    return data
+
+
+class _Fragments:
+    """Masks of objects, one after the other."""
+
+    def __init__(self, bits: NDArray[np.bool_], shape: tuple[int, ...]) -> None:
+        self._bits, self._shape, self._place = bits, shape, 0
+
+    @property
+    def used(self) -> int:
+        """Number of bits that the masks had so far."""
+        return self._place
+
+    def give(self, item: BaseObject, entry: Mapping[str, Any]) -> None:
+        """Set the mask of the next object."""
+        (row, col), (height, width) = entry["offset"], entry["shape"]
+        fits = 0 <= row <= row + height <= self._shape[0] and 0 <= col <= col + width <= self._shape[1]
+        _require(fits and height > 0 and width > 0, "a mask does not fit")
+        end = self._place + height * width
+        _require(end <= self._bits.size, "a mask is missing")
+        item.fg_offset = (row, col)
+        item.fg_fragment = self._bits[self._place : end].reshape(height, width)
+        self._place = end
+
+
+def _object(entry: Mapping[str, Any], fragments: _Fragments, atoms: int) -> Object:
+    footprint = frozenset(entry["footprint"])
+    _require(all(1 <= atom <= atoms for atom in footprint), "a footprint names no atom")
+    item = Object(
+        footprint=footprint,
+        energy=float(entry["energy"]),
+        on_boundary=bool(entry["on_boundary"]),
+        is_optimal=bool(entry["is_optimal"]),
+        pixels=int(entry["pixels"]),
+    )
+    fragments.give(item, entry)
+    return item
+
+
+def _postprocessed(
+    entry: Mapping[str, Any], fragments: _Fragments, objects: Sequence[Object]
+) -> PostprocessedObject:
+    item = PostprocessedObject(
+        original=objects[entry["original"]],
+        norm_energy=float(entry["norm_energy"]),
+        contrast=float(entry["contrast"]),
+        eccentricity=float(entry["eccentricity"]),
+        is_glare=bool(entry["is_glare"]),
+    )
+    fragments.give(item, entry)
+    return item
+
+
+def _performance(entry: Mapping[str, Any] | None) -> PerformanceReport:
+    if entry is None:
+        return PerformanceReport()
+    clusters = [ClusterReport(**cluster) for cluster in entry["clusters"]]
+    return PerformanceReport(**{**entry, "clusters": clusters})
+
+
+def _require(condition: bool, otherwise: str) -> None:
+    if not condition:
+        raise ValueError(otherwise)

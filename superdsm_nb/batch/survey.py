@@ -1,0 +1,175 @@
+"""What is there already of a task, and what is left to do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..pipeline import Pipeline, create_default_pipeline
+from .jobs import RESULTS, TABLES, Job, digest_of, file_digest, plan_all
+from .pickup import find_pickup
+from .spec import Task
+from .store import is_up_to_date
+
+PROVENANCE = "provenance.json"
+
+
+@dataclass(frozen=True)
+class State:
+    """One image before a run.
+
+    Attributes
+    ----------
+    job : Job
+        The image.
+    image_sha256 : str or None
+        Digest of its file; None if it cannot be read.
+    is_done : bool
+        Whether its results are up to date.
+    """
+
+    job: Job
+    image_sha256: str | None
+    is_done: bool
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether there is no such image."""
+        return self.image_sha256 is None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One task before a run.
+
+    Attributes
+    ----------
+    task : Task
+        The task.
+    states : list of State
+        Its images.
+    """
+
+    task: Task
+    states: list[State]
+
+    @property
+    def jobs(self) -> list[Job]:
+        """Its images."""
+        return [state.job for state in self.states]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything but the images that its results depend on (hexadecimal)."""
+        return digest_of({"images": {job.file_id: job.digest for job in self.jobs}})
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is left to do."""
+        folder = self.task.folder
+        if not all(state.is_done for state in self.states):
+            return False
+        if not all((folder / name).exists() for name in TABLES):
+            return False
+        try:
+            made = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
+            return bool(made["digest"] == self.digest)
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+
+def survey(
+    tasks: Sequence[Task], root: Path, last_stage: str | None = None, chosen: Sequence[Task] | None = None
+) -> list[Plan]:
+    """Look at tasks and their images; nothing is written.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+        All tasks and templates below the root: none may get in the way of another.
+    root : Path
+        The root given on the command line.
+    last_stage : str, optional
+        Where the pipeline ends in this run, whatever the tasks say.
+    chosen : sequence of Task, optional
+        Those to look at; all by default.
+
+    Returns
+    -------
+    list of Plan
+
+    Raises
+    ------
+    TaskError
+        For all tasks that cannot be planned.
+    """
+    wanted = {id(task) for task in (tasks if chosen is None else chosen)}
+    plans = [(task, jobs) for task, jobs in plan_all(tasks, root) if id(task) in wanted]
+    if last_stage is not None:
+        plans = [
+            (replace(task, last_stage=last_stage), [replace(job, last_stage=last_stage) for job in jobs])
+            for task, jobs in plans
+        ]
+    return [Plan(task, [look_at(job) for job in jobs]) for task, jobs in plans]
+
+
+def look_at(job: Job) -> State:
+    """Find out what is there of one image."""
+    try:
+        sha = file_digest(job.image)
+    except OSError:
+        sha = None
+    return State(job, sha, is_up_to_date(job, sha))
+
+
+def listing(plans: Sequence[Plan], root: Path, fresh: bool = False, force: bool = False) -> Iterator[str]:
+    """Tell, line by line, what a run would do."""
+    pipeline = create_default_pipeline()
+    pending: dict[Path, str] = {}  # stored results that do not exist yet, and the task that makes them
+    for plan in plans:
+        task, name = plan.task, plan.task.name(root)
+        if not task.runnable:
+            yield f"{task.folder}: template, not run (runnable is not true)"
+            continue
+        count = "1 image" if len(plan.states) == 1 else f"{len(plan.states)} images"
+        yield f"{task.folder}: task, {count}" + (", complete" if plan.is_complete else "")
+        patterns = [
+            f"{pattern}.tgz" if kind == "log" and not pattern.endswith(".tgz") else pattern
+            for kind, pattern in task.patterns.items()
+        ]
+        yield f"  results go to {', '.join([*patterns, f'{RESULTS}/%s.npz', *TABLES])}"
+        for state in plan.states:
+            yield f"  {state.job.image}{_what_happens(state, pipeline, pending, root, fresh, force)}"
+            if not state.is_done:
+                pending[state.job.stored] = name
+
+
+def _what_happens(
+    state: State, pipeline: Pipeline, pending: dict[Path, str], root: Path, fresh: bool, force: bool
+) -> str:
+    job = state.job
+    if state.is_done and not force:
+        return ": up to date"
+    if state.image_sha256 is None:
+        return ": there is no such image"
+    if fresh:
+        return ": from the beginning"
+    ancestor = next((pending[path] for path in job.ancestors.values() if path in pending), None)
+    pickup = find_pickup(job, pipeline, state.image_sha256)
+    if pickup is not None:
+        return f": {picked_up(pickup.folder, pickup.first, root, job)}"
+    if ancestor is not None:
+        return f": picked up from {ancestor} once that has run, as far as the configurations agree"
+    return ": from the beginning"
+
+
+def picked_up(folder: Path, first: int, root: Path, job: Job) -> str:
+    """Say where a result is taken over from and which stages are left to run."""
+    stages = create_default_pipeline().stages
+    names = [stage.name for stage in stages]
+    last = len(stages) - 1 if job.last_stage is None else names.index(job.last_stage)
+    where = folder.relative_to(root).as_posix() if folder.is_relative_to(root) else str(folder)
+    what = "only loaded" if first > last else f"from {names[first]} on"
+    return f"picked up from {where}, {what}"
