@@ -9,7 +9,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -90,6 +90,30 @@ def segment(
     plane: Annotated[
         int | None, typer.Option(help="Plane of a stack to use, counted from 0.", min=0, show_default=False)
     ] = None,
+    time: Annotated[
+        int | None,
+        typer.Option(help="Point in time of a series to use, counted from 0.", min=0, show_default=False),
+    ] = None,
+    rois: Annotated[
+        Path | None,
+        typer.Option(
+            "--rois", help="Regions for ImageJ and Fiji to write (.zip), or a folder.", show_default=False
+        ),
+    ] = None,
+    geojson: Annotated[
+        Path | None,
+        typer.Option(
+            "--geojson", help="Outlines for QuPath to write (.geojson), or a folder.", show_default=False
+        ),
+    ] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option("--csv", help="Table of all objects of all images to write (.csv).", show_default=False),
+    ] = None,
+    parquet: Annotated[
+        Path | None,
+        typer.Option("--parquet", help="The same as a Parquet file (.parquet).", show_default=False),
+    ] = None,
     verbose: VerboseOption = False,
 ) -> None:
     """Segment images and write label maps: 0 is background, every nucleus has its own number.
@@ -97,15 +121,27 @@ def segment(
     Hyperparameters follow from the size of the nuclei, which is estimated from each image.
     """
     from .console import DETAILED, NORMAL, ConsoleOutput
+    from .io import write_file
     from .segmentation import segment_file
+    from .tables import OBJECT_COLUMNS, check_parquet, csv_text, parquet_bytes
 
     base = _read_config(config, settings or [])
     targets = _targets(images, out, "label map")
-    overlays = [None] * len(images) if overlay is None else _targets(images, overlay, "overlay", targets)
+    overlays = _further_targets(images, overlay, "overlay", ".png", targets)
+    roi_files = _further_targets(images, rois, "file of regions", ".zip", targets)
+    outline_files = _further_targets(images, geojson, "file of outlines", ".geojson", targets)
+    for table, suffix in ((csv, ".csv"), (parquet, ".parquet")):
+        if table is not None and table.suffix.lower() != suffix:
+            raise ConfigError(f"{table} must end in {suffix}.")
+    if parquet is not None:
+        check_parquet()
     failures = 0
     results: list[FileResult] = []
+    rows: list[dict[str, Any]] = []
     with ConsoleOutput(len(images), DETAILED if verbose else NORMAL) as console:
-        for path, target, picture in zip(images, targets, overlays, strict=True):
+        for path, target, picture, regions, lines in zip(
+            images, targets, overlays, roi_files, outline_files, strict=True
+        ):
             console.image(path.name)
             try:
                 result = segment_file(
@@ -116,7 +152,10 @@ def segment(
                     border_width=border,
                     channel=channel,
                     plane=plane,
+                    time=time,
                     out=console,
+                    rois_path=regions,
+                    geojson_path=lines,
                 )
             except SuperDSMError as error:
                 failures += 1
@@ -124,7 +163,12 @@ def segment(
             else:
                 console.result(_result_line(path, target, result))
                 results.append(result)
+                rows += [{"image": path.name, **row} for row in result.rows]
             console.finished()
+    if csv is not None:
+        write_file(csv, csv_text(["image", *OBJECT_COLUMNS], rows).encode())
+    if parquet is not None:
+        write_file(parquet, parquet_bytes(["image", *OBJECT_COLUMNS], rows))
     _print_statement(results)
     if failures:
         raise typer.Exit(2)
@@ -241,6 +285,71 @@ def export_pictures(
         typer.echo(str(path))
 
 
+@app.command(name="config")
+def explain_config(
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="Image to segment.")],
+    config: ConfigOption = None,
+    settings: SetOption = None,
+    channel: Annotated[
+        int | None, typer.Option(help="Channel to use, counted from 0.", min=0, show_default=False)
+    ] = None,
+    plane: Annotated[
+        int | None, typer.Option(help="Plane of a stack to use, counted from 0.", min=0, show_default=False)
+    ] = None,
+    time: Annotated[
+        int | None,
+        typer.Option(help="Point in time of a series to use, counted from 0.", min=0, show_default=False),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the configuration alone, for --config and task.json.")
+    ] = False,
+) -> None:
+    """Print the hyperparameters that an image would be segmented with, and where each comes from."""
+    from .config import Config
+    from .console import table
+    from .explain import explain
+    from .io import imread
+    from .pipeline import create_default_pipeline
+    from .segmentation import about
+
+    base = _read_config(config, settings or [])
+    pixels = imread(image, bool(base.get("histological", False)), channel, plane, time)
+    with about(image):
+        explanations, scale = explain(create_default_pipeline(), base, pixels)
+    if as_json:
+        used = Config()
+        for entry in explanations:
+            if "AF_" not in entry.key or entry.key == "AF_scale":
+                used[entry.key] = entry.value
+        typer.echo(used.dumps())
+        return
+    shown = [entry for entry in explanations if "/AF_" not in entry.key or base.get(entry.key) is not None]
+    typer.echo(f"{image.name}: scale {scale:.2f} pixels: nuclei of about {scale * 2**0.5:.1f} pixels radius")
+    table(
+        ("hyperparameter", "value", "from", "default", "meaning"),
+        [(e.key, _shown(e.value), e.origin, _shown(e.default), e.meaning) for e in shown],
+    )
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+@app.command()
+def doctor() -> None:
+    """Print versions, threads and the cache folder, and test the installation."""
+    from .doctor import examine, self_test
+
+    for name, text in examine():
+        typer.echo(f"{name + ':':18}{text}")
+    passed, verdict = self_test()
+    typer.echo(f"{'self-test:':18}{verdict}")
+    if not passed:
+        raise typer.Exit(1)
+
+
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of task.json, for editors that complete and check as you type."""
@@ -319,19 +428,35 @@ def _read_config(path: Path | None, settings: list[str]) -> Config:
     return config
 
 
-def _targets(images: list[Path], out: Path, what: str, taken: Sequence[Path] = ()) -> list[Path]:
+def _further_targets(
+    images: list[Path], out: Path | None, what: str, suffix: str, taken: Sequence[Path]
+) -> Sequence[Path | None]:
+    """Where further results of each image go, if they are wanted."""
+    if out is None:
+        return [None] * len(images)
+    return _targets(images, out, what, taken, suffix)
+
+
+def _targets(
+    images: list[Path], out: Path, what: str, taken: Sequence[Path] = (), suffix: str = ".png"
+) -> list[Path]:
     """Where the result of each image goes: a file for one image, or files in a folder."""
-    from .io import PNG, TIFF
+    from .io import PNG, TIFF, check_suffix
 
     reserved = {path.resolve() for path in taken}
-    is_file = out.suffix.lower() in PNG + TIFF or (out.suffix and len(images) == 1)
+    known = PNG + TIFF if suffix == ".png" else (suffix,)
+    is_file = out.suffix.lower() in known or (out.suffix and len(images) == 1)
     if is_file and not out.is_dir():
         if len(images) > 1:
             raise ConfigError(f"Several images need a folder for their {what}s, but {out} is a file name.")
         targets = [out]
     else:
-        targets = [out / f"{image.stem}.png" for image in images]
+        targets = [out / f"{image.stem}{suffix}" for image in images]
     for index, target in enumerate(targets):
+        if suffix == ".png":
+            check_suffix(target)
+        elif target.suffix.lower() != suffix:
+            raise ConfigError(f"{target} must end in {suffix}.")
         if target in targets[:index]:
             raise ConfigError(
                 f"Two images would be written to {target}: segment them into different folders."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 
 from rich.console import Console
@@ -17,6 +18,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Table
 from rich.text import Text
 
 from .errors import ConfigError
@@ -32,6 +34,21 @@ def is_intermediate_output_wanted() -> bool:
     if text not in ("0", "1", ""):
         raise ConfigError(f"{INTERMEDIATE_VARIABLE} is {text!r}, but must be 0 or 1.")
     return text != "0"
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table on standard output; on a terminal as wide as that is, elsewhere a tab between columns."""
+    console = Console(highlight=False, emoji=False)
+    if not console.is_terminal:
+        for row in (columns, *rows):
+            print("\t".join(row))
+        return
+    laid_out = Table(box=None, pad_edge=False)
+    for column in columns:
+        laid_out.add_column(column, overflow="fold")
+    for row in rows:
+        laid_out.add_row(*(Text(cell) for cell in row))
+    console.print(laid_out)
 
 
 class _TimeLeft(TimeRemainingColumn):

@@ -5,25 +5,28 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._version import __version__
 from .automation import process_image
 from .config import Config
 from .errors import ConfigError, SuperDSMError
-from .io import check_suffix, imread, imsave
+from .image import intensities
+from .io import PixelSize, check_suffix, imread, imsave, pixel_size, write_file
+from .labelmap import rasterize_labels, rasterize_with_sources
+from .outlines import geojson, rois
 from .performance import PerformanceReport
 from .pipeline import Output, create_default_pipeline
-from .render import rasterize_labels, render_result_over_image
+from .render import render_result_over_image
+from .tables import object_rows
 
 NOTHING_FOUND = (
     "no object was found: check that nuclei are brighter than the background and that the scale is right"
@@ -108,6 +111,8 @@ class FileResult:
         Hyperparameters used, every default filled in.
     performance : PerformanceReport
         How the best cover was found, and the proof that it is the best.
+    rows : list of dict
+        Figures of the objects; see `superdsm_nb.tables.object_rows`.
     """
 
     objects: int
@@ -115,6 +120,7 @@ class FileResult:
     seconds: float
     config: Config
     performance: PerformanceReport
+    rows: list[dict[str, Any]] = field(default_factory=list)
 
 
 def segment_file(
@@ -125,9 +131,12 @@ def segment_file(
     border_width: int = 2,
     channel: int | None = None,
     plane: int | None = None,
+    time: int | None = None,
     dilate: int = 0,
     merge_overlap_threshold: float = float("inf"),
     out: Output | None = None,
+    rois_path: Path | None = None,
+    geojson_path: Path | None = None,
 ) -> FileResult:
     """Segment an image file and write its label map, and optionally a picture of the result.
 
@@ -141,12 +150,14 @@ def segment_file(
         Picture of the contours over the image to write (.png or .tif).
     border_width : int
         Width of those contours (pixels).
-    channel, plane : int, optional
-        Which channel or plane to take of a file that has several.
+    channel, plane, time : int, optional
+        Which channel, plane or point in time to take of a file that has several.
     dilate, merge_overlap_threshold
         See `superdsm_nb.render.rasterize_labels`.
     out : Output, optional
         Takes progress, log lines and warnings.
+    rois_path, geojson_path : Path, optional
+        Outlines of the objects to write: regions for ImageJ (.zip), and GeoJSON for QuPath.
 
     Returns
     -------
@@ -158,18 +169,21 @@ def segment_file(
         If the image cannot be read or segmented, or a result not written.
     """
     out = out or Output()
-    start = time.perf_counter()
+    start = perf_counter()
     for path in (labels_path, overlay_path):
         if path is not None:
             check_suffix(path)
-    image = imread(image_path, bool(config.get("histological", False)), channel, plane)
+    image = imread(image_path, bool(config.get("histological", False)), channel, plane, time)
     with about(image_path):
         data, used, _ = process_image(create_default_pipeline(), config, image, out=out)
-        labels = rasterize_labels(data, dilate=dilate, merge_overlap_threshold=merge_overlap_threshold)
-    count = np.unique(labels[labels > 0]).size
-    if count == 0:
+        labels, sources = rasterize_with_sources(
+            data, dilate=dilate, merge_overlap_threshold=merge_overlap_threshold
+        )
+        rows = object_rows(labels, intensities(image, data["g_rgb"] is not None)[0], sources)
+    if not rows:
         out.warn(f"{image_path.name}: {NOTHING_FOUND}")
     performance = data.get("performance", PerformanceReport())
+    size = pixel_size(image_path)
     made = provenance(
         image_path,
         hashlib.sha256(image_path.read_bytes()).hexdigest(),
@@ -178,14 +192,21 @@ def segment_file(
         performance,
         channel=channel,
         plane=plane,
+        time=time,
         dilate=dilate,
         merge_overlap_threshold=merge_overlap_threshold,
+        size=size,
     )
-    imsave(labels_path, labels, made)
+    imsave(labels_path, labels, made, size)
     if overlay_path is not None:
         background = image if data["g_rgb"] is None else data["g_rgb"]
-        imsave(overlay_path, render_result_over_image(background, labels, border_width), made)
-    return FileResult(count, data["scale"], time.perf_counter() - start, used, performance)
+        imsave(overlay_path, render_result_over_image(background, labels, border_width), made, size)
+    if rois_path is not None:
+        write_file(rois_path, rois(labels))
+    if geojson_path is not None:
+        write_file(geojson_path, geojson(labels, rows, made).encode())
+    seconds = perf_counter() - start
+    return FileResult(len(rows), data["scale"], seconds, used, performance, rows)
 
 
 @contextmanager
@@ -210,8 +231,10 @@ def provenance(
     performance: PerformanceReport,
     channel: int | None = None,
     plane: int | None = None,
+    time: int | None = None,
     dilate: int = 0,
     merge_overlap_threshold: float = math.inf,
+    size: PixelSize | None = None,
 ) -> dict[str, Any]:
     """How a result was made, as JSON values for the description of its files.
 
@@ -227,8 +250,10 @@ def provenance(
         Scale used (pixels).
     performance : PerformanceReport
         How the cover was found.
-    channel, plane, dilate, merge_overlap_threshold
+    channel, plane, time, dilate, merge_overlap_threshold
         See `segment_file`.
+    size : PixelSize, optional
+        Size of a pixel.
 
     Returns
     -------
@@ -241,6 +266,8 @@ def provenance(
         "image_sha256": image_sha256,
         "channel": channel,
         "plane": plane,
+        "time": time,
+        "pixel_size_micrometers": None if size is None else list(size),
         "dilate": dilate,
         "merge_overlap_threshold": merge_overlap_threshold if merge_overlap_threshold < math.inf else None,
         "scale": scale,

@@ -6,11 +6,13 @@ import csv
 import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 from numpy.typing import NDArray
 from skimage.measure import regionprops_table
 
+from .errors import ConfigError
 from .objects import BaseObject, Object
 from .postprocess import PostprocessedObject
 
@@ -73,3 +75,28 @@ def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
+
+
+def check_parquet() -> None:
+    """Raise `ConfigError` unless the library that writes Parquet files is there."""
+    if find_spec("pyarrow") is None:
+        raise ConfigError("Parquet files need pyarrow: install it with  pip install 'superdsm_nb[parquet]'.")
+
+
+def parquet_bytes(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Lay rows out as a Parquet file.
+
+    Raises
+    ------
+    ConfigError
+        If pyarrow is not installed.
+    """
+    check_parquet()
+    import pyarrow  # noqa: PLC0415 - an extra that few need
+    from pyarrow import parquet  # noqa: PLC0415
+
+    table = pyarrow.table({name: [row.get(name) for row in rows] for name in columns})
+    sink = pyarrow.BufferOutputStream()
+    parquet.write_table(table, sink)
+    content: bytes = sink.getvalue().to_pybytes()
+    return content

@@ -18,6 +18,8 @@ EXAMPLES = {
     "adj_pathpattern": ("adj/%s.png", "other/%s.tif", lambda task: task.patterns["adj"]),
     "cfg_pathpattern": ("cfg/%s.json", "other/%s", lambda task: task.patterns["cfg"]),
     "log_pathpattern": ("log/%s", "other/%s.tgz", lambda task: task.patterns["log"]),
+    "rois_pathpattern": ("rois/%s.zip", "other/%s", lambda task: task.patterns["rois"]),
+    "geojson_pathpattern": ("geo/%s.geojson", "other/%s", lambda task: task.patterns["geojson"]),
     "file_ids": ([1, "x/y"], [2], lambda task: list(task.file_ids)),
     "last_stage": ("dsm", "preprocess", lambda task: task.last_stage),
     "dilate": (-2, 3, lambda task: task.dilate),
@@ -25,6 +27,7 @@ EXAMPLES = {
     "seg_border": (1, 5, lambda task: task.seg_border),
     "channel": (0, 2, lambda task: task.channel),
     "plane": (0, 2, lambda task: task.plane),
+    "time": (0, 2, lambda task: task.time),
     "config": ({"AF_scale": 11}, {"AF_scale": 12}, lambda task: task.config.entries),
 }
 DEFAULTS = {
@@ -37,6 +40,7 @@ DEFAULTS = {
     "seg_border": 8,
     "channel": None,
     "plane": None,
+    "time": None,
     "config": {},
 }
 WRONG = [
@@ -54,6 +58,8 @@ WRONG = [
     ("adj_pathpattern", {}, PATTERN),
     ("cfg_pathpattern", 1.5, PATTERN),
     ("log_pathpattern", False, PATTERN),
+    ("rois_pathpattern", 1, PATTERN),
+    ("geojson_pathpattern", [], PATTERN),
     ("file_ids", "a", "a list of integers or texts"),
     ("file_ids", {"a": 1}, "a list of integers or texts"),
     ("file_ids", [1.5], "a list of integers or texts"),
@@ -73,6 +79,7 @@ WRONG = [
     ("channel", "red", "an integer of at least 0"),
     ("plane", -1, "an integer of at least 0"),
     ("plane", [0], "an integer of at least 0"),
+    ("time", -1, "an integer of at least 0"),
     ("config", [], "an object of hyperparameters"),
     ("config", "base.json", "an object of hyperparameters"),
     ("base_config_path", 1, "a text"),

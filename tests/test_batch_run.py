@@ -11,6 +11,7 @@ import zipfile
 
 import numpy as np
 import pytest
+import roifile
 import tifffile
 from PIL import Image
 from skimage.measure import regionprops_table
@@ -229,6 +230,13 @@ def test_more_objects_than_16_bits_hold_go_to_32_bit_tiff_and_are_refused_as_png
         _as_stored(labels, tmp_path / "a.png")
 
 
+def test_outlines_for_other_programs_are_written(single):
+    folder = single(rois_pathpattern="rois/%s.zip", geojson_pathpattern="geo/%s.geojson")
+    count = imread(folder / "seg" / "a.png").max()
+    assert len(roifile.roiread(folder / "rois" / "a.zip")) == count
+    assert len(json.loads((folder / "geo" / "a.geojson").read_text())["features"]) == count
+
+
 def test_dilation_makes_all_masks_larger(single):
     plain, dilated = single(), single(dilate=3)
     areas = [np.count_nonzero(imread(folder / "seg" / "a.png")) for folder in (plain, dilated)]
@@ -260,10 +268,10 @@ def test_the_border_is_8_pixels_wide_by_default(single):
     assert drawn[0] == drawn[1]
 
 
-def test_channel_and_plane_are_taken_of_stacks(tmp_path, sample):
-    stack = np.zeros((2, 3, *sample.image.shape), np.uint16)
-    stack[1, 2] = sample.image
-    tifffile.imwrite(tmp_path / "a.tif", stack, metadata={"axes": "CZYX"}, ome=True)
+def test_channel_plane_and_time_are_taken_of_stacks(tmp_path, sample):
+    stack = np.zeros((4, 2, 3, *sample.image.shape), np.uint16)
+    stack[3, 1, 2] = sample.image
+    tifffile.imwrite(tmp_path / "a.tif", stack, metadata={"axes": "TCZYX"}, ome=True)
     imsave(tmp_path / "plain.tif", sample.image)
     fields = {
         "runnable": True,
@@ -271,7 +279,7 @@ def test_channel_and_plane_are_taken_of_stacks(tmp_path, sample):
         "seg_pathpattern": "%s.png",
         "config": {"AF_scale": 11},
     }
-    write_task(tmp_path / "stack", **fields, file_ids=["a"], channel=1, plane=2)
+    write_task(tmp_path / "stack", **fields, file_ids=["a"], channel=1, plane=2, time=3)
     write_task(tmp_path / "flat", **fields, file_ids=["plain"])
     assert run_tree(tmp_path)[0] == 0
     assert np.array_equal(imread(tmp_path / "stack" / "a.png"), imread(tmp_path / "flat" / "plain.png"))
@@ -646,10 +654,10 @@ def test_a_defect_in_one_image_does_not_cost_the_others(tmp_path, monkeypatch):
     root = write_tree(tmp_path)
     imread_ = work.imread
 
-    def broken(path, *arguments):
+    def broken(path, *arguments, **choices):
         if path.name == "a.tif":
             raise ZeroDivisionError("division by zero")
-        return imread_(path, *arguments)
+        return imread_(path, *arguments, **choices)
 
     monkeypatch.setattr(work, "imread", broken)
     failures, witness = run_tree(root, Mode(debug=True))

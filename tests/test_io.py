@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image as Pillow
 
-from superdsm_nb.errors import ImageError
+from superdsm_nb.errors import ImageError, OutputError
 from superdsm_nb.image import intensities, normalized
 from superdsm_nb.io import LUMINANCE, check_suffix, imread, imsave
 
@@ -137,7 +137,7 @@ def test_the_frames_of_a_film_are_planes(tmp_path):
 
 
 @pytest.mark.parametrize("index", [0, 1, 2])
-@pytest.mark.parametrize(("axes", "choice"), [("CYX", "channel"), ("ZYX", "plane"), ("TYX", "plane")])
+@pytest.mark.parametrize(("axes", "choice"), [("CYX", "channel"), ("ZYX", "plane"), ("TYX", "time")])
 @pytest.mark.parametrize("make", ["imagej", "ome"])
 def test_a_channel_or_a_plane_can_be_chosen(tmp_path, make, axes, choice, index):
     path = save(tmp_path / "a.tif", STACK, **{make: True}, metadata={"axes": axes})
@@ -183,9 +183,16 @@ def test_a_choice_that_has_been_made_is_not_asked_for_again(tmp_path):
 
 def test_dimensions_that_no_choice_removes_are_told(tmp_path):
     pixels = np.stack([STACK, STACK])
-    path = save(tmp_path / "a.tif", pixels, imagej=True, metadata={"axes": "TZYX"})
+    path = save(tmp_path / "a.tif", pixels, metadata={"axes": "ZQYX"}, photometric="minisblack")
     with pytest.raises(ImageError, match="save the part to segment as an image of its own"):
         imread(path, plane=1)
+
+
+def test_all_choices_that_are_missing_are_asked_for(tmp_path):
+    pixels = np.stack([STACK, STACK])
+    path = save(tmp_path / "a.tif", pixels, imagej=True, metadata={"axes": "TZYX"})
+    with pytest.raises(ImageError, match=r"choose a plane \(--plane\) and a point in time \(--time\)\.$"):
+        imread(path)
 
 
 @pytest.mark.parametrize(
@@ -349,13 +356,13 @@ def test_a_colour_png_of_values_it_cannot_hold_is_refused(tmp_path, dtype):
 
 def test_a_file_in_the_place_of_a_folder_is_named(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(ImageError, match=r"a\.png cannot be written: .*file is not a folder"):
+    with pytest.raises(OutputError, match=r"a\.png cannot be written: .*file is not a folder"):
         imsave(tmp_path / "file" / "a.png", GREY)
 
 
 def test_a_file_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "a.png").mkdir()
-    with pytest.raises(ImageError, match=r"a\.png cannot be written: "):
+    with pytest.raises(OutputError, match=r"a\.png cannot be written: "):
         imsave(tmp_path / "a.png", GREY)
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
@@ -386,7 +393,7 @@ def test_an_error_while_writing_leaves_the_previous_file_and_nothing_else(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(*{"write": ("os.fsync", fail), "replace": ("pathlib.Path.replace", fail)}[operation])
-    with pytest.raises(ImageError, match=r"cannot be written: No space left on device\."):
+    with pytest.raises(OutputError, match=r"cannot be written: No space left on device\."):
         imsave(path, GREY[::-1])
     np.testing.assert_array_equal(imread(path), GREY)
     assert list(tmp_path.iterdir()) == [path]

@@ -16,7 +16,6 @@ from typing_extensions import TypedDict
 from ..hyperparameters import Declarations, Hyperparameter
 from ..pipeline import create_default_pipeline
 
-OUTPUTS = ("seg", "overlay", "adj", "cfg", "log")
 STAGES = tuple(stage.name for stage in create_default_pipeline().stages)
 JSON_TYPES = {"float": "number", "int": "integer", "bool": "boolean", "str": "string"}
 
@@ -73,6 +72,12 @@ class Fields(TypedDict, total=False):
     log_pathpattern: Annotated[
         Pattern, Field(description="Log folders, stored compressed; .tgz is added unless it is there.")
     ]
+    rois_pathpattern: Annotated[
+        Pattern, Field(description="Outlines of the objects as regions for ImageJ and Fiji (.zip).")
+    ]
+    geojson_pathpattern: Annotated[
+        Pattern, Field(description="Outlines of the objects, with their figures, for QuPath (.geojson).")
+    ]
     file_ids: Annotated[
         list[int | str],
         Expected("a list of integers or texts"),
@@ -98,6 +103,7 @@ class Fields(TypedDict, total=False):
     seg_border: Annotated[Size, Field(description="Width of the contours in pixels. Default: 8.")]
     channel: Annotated[Index, Field(description="Channel to use of files with several, counted from 0.")]
     plane: Annotated[Index, Field(description="Plane to use of stacks, counted from 0.")]
+    time: Annotated[Index, Field(description="Point in time to use of series, counted from 0.")]
     config: Annotated[
         dict[str, Any],
         Expected("an object of hyperparameters"),

@@ -24,10 +24,11 @@ PICTURES = ("seg", "overlay", "adj")
 
 @dataclass(frozen=True)
 class Source:
-    """What is read: channel and plane of a file."""
+    """What is read of a file: channel, plane, point in time."""
 
     channel: int | None = None
     plane: int | None = None
+    time: int | None = None
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ class Job:
     source : Source
         Which part of it.
     outputs : mapping of str to Path
-        Files to write: "seg", "overlay", "adj", "cfg", "log", as far as the task wants them.
+        Files to write: "seg", "overlay", "adj", "cfg", "log", "rois", "geojson", as far as the task wants
+        them.
     stored : Path
         Where the result is stored.
     ancestors : mapping of Path to Path
@@ -131,7 +133,7 @@ def jobs_of(task: Task, root: Path) -> list[Job]:
             Job(
                 str(file_id),
                 image,
-                Source(task.channel, task.plane),
+                Source(task.channel, task.plane, task.time),
                 outputs,
                 stored_path(task, file_id),
                 {ancestor.folder: stored_path(ancestor, file_id) for ancestor in task.runnable_ancestors},

@@ -40,7 +40,7 @@ class Task:
     img_pathpattern : str
         Pattern of the image files.
     patterns : mapping of str to str
-        Pattern of each output: seg, overlay, adj, cfg, log, as far as they are wanted.
+        Pattern of each output: seg, overlay, adj, cfg, log, rois, geojson, as far as they are wanted.
     file_ids : tuple of int or str
         The images.
     num_cpus : int or None
@@ -51,7 +51,7 @@ class Task:
         Where the pipeline ends.
     dilate, merge_overlap_threshold, seg_border
         How results are drawn; see `superdsm_nb.render`.
-    channel, plane : int or None
+    channel, plane, time : int or None
         Which part of the files to take.
     base_config : Path or None
         File of hyperparameters that were merged.
@@ -72,6 +72,7 @@ class Task:
     seg_border: int = 8
     channel: int | None = None
     plane: int | None = None
+    time: int | None = None
     base_config: Path | None = None
 
     @property
@@ -199,7 +200,7 @@ def _resolve(
 ) -> Task:
     plain = (
         *("img_pathpattern", "num_cpus", "last_stage", "dilate", "merge_overlap_threshold", "seg_border"),
-        *("channel", "plane"),
+        *("channel", "plane", "time"),
     )
     suffix = "_pathpattern"
     return Task(

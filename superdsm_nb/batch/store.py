@@ -17,7 +17,7 @@ from .._version import __version__
 from ..atoms import AtomAdjacencyGraph
 from ..config import Config
 from ..errors import StoredResultError
-from ..io import write_atomically
+from ..io import write_file
 from ..minsetcover import SolvedCover
 from ..objects import BaseObject, Object
 from ..performance import ClusterReport, PerformanceReport
@@ -42,7 +42,7 @@ class Header:
     image_sha256 : str
         Digest of the image file.
     source : dict
-        Channel and plane taken of it.
+        Channel, plane and point in time taken of it.
     config : Config
         Hyperparameters used, every default filled in.
     scale : float
@@ -84,7 +84,7 @@ def write(path: Path, header: Header, data: Mapping[str, Any]) -> None:
 
     Raises
     ------
-    OSError
+    OutputError
         If the file cannot be written.
     """
     arrays: dict[str, NDArray[Any]] = {}
@@ -105,8 +105,7 @@ def write(path: Path, header: Header, data: Mapping[str, Any]) -> None:
             with archive.open(_member(f"{name}.npy"), "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
         archive.writestr(_member(HEADER), json.dumps(fields, sort_keys=True))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, buffer.getvalue())
+    write_file(path, buffer.getvalue())
 
 
 def _member(name: str) -> zipfile.ZipInfo:

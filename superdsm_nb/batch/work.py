@@ -8,8 +8,7 @@ import json
 import tarfile
 import time
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,9 @@ from ..automation import process_image, scaled_config
 from ..config import Config
 from ..errors import ImageError, OutputError, StoredResultError, SuperDSMError
 from ..image import intensities
-from ..io import imread, imsave, write_atomically
+from ..io import imread, imsave, pixel_size, write_file
 from ..labelmap import rasterize_with_sources
+from ..outlines import geojson, rois
 from ..performance import PerformanceReport
 from ..pipeline import Pipeline, create_default_pipeline
 from ..render import render_adjacencies, render_atoms, render_result_over_image, render_ymap
@@ -118,9 +118,7 @@ def _process(job: Job, mode: Mode, out: Recorder) -> Summary:
         raise ImageError(f"There is no file {job.image}.") from error
     except OSError as error:
         raise ImageError(f"{job.image} cannot be read: {error.strerror or error}.") from error
-    image = imread(
-        job.image, bool(job.config.get("histological", False)), job.source.channel, job.source.plane
-    )
+    image = imread(job.image, bool(job.config.get("histological", False)), **asdict(job.source))
     last = len(pipeline.stages) - 1 if job.last_stage is None else pipeline.find(job.last_stage)
     complaints: list[str] = []
     pickup = None if mode.fresh else find_pickup(job, pipeline, sha, complaints)
@@ -145,9 +143,10 @@ def _process(job: Job, mode: Mode, out: Recorder) -> Summary:
             **asdict(job.source),
             dilate=job.drawing.dilate,
             merge_overlap_threshold=job.drawing.merge_overlap_threshold,
+            size=pixel_size(job.image),
         )
         labels, rows = _draw(job, image, data, out)
-    written = _write(job, image, data, labels, used, made)
+    written = _write(job, image, data, labels, rows, used, made)
     _write_log(job, out, used.digest)
     timings = {**timings, WRITING: time.perf_counter() - writing}
     if pickup is not None and pickup.folder == job.folder:
@@ -164,10 +163,8 @@ def _process(job: Job, mode: Mode, out: Recorder) -> Summary:
             rows,
             written,
         )
-        with _writing(job.stored):
-            job.timings.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(job.timings, json.dumps(timings).encode())
-            store.write(job.stored, header, data)
+        write_file(job.timings, json.dumps(timings).encode())
+        store.write(job.stored, header, data)
     searched = pipeline.find(RESUMABLE) in range(0 if pickup is None else pickup.first, last + 1)
     return Summary(
         None if labels is None else len(rows),
@@ -243,22 +240,27 @@ def _write(
     image: NDArray[Any],
     data: Mapping[str, Any],
     labels: NDArray[Any] | None,
+    rows: list[dict[str, Any]],
     used: Config,
     made: Mapping[str, Any],
 ) -> list[str]:
     """Write what the task wants and the pipeline came to; return which that is."""
     written = []
+    size = pixel_size(job.image)
     for kind, path in job.outputs.items():
         if kind == "cfg":
-            with _writing(path):
-                write_atomically(path, (used.dumps() + "\n").encode())
+            write_file(path, (used.dumps() + "\n").encode())
         elif kind == "adj" and "adjacencies" in data:
-            imsave(path, render_adjacencies(data, render_atoms(data, render_ymap(data))), made)
+            imsave(path, render_adjacencies(data, render_atoms(data, render_ymap(data))), made, size)
         elif kind == "seg" and labels is not None:
-            imsave(path, _as_stored(labels, path), made)
+            imsave(path, _as_stored(labels, path), made, size)
         elif kind == "overlay" and labels is not None:
             background = image if data["g_rgb"] is None else data["g_rgb"]
-            imsave(path, render_result_over_image(background, labels, job.drawing.border_width), made)
+            imsave(path, render_result_over_image(background, labels, job.drawing.border_width), made, size)
+        elif kind == "rois" and labels is not None:
+            write_file(path, rois(labels))
+        elif kind == "geojson" and labels is not None:
+            write_file(path, geojson(labels, rows, made).encode())
         elif kind != "log":
             continue
         written.append(kind)
@@ -298,17 +300,4 @@ def _write_log(job: Job, out: Recorder, digest: str, failure: Failure | None = N
         tarfile.open(fileobj=zipped, mode="w") as archive,
     ):
         archive.addfile(info, io.BytesIO(content))
-    with _writing(path):
-        write_atomically(path, buffer.getvalue())
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Say which file could not be written, and why."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield
-    except FileExistsError as error:
-        raise OutputError(f"{path} cannot be written: {path.parent} is not a folder.") from error
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
+    write_file(path, buffer.getvalue())

@@ -1,0 +1,157 @@
+"""Objects as outlines that other programs open: regions of ImageJ and Fiji, GeoJSON for QuPath."""
+
+from __future__ import annotations
+
+import io
+import json
+import uuid
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.measure import find_contours
+
+NAMESPACE = uuid.UUID("5b0f4a5e-6c0e-4b43-9d0e-0a3d3e1f0c55")  # of the identifiers of objects
+
+
+@dataclass(frozen=True)
+class Outline:
+    """One connected piece of an object.
+
+    Attributes
+    ----------
+    label : int
+        Label of the object.
+    exterior : (K, 2) float64
+        x and y of the vertices in pixels, the last equal to the first. The upper left corner of the image
+        is (0, 0), the centre of the first pixel (0.5, 0.5); of all centres, those of the object's pixels are
+        inside.
+    holes : list of (K, 2) float64
+        The same of each hole.
+    """
+
+    label: int
+    exterior: NDArray[np.float64]
+    holes: list[NDArray[np.float64]]
+
+
+def outlines(labels: NDArray[Any]) -> Iterator[Outline]:
+    """Trace the objects of a label map, piece by piece, each in its bounding box.
+
+    Parameters
+    ----------
+    labels : (H, W) int array
+        Label map; labels up to 0 are background.
+
+    Yields
+    ------
+    Outline
+        In the order of the labels; of several pieces the one first in row-major order comes first.
+    """
+    positive = np.maximum(labels, 0)
+    for label, box in enumerate(ndimage.find_objects(positive), 1):
+        if box is None:
+            continue
+        pieces, count = ndimage.label(labels[box] == label)
+        for piece in range(1, count + 1):
+            framed = np.pad(pieces == piece, 1).astype(np.float64)
+            rings = [
+                ring[:, ::-1] + (box[1].start - 0.5, box[0].start - 0.5)
+                for ring in find_contours(framed, 0.5)
+            ]
+            rings.sort(key=lambda ring: -abs(signed_area(ring)))
+            yield Outline(label, rings[0], rings[1:])
+
+
+def signed_area(ring: NDArray[np.float64]) -> float:
+    """Area inside a closed ring of vertices; its sign tells the direction in which they run."""
+    x, y = ring.T
+    return float(x[:-1] @ y[1:] - x[1:] @ y[:-1]) / 2
+
+
+def rois(labels: NDArray[Any]) -> bytes:
+    """Outlines of a label map as the ZIP file of regions that the ROI Manager of ImageJ and Fiji opens.
+
+    Parameters
+    ----------
+    labels : (H, W) int array
+        Label map.
+
+    Returns
+    -------
+    bytes
+        A region per connected piece, named after its label; ImageJ's regions have no holes.
+    """
+    from roifile import ImagejRoi  # noqa: PLC0415 - only who asks for regions waits for it
+
+    buffer = io.BytesIO()
+    pieces: dict[int, int] = {}
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for outline in outlines(labels):
+            pieces[outline.label] = pieces.get(outline.label, 0) + 1
+            number = pieces[outline.label]
+            name = f"{outline.label:04d}" + (f"-{number}" if number > 1 else "")
+            roi = ImagejRoi.frompoints(outline.exterior[:-1], name=name)
+            info = zipfile.ZipInfo(f"{name}.roi")
+            info.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(info, roi.tobytes())
+    return buffer.getvalue()
+
+
+def geojson(
+    labels: NDArray[Any],
+    rows: Sequence[Mapping[str, Any]] = (),
+    provenance: Mapping[str, Any] | None = None,
+) -> str:
+    """Outlines of a label map as GeoJSON, which QuPath imports as detections.
+
+    Parameters
+    ----------
+    labels : (H, W) int array
+        Label map.
+    rows : sequence of mapping
+        Table of the objects (see `superdsm_nb.tables.object_rows`); its figures become measurements.
+    provenance : mapping, optional
+        How the label map was made.
+
+    Returns
+    -------
+    str
+        A feature collection; coordinates in pixels, objects of several pieces as multi-polygons.
+    """
+    figures = {row["label"]: row for row in rows}
+    polygons: dict[int, list[list[list[list[float]]]]] = {}
+    for outline in outlines(labels):
+        rings = [_turned(outline.exterior, True), *(_turned(hole, False) for hole in outline.holes)]
+        polygons.setdefault(outline.label, []).append([ring.tolist() for ring in rings])
+    origin = json.dumps(provenance, sort_keys=True)
+    features = [
+        {
+            "type": "Feature",
+            "id": str(uuid.uuid5(NAMESPACE, f"{origin} {label}")),
+            "geometry": {"type": "Polygon", "coordinates": pieces[0]}
+            if len(pieces) == 1
+            else {"type": "MultiPolygon", "coordinates": pieces},
+            "properties": {
+                "objectType": "detection",
+                "name": str(label),
+                "measurements": {
+                    name: float(value)
+                    for name, value in figures.get(label, {}).items()
+                    if name not in ("label", "image") and np.isfinite(value)
+                },
+            },
+        }
+        for label, pieces in polygons.items()
+    ]
+    collection = {"type": "FeatureCollection", "features": features}
+    return json.dumps(collection if provenance is None else {**collection, "provenance": provenance})
+
+
+def _turned(ring: NDArray[np.float64], is_exterior: bool) -> NDArray[np.float64]:
+    """A ring in the direction that GeoJSON (RFC 7946) wants: counter-clockwise outside, clockwise inside."""
+    return ring if (signed_area(ring) > 0) == is_exterior else ring[::-1]
