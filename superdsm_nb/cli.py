@@ -188,8 +188,11 @@ def batch(
             "--task-dir", help="Only this task and those derived from it; repeatable.", show_default=False
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Run complete tasks again.")] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Use no earlier results.")] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Run complete tasks again: from what is stored, or anew with --fresh."),
+    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Use no earlier results: compute anew.")] = False,
     oneshot: Annotated[
         bool, typer.Option("--oneshot", help="Store no results and mark nothing as complete.")
     ] = False,
@@ -263,7 +266,14 @@ def export_pictures(
     imageid: Annotated[
         list[str] | None, typer.Option(help="Only this image; repeatable.", show_default=False)
     ] = None,
-    border: Annotated[int, typer.Option(help="Width of contours in pixels.", min=1)] = 8,
+    border: Annotated[
+        int | None,
+        typer.Option(
+            help="Width of contours in pixels; by default seg_border of the task in mode seg, else 2.",
+            min=1,
+            show_default=False,
+        ),
+    ] = None,
     border_position: Annotated[
         Literal["inner", "center", "outer"],
         typer.Option(help="Where contours lie on the rims of objects."),

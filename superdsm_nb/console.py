@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
@@ -18,7 +19,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from .errors import ConfigError
@@ -79,9 +80,9 @@ class ConsoleOutput(Output):
         shown = self._console.is_terminal and verbosity >= NORMAL and is_intermediate_output_wanted()
         self._progress = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            TextColumn("{task.fields[detail]}", markup=False),
+            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, ratio=1)),
+            BarColumn(bar_width=20),
+            TextColumn("{task.fields[detail]}", markup=False, table_column=Column(no_wrap=True)),
             TimeElapsedColumn(),
             _TimeLeft(),
             console=self._console,
@@ -137,7 +138,10 @@ class ConsoleOutput(Output):
     def result(self, line: str) -> None:
         """Print a result on standard output, above the progress if that is the same terminal."""
         if self._verbosity >= NORMAL:
-            print(line, flush=True)
+            try:
+                print(line, flush=True)
+            except BrokenPipeError:  # nobody reads any more, but the work goes on
+                sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - until the end
 
     def warn(self, line: str) -> None:
         """Show a warning."""

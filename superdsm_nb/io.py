@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import warnings
+import zlib
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
@@ -317,9 +318,10 @@ def write_file(path: Path, content: bytes) -> None:
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file aside and move it to its place, so that it is never seen half written."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}{LEFT_OVER}")
+    aside = path.with_name(f".{zlib.crc32(path.name.encode(errors='replace')):08x}.{os.getpid()}{LEFT_OVER}")
+    aside.unlink(missing_ok=True)
     try:
-        with aside.open("wb") as file:
+        with aside.open("xb") as file:  # never through a link that somebody laid there
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -19,6 +19,8 @@ from trees import PATTERNS, Witness, contents, run_tree, write_images, write_tas
 
 import superdsm_nb
 from superdsm_nb import c2freganal, objects
+from superdsm_nb.batch import run as run_module
+from superdsm_nb.batch import store
 from superdsm_nb.batch.jobs import TABLES
 from superdsm_nb.batch.outcome import Failure, Mode, Summary
 from superdsm_nb.batch.run import Runner
@@ -138,7 +140,7 @@ def test_the_hyperparameters_really_used_are_written(finished_tree):
 
 def test_the_log_tells_of_every_stage_that_has_something_to_say(finished_tree):
     text = log_of(finished_tree / "default")
-    assert text.startswith(f"superdsm_nb {superdsm_nb.__version__}\nimage a.tif\nconfiguration ")
+    assert text.startswith(f"superdsm_nb {superdsm_nb.__version__}\nimage a.tif\nimage sha256 ")
     assert "scale: scale 11.00 pixels (given)" in text
     assert "c2f-region-analysis: " in text
 
@@ -376,6 +378,61 @@ def test_an_image_that_changed_is_segmented_anew_in_all_tasks(root):
     assert np.array_equal(*map(imread, labels))
 
 
+@pytest.mark.parametrize("log", [True, False])
+def test_tables_never_outlive_the_results_that_they_are_of(root, log):
+    # Without a log no output of the image that fails is younger than the tables.
+    edit_task(root, log_pathpattern="log/%s" if log else None)
+    run_tree(root)
+    before = contents(root)
+    content = (root / "images" / "b.tif").read_bytes()
+    (root / "images" / "b.tif").write_bytes(content[:200])
+    assert run_tree(root)[0] == 2
+    assert {row["image"] for row in rows_of(root / "default" / "objects.csv")} == {"a"}
+    assert not (root / "default" / "provenance.json").exists()
+    (root / "images" / "b.tif").write_bytes(content)
+    assert run_tree(root)[0] == 0
+    assert contents(root) == before
+
+
+def test_a_run_that_is_interrupted_before_its_tables_is_not_complete(root, monkeypatch):
+    shutil.copy(root / "images" / "a.tif", root / "images" / "b.tif")
+
+    def interrupt(plan):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run_module, "write_tables", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run_tree(root)
+    _, witness = run_tree(root)
+    assert witness.skips == ["tree"]
+    rows = rows_of(root / "default" / "objects.csv")
+    areas = [[row["area"] for row in rows if row["image"] == name] for name in "ab"]
+    assert areas[0] == areas[1]
+
+
+def test_another_order_of_images_is_the_order_of_the_tables(root):
+    edit_task(root, file_ids=["b", "a"])
+    _, witness = run_tree(root)
+    assert not witness.results
+    assert [row["file_id"] for row in rows_of(root / "default" / "performance.csv")] == ["b", "a", "total"]
+
+
+def test_a_copy_of_a_finished_tree_is_as_complete_whatever_its_times(root):
+    for path in root.rglob("*"):
+        os.utime(path, (0, 0) if path.suffix == ".npz" else None)
+    assert run_tree(root)[1].skips == ["tree", "default", "adapted"]
+
+
+def test_an_output_replaced_by_an_older_file_is_written_again(root):
+    before = contents(root)
+    path = root / "default" / "seg" / "a.png"
+    path.write_bytes(b"older")
+    os.utime(path, (0, 0))
+    run_tree(root)
+    assert contents(root) == before
+
+
 def test_an_image_that_is_gone_takes_no_result_with_it(root):
     (root / "images" / "a.tif").unlink()
     failures, witness = run_tree(root)
@@ -508,6 +565,18 @@ def test_an_estimated_scale_is_used_again(tmp_path, monkeypatch):
     assert witness.results["adapted", "a"].picked_up is not None
 
 
+def test_a_scale_that_is_given_is_not_one_that_is_estimated_even_if_equal(tmp_path):
+    root = write_tree(tmp_path, names=("a",), config={})
+    sample = superdsm_nb.synthetic.generate(seed=1, shape=(300, 320), nuclei=8, radius=30)
+    imsave(root / "images" / "a.tif", sample.image)
+    run_tree(root)
+    made = json.loads((root / "default" / "provenance.json").read_text())
+    edit_task(root, config={"AF_scale": made["images"]["a"]["scale"]})
+    _, witness = run_tree(root)
+    assert witness.results["default", "a"].picked_up is None
+    assert "(given)" in log_of(root / "default")
+
+
 def test_a_given_scale_does_not_start_from_an_estimated_one(tmp_path):
     root = write_tree(tmp_path, names=("a",), config={})
     sample = superdsm_nb.synthetic.generate(seed=1, shape=(300, 320), nuclei=8, radius=30)
@@ -545,8 +614,8 @@ def test_the_report_tells_how_far_the_tasks_are(tmp_path):
 
     write = StatusReport.write
 
-    def spy(self, is_urgent=True):
-        write(self, True)
+    def spy(self, is_urgent=True, is_first=False):
+        write(self, True, is_first)
         seen.append(report.read_text())
 
     with pytest.MonkeyPatch.context() as patch:
@@ -646,6 +715,81 @@ def test_a_damaged_result_of_an_ancestor_costs_no_more_than_time(root):
     healed = contents(root)
     run_tree(root, FRESH, force=True)
     assert contents(root) == healed
+
+
+def test_a_stored_result_that_misleads_a_stage_costs_no_more_than_time(root, monkeypatch):
+    before = contents(root)
+    read = store.read
+
+    def misleading(*arguments):
+        data = read(*arguments)
+        data["cover"].solution.append(None)
+        return data
+
+    monkeypatch.setattr(store, "read", misleading)
+    (root / "default" / "seg" / "a.png").unlink()
+    failures, witness = run_tree(root)
+    assert failures == 0
+    assert any("is not used" in line for line in witness.warnings)
+    assert contents(root) == before
+
+
+def test_the_report_of_a_run_that_is_interrupted_says_so(tmp_path):
+    root = write_tree(tmp_path / "tree")
+
+    class Impatient(Witness):
+        def finished(self, plan, job, result):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Runner(root, Impatient(), DEBUG, report=tmp_path / "report.txt").run(survey(find_tasks(root), root))
+    assert (tmp_path / "report.txt").read_text().splitlines() == [
+        "default: interrupted, 0 % (0 of 2 images)",
+        "default/adapted: pending",
+    ]
+
+
+def test_a_report_that_cannot_be_written_later_stops_no_run(tmp_path):
+    root = write_tree(tmp_path / "tree")
+    report = tmp_path / "report.txt"
+
+    class Saboteur(Witness):
+        def finished(self, plan, job, result):
+            super().finished(plan, job, result)
+            if report.is_file():
+                report.unlink()
+                report.mkdir()
+
+    witness = Saboteur()
+    assert Runner(root, witness, DEBUG, report=report).run(survey(find_tasks(root), root)) == 0
+    assert any(f"The report {report} cannot be written" in line for line in witness.warnings)
+
+
+def test_an_advice_of_the_command_line_is_one_for_the_task(single, tmp_path):
+    folder = single()
+    tifffile.imwrite(
+        *(tmp_path / "images" / "a.tif", np.zeros((5, 64, 64), np.uint8)),
+        imagej=True,
+        metadata={"axes": "ZYX"},
+    )
+    _, witness = run_tree(folder)
+    (failure,) = witness.results.values()
+    assert failure.reason.endswith('choose a plane ("plane" in task.json).')
+
+
+def test_a_long_name_is_no_problem(single, tmp_path):
+    folder = single()
+    name = "x" * 240
+    shutil.copy(tmp_path / "images" / "a.tif", tmp_path / "images" / f"{name}.tif")
+    edit_task(folder, file_ids=[name])
+    assert run_tree(folder)[0] == 0
+
+
+def test_a_link_laid_for_the_run_leads_nowhere(root, tmp_path):
+    (tmp_path / "precious.txt").write_text("mine")
+    (root / ".superdsm-nb.holder.json").symlink_to(tmp_path / "precious.txt")
+    run_tree(root, force=True)
+    assert (tmp_path / "precious.txt").read_text() == "mine"
 
 
 def test_a_defect_in_one_image_does_not_cost_the_others(tmp_path, monkeypatch):

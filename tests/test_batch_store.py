@@ -6,6 +6,7 @@ import io
 import json
 import math
 import pickle
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -16,6 +17,7 @@ from superdsm_nb.batch import store
 from superdsm_nb.config import Config
 from superdsm_nb.errors import StoredResultError
 from superdsm_nb.pipeline import create_default_pipeline
+from superdsm_nb.tables import OBJECT_COLUMNS
 
 STAGES = [stage.name for stage in create_default_pipeline().stages]
 
@@ -36,8 +38,8 @@ def header_of(used, **changes):
         "scale": 11.0,
         "last_stage": STAGES[-1],
         "log": {"preprocess": ["a line"]},
-        "rows": [{"label": 1, "contrast": math.inf}],
-        "written": ["seg"],
+        "rows": [{**dict.fromkeys(OBJECT_COLUMNS, 1.0), "contrast": math.inf, "on_boundary": True}],
+        "written": {"seg": "0" * 64},
     }
     return store.Header(**{**fields, **changes})
 
@@ -205,8 +207,20 @@ def test_a_stored_result_that_would_run_code_when_loaded_runs_nothing(path, resu
         ({"scale": -1.0}, "its scale is wrong"),
         ({"digest": 5}, "its header is wrong"),
         ({"log": []}, "its header is wrong"),
-        ({"rows": {}}, "its header is wrong"),
+        ({"rows": {}}, "its table is wrong"),
         ({"written": None}, "its header is wrong"),
+        ({"rows": [1]}, "its table is wrong"),
+        ({"rows": [{"label": 1}]}, "its table is wrong"),
+        ({"rows": [dict.fromkeys(OBJECT_COLUMNS, "=1+1")]}, "its table is wrong"),
+        ({"log": {"scale": 5}}, "its log is wrong"),
+        ({"log": {"scale": [5]}}, "its log is wrong"),
+        ({"written": {"seg": 1}}, "its log is wrong"),
+        ({"scale": math.inf}, "its scale is wrong"),
+        ({"config": {"preprocess": 5}}, "is a section of hyperparameters"),
+        ({"config": {"postprocess": {"min_contrast": "x"}}}, "must be a number"),
+        ({"entries": {"performance": {"x": 1}}}, "clusters"),
+        ({"entries": {"performance": {"clusters": ["x"]}}}, "damaged"),
+        ({"entries": {"performance": {"clusters": [], "iterative_object_count": "x"}}}, "damaged"),
         ({"config": []}, "A configuration is a mapping"),
         ({"surprise": 1}, "unexpected keyword"),
     ],
@@ -223,13 +237,31 @@ def test_a_wrong_header_is_refused(path, changes, message):
         (np.zeros((96, 112)), "atoms does not fit"),
         (np.full((96, 112), -1, np.int32), "inconsistent"),
         (np.full((96, 112), 10**6, np.int32), "inconsistent"),
-        (np.zeros(96 * 112 * 41 + 2**20, np.uint8), "atoms is too large"),
+        (np.zeros(96 * 112 * 17 + 2**20, np.uint8), "atoms is too large"),
     ],
 )
 def test_an_array_that_does_not_fit_the_image_is_refused(path, array, message):
     rewritten(path, lambda members: members.update({"atoms.npy": array_bytes(array)}))
     with pytest.raises(StoredResultError, match=message):
         store.read(path, (96, 112))
+
+
+def test_a_seed_outside_of_the_image_is_refused(path, result):
+    seeds = np.full((len(result[0]["seeds"]), 2), np.nan)
+    rewritten(path, lambda members: members.update({"seeds.npy": array_bytes(seeds)}))
+    with pytest.raises(StoredResultError, match="a seed is outside of the image"):
+        store.read(path, (96, 112))
+
+
+def test_a_small_file_never_takes_much_memory(path):
+    bomb = b'{"rows": [' + b"[]," * 10_000_000 + b"[]]}"
+    rewritten(path, lambda members: members.update({store.HEADER: bomb}))
+    assert path.stat().st_size < 2**17
+    tracemalloc.start()
+    with pytest.raises(StoredResultError, match="its header is too long"):
+        store.read_header(path)
+    assert tracemalloc.get_traced_memory()[1] < 2**20
+    tracemalloc.stop()
 
 
 def shift(entries):
@@ -247,6 +279,12 @@ def shift(entries):
         lambda entries: entries["postprocessed"][0].update(original=10**6),
         lambda entries: entries["performance"].update(nonsense=1),
         lambda entries: entries["objects"].append(entries["objects"][0]),
+        lambda entries: entries["objects"][entries["cover"][0]].update(pixels=0),
+        lambda entries: entries["objects"][0].update(pixels=1.5),
+        lambda entries: entries["objects"][0].update(offset=[1.0, 2]),
+        lambda entries: entries.update(cover=[0] * 3),
+        lambda entries: entries.update(cover=[-1]),
+        lambda entries: entries.update(cover=[]),
         shift,
     ],
 )

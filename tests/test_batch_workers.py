@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 
 import numpy as np
@@ -120,7 +121,7 @@ def test_an_interrupt_ends_the_run_soon_and_loses_no_finished_image(finished_tre
     assert code == 130
     assert err == "Interrupted: what was finished is kept.\n"
     assert not unfinished(root)
-    name = re.match(r"\s+(\w)\.tif", first)[1]
+    name = re.match(r"\s+(\w): ", first)[1]
     stored = root / "default" / "results" / f"{name}.npz"
     before = stored.stat().st_mtime_ns
     code, out, _ = finish(start(root))
@@ -230,6 +231,72 @@ def test_an_output_folder_that_is_read_only_is_told_of_and_the_next_run_heals(fi
     assert contents(root) == contents(finished_tree)
 
 
+def workers_of(process):
+    return [pid for pid in children(process.pid) if "spawn_main" in command_of(pid)]
+
+
+def command_of(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline") as file:  # noqa: PTH123 - not a file of ours
+            return file.read()
+    except FileNotFoundError:
+        return ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_workers_end_with_the_process_that_started_them(finished_tree, root, number):
+    process = start(root)
+    next(line for line in process.stdout if "objects" in line)
+    workers = workers_of(process)
+    assert workers
+    os.kill(process.pid, number)
+    process.wait(timeout=10)
+    deadline = time.monotonic() + 5
+    while any(command_of(pid) for pid in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.communicate()
+    assert finish(start(root))[0] == 0
+    assert contents(root) == contents(finished_tree)
+
+
+def test_a_rerun_of_complete_tasks_that_is_killed_continues_to_the_same_files(finished_tree, tmp_path):
+    root = tmp_path / "tree"
+    shutil.copytree(finished_tree, root)
+    write_images(root / "images", "fedcba")
+    undisturbed = tmp_path / "undisturbed"
+    shutil.copytree(root, undisturbed)
+    assert finish(start(undisturbed))[0] == 0
+    rng = np.random.default_rng(1)
+    for _ in range(4):
+        process = start(root)
+        first = next((line for line in process.stdout if "objects" in line), None)
+        time.sleep(rng.uniform(0, 0.3))
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        if first is None:
+            break
+    assert finish(start(root))[0] == 0
+    assert contents(root) == contents(undisturbed)
+    assert contents(root) != contents(finished_tree)
+
+
+def test_a_worker_that_dies_while_it_waits_costs_no_image(tmp_path):
+    import multiprocessing
+
+    root = write_tree(tmp_path)
+    (plan, _) = [plan for plan in survey(find_tasks(root), root) if plan.task.runnable]
+    with Pool(2, {}, Mode()) as pool:
+        done = list(pool.run(plan.jobs, lambda *_: None))
+        for process in multiprocessing.active_children():
+            process.kill()
+            process.join()
+        done += pool.run(plan.jobs, lambda *_: None)
+    assert len(done) == 4
+    assert all(isinstance(finished.result, Summary) for finished in done)
+
+
 def test_an_image_that_kills_its_worker_fails_alone(root):
     class Killer(Witness):
         """Kills the worker that has reached a stage of one image."""
@@ -262,6 +329,8 @@ def test_an_image_that_kills_its_worker_fails_alone(root):
     assert isinstance(failure, Failure)
     assert "the process that worked on it died (out of memory?)" in failure.reason
     assert failure.stage in STAGES
+    with tarfile.open(root / "default" / "log" / "c.tgz") as archive:
+        assert failure.reason in archive.extractfile("c/log.txt").read().decode()
     assert sum(isinstance(result, Summary) for result in witness.results.values()) == 5
 
 
@@ -336,7 +405,7 @@ def test_force_fresh_task_and_report_reach_the_run(finished_tree, tmp_path):
     assert out == f"{root / 'default' / 'adapted'}: complete, nothing to do\n"
     assert report.read_text() == "default/adapted: skipped, complete already\n"
     _, out, _ = finish(start(root, "--task", "default/adapted", "--force"))
-    assert out.count("picked up from default/adapted, only loaded") == 6
+    assert out.count("from its stored result, files written only") == 6
     _, out, _ = finish(start(root, "--task-dir", "default", "--force", "--fresh"))
     assert out.count(" objects, ") == 12
     assert "picked up" not in out

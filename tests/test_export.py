@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from trees import contents, run_tree, write_task, write_tree
 
-from superdsm_nb.io import imread
+from superdsm_nb.io import imread, imsave
 from superdsm_nb.labelmap import contours
 from superdsm_nb.render import normalize_image, render_result_over_image, render_ymap
 
@@ -75,10 +75,36 @@ def test_contours_lie_where_they_are_asked_for(run, root, position):
     assert np.array_equal((drawn != plain).any(axis=2), contours(labels, 3, position))
 
 
-def test_contours_are_8_pixels_wide_and_inside_by_default(run, root):
+@pytest.mark.parametrize("width", [8, 3])
+def test_contours_are_as_wide_as_those_of_the_task_and_inside_by_default(run, tmp_path, width):
+    root = write_tree(tmp_path, names=("a",), seg_border=width)
+    run_tree(root)
     assert np.array_equal(
-        exported(run, root), exported(run, root, "--border", 8, "--border-position", "inner")
+        exported(run, root), exported(run, root, "--border", width, "--border-position", "inner")
     )
+
+
+@pytest.mark.parametrize("where", ["images", "default/seg", "default/adapted/overlay"])
+def test_no_image_and_no_result_is_overwritten(run, tmp_path, where):
+    root = write_tree(tmp_path, names=("a",), img_pathpattern="{ROOTDIR}/images/%s.png")
+    imsave(root / "images" / "a.png", imread(root / "images" / "a.tif"))
+    run_tree(root)
+    before = contents(root)
+    outcome = run("export", root, "default", "--outdir", root / where)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "A picture would overwrite" in outcome.err
+    assert contents(root) == before
+
+
+def test_a_task_that_changed_since_is_run_again_first(run, root):
+    write_task(root / "default", runnable=True, dilate=3)
+    outcome = run("export", root, "default")
+    assert outcome.code == 2
+    assert "The task has changed since" in outcome.err
+    run_tree(root)
+    exported(run, root)
+    with Image.open(root / "pictures" / "a.png") as picture:
+        assert json.loads(picture.text["Description"])["dilate"] == 3
 
 
 def test_the_contrast_is_enhanced_on_demand(run, root):

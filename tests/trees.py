@@ -42,10 +42,13 @@ def write_tree(root, names=("a", "b"), config=None, **fields):
     write_images(root / "images", names)
     write_task(
         root,
-        img_pathpattern="{ROOTDIR}/images/%s.tif",
-        file_ids=list(names),
-        config={"AF_scale": 11} if config is None else config,
-        **{**PATTERNS, **fields},
+        **{
+            "img_pathpattern": "{ROOTDIR}/images/%s.tif",
+            "file_ids": list(names),
+            "config": {"AF_scale": 11} if config is None else config,
+            **PATTERNS,
+            **fields,
+        },
     )
     write_task(root / "default", runnable=True)
     write_task(root / "default" / "adapted", runnable=True, config={"postprocess": {"min_contrast": 1.5}})
@@ -79,6 +82,9 @@ class Witness:
 
     def concluded(self, plan, summaries, failures):
         pass
+
+    def warn(self, line):
+        self.warnings.append(line)
 
     def error(self, line):
         self.errors.append(line)

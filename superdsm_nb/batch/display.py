@@ -65,17 +65,15 @@ class BatchDisplay:
         """Show what became of an image."""
         self._console.finished()
         if isinstance(result, Failure):
-            self._console.error(f"{result.reason} (stage: {result.stage})")
+            self._console.error(f"{job.file_id} ({result.stage}): {result.reason}")
             return
         found = "" if result.objects is None else f"{result.objects} objects, "
         if result.objects == 1:
             found = "1 object, "
         given = " (given)" if result.is_scale_given else ""
         taken = "" if result.picked_up is None else f", {picked_up(*result.picked_up, self._root, job)}"
-        target = job.outputs.get("seg", job.stored)
         self._console.result(
-            f"  {job.image.name}: {found}scale {result.scale:.1f} pixels{given}, "
-            f"{result.seconds:.1f} s{taken} -> {target}"
+            f"  {job.file_id}: {found}scale {result.scale:.1f} pixels{given}, {result.seconds:.1f} s{taken}"
         )
 
     def concluded(self, plan: Plan, summaries: Sequence[Summary], failures: int) -> None:

@@ -143,8 +143,7 @@ def problems(entries: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         for error in errors.errors():
             name = str(error["loc"][0])
             if error["type"] == "extra_forbidden":
-                near = difflib.get_close_matches(name, names(), 1, 0.6)
-                wrong[name] = f"unknown field {name}" + (f": did you mean {near[0]}?" if near else ".")
+                wrong[name] = f"unknown field {name}{_hint(name)}"
             else:
                 wrong[name] = _mismatch(name, entries[name])
     environ = entries.get("environ", {})
@@ -157,6 +156,15 @@ def problems(entries: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if isinstance(overlap, float) and math.isnan(overlap):
         wrong["merge_overlap_threshold"] = _mismatch("merge_overlap_threshold", overlap)
     yield from wrong.items()
+
+
+def _hint(name: str) -> str:
+    """What may be meant by an unknown field."""
+    known = create_default_pipeline().declarations
+    if name in known or any(key.startswith(f"{name}/") for key in known):
+        return ': it is a hyperparameter and belongs into "config".'
+    near = difflib.get_close_matches(name, names(), 1, 0.6)
+    return f": did you mean {near[0]}?" if near else "."
 
 
 def _is_variable(item: tuple[str, str | int]) -> bool:

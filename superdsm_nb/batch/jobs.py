@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -112,6 +113,13 @@ def file_digest(path: Path) -> str:
     """SHA-256 of a file (hexadecimal)."""
     with path.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def relative_hint(image: Path) -> str:
+    """What to know of a relative path of an image that is not found."""
+    if image.is_absolute():
+        return ""
+    return " (a relative img_pathpattern begins where the command runs, {ROOTDIR}/... at ROOT)"
 
 
 def jobs_of(task: Task, root: Path) -> list[Job]:
@@ -255,6 +263,12 @@ def _inside(task: Task, name: str, path: Path, file_id: int | str) -> Path:
 
 def _fill(task: Task, name: str, pattern: str, file_id: int | str, root: Path) -> str:
     filled = fill_places(pattern, task.folder, root, escape=True)
+    unknown = re.search(r"\{[A-Z]+\}", pattern.replace("{DIRNAME}", "").replace("{ROOTDIR}", ""))
+    if unknown:
+        raise TaskError(
+            f"{task.folder / FILE_NAME}: {name} has the unknown placeholder {unknown[0]}: "
+            "there are {DIRNAME} and {ROOTDIR}."
+        )
     try:
         return filled % file_id
     except (TypeError, ValueError, OverflowError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import socket
@@ -14,7 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ..errors import TaskError
-from ..io import LEFT_OVER
+from ..io import LEFT_OVER, write_atomically
 
 LOCK = ".superdsm-nb.lock"
 HOLDER = ".superdsm-nb.holder.json"
@@ -31,27 +32,41 @@ def exclusive(folders: Iterable[Path]) -> Iterator[None]:
     """
     with ExitStack() as stack:
         for folder in folders:
+            lock, holder = folder / LOCK, folder / HOLDER
             try:
-                stack.enter_context(FileLock(folder / LOCK, timeout=0))
-                _tell(folder / HOLDER)
+                stack.enter_context(FileLock(lock, timeout=0, mode=0o666))
             except Timeout as error:
-                who = _holder(folder / HOLDER)
+                who = _holder(holder, lock)
                 raise TaskError(
                     f"{folder} is in use by another run ({who}): wait for its end, or stop it."
                 ) from error
             except OSError as error:
-                raise TaskError(
-                    f"{folder} cannot be written to: {error.strerror or error}. Results go there: make it "
-                    "writable, or copy the tasks to a folder that is."
-                ) from error
-            stack.callback(_forget, folder / HOLDER)
+                raise TaskError(_why_not(folder, lock, error)) from error
+            try:
+                _tell(holder)
+            except OSError as error:
+                raise TaskError(_why_not(folder, holder, error)) from error
+            stack.callback(_forget, holder)
         yield
+
+
+def _why_not(folder: Path, file: Path, error: OSError) -> str:
+    """Why a folder cannot be held, and what to do."""
+    reason = error.strerror or str(error)
+    if file.exists() and os.access(folder, os.W_OK):
+        return f"{file} cannot be used ({reason}): it may be another user's; delete it if no run is at work."
+    if isinstance(error, PermissionError) or error.errno in (errno.EROFS, errno.ENOSPC, errno.EDQUOT):
+        return (
+            f"{folder} cannot be written to: {reason}. Results go there: make it writable, or copy the "
+            "tasks to a folder that is."
+        )
+    return f"{folder} cannot be locked: {reason}. Copy the tasks to a file system that knows locks."
 
 
 def _tell(path: Path) -> None:
     since = time.strftime("%Y-%m-%d %H:%M:%S")
     holder = {"process": os.getpid(), "host": socket.gethostname(), "since": since}
-    path.write_text(json.dumps(holder), encoding="utf-8")
+    write_atomically(path, json.dumps(holder).encode())
 
 
 def _forget(path: Path) -> None:
@@ -59,12 +74,12 @@ def _forget(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _holder(path: Path) -> str:
+def _holder(path: Path, lock: Path) -> str:
     try:
         holder = json.loads(path.read_text(encoding="utf-8"))
         return f"process {holder['process']} on {holder['host']} since {holder['since']}"
     except (OSError, ValueError, KeyError, TypeError):
-        return "which has not said who it is"
+        return f"which has not said who it is; if there is none, delete {lock}"
 
 
 def sweep(folders: Iterable[Path]) -> None:

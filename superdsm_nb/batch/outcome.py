@@ -70,3 +70,8 @@ class Failure:
 
     stage: str
     reason: str
+
+
+@dataclass(frozen=True)
+class Crash(Failure):
+    """The process that worked on the image died; its log does not tell so yet."""

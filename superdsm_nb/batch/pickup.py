@@ -83,7 +83,7 @@ def first_difference(header: Header, job: Job, pipeline: Pipeline, image_sha256:
     if header.image_sha256 != image_sha256 or header.source != asdict(job.source):
         return 0
     given, then = job.config.get("AF_scale"), header.config.get("AF_scale")
-    if (given is None and then is not None) or given not in (None, header.scale):
+    if given != then:
         return 0
     config = scaled_config(pipeline, job.config, header.scale)
     if config.get("histological", False) != header.config.get("histological", False):

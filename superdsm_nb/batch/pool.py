@@ -10,23 +10,26 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import threading
 import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..parallel import THREADS_VARIABLE, thread_count
 from ..stage import Output
-from .outcome import READING, Failure
+from .outcome import READING, Crash, Failure
 
 if TYPE_CHECKING:
     from .jobs import Job
     from .outcome import Mode, Summary
 
 STOP_SECONDS = 2.0  # a worker has so long to end by itself
+STARTING = ""  # before the first stage
 KILLED = -9  # exit code of a process that the system stopped
 
 
@@ -66,6 +69,7 @@ def serve(connection: Connection, environ: Mapping[str, str], mode: Mode) -> Non
     """Work on the jobs that come through a connection until it is closed. Runs in a process of its own."""
     os.environ.update(environ)  # before NumPy is imported: its BLAS looks there once
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started this one decides when to end
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     from .work import process  # noqa: PLC0415 - it imports NumPy
 
     warnings.simplefilter("ignore")  # what the user should know is said in our words
@@ -74,6 +78,14 @@ def serve(connection: Connection, environ: Mapping[str, str], mode: Mode) -> Non
         while True:
             job = connection.recv()
             connection.send(("done", process(job, mode, out)))
+
+
+def _end_with_parent() -> None:
+    """End this process as soon as the one that started it is gone: nobody holds the folder any more."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)
 
 
 @dataclass
@@ -93,6 +105,10 @@ class Finished:
 
     job: Job
     result: Summary | Failure
+
+
+def _is_main() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 class Pool:
@@ -145,12 +161,13 @@ class Pool:
             the job it begins, or what the methods of `Output` are called with, by their names.
         """
         waiting = deque(jobs)
+        retried: set[Path] = set()
         while len(self._workers) < min(self._size, len(waiting)):
             self._workers.append(self._start(len(self._workers)))
         while True:
             for worker in self._workers:
                 if worker.job is None and waiting:
-                    worker.job, worker.stage = waiting.popleft(), ""
+                    worker.job, worker.stage = waiting.popleft(), STARTING
                     tell(worker.number, "image", (worker.job,))
                     with contextlib.suppress(BrokenPipeError):  # its end is noticed below
                         worker.connection.send(worker.job)
@@ -159,8 +176,16 @@ class Pool:
                 return
             for connection in wait(list(busy)):
                 assert isinstance(connection, Connection)
-                finished = self._receive(busy[connection], tell)
-                if finished is not None:
+                worker = busy[connection]
+                is_fresh = worker.stage == STARTING
+                finished = self._receive(worker, tell)
+                if finished is None:
+                    continue
+                if is_fresh and isinstance(finished.result, Crash) and finished.job.stored not in retried:
+                    # It died before it began, perhaps while it waited: the image is not to blame.
+                    retried.add(finished.job.stored)
+                    waiting.appendleft(finished.job)
+                else:
                     yield finished
 
     def _receive(self, worker: Worker, tell: Callable[[int, str, tuple[Any, ...]], None]) -> Finished | None:
@@ -178,14 +203,14 @@ class Pool:
         tell(worker.number, kind, tuple(values))
         return None
 
-    def _bury(self, worker: Worker, job: Job) -> Failure:
+    def _bury(self, worker: Worker, job: Job) -> Crash:
         worker.process.join(STOP_SECONDS)
         code = worker.process.exitcode
         worker.connection.close()
         self._workers[self._workers.index(worker)] = self._start(worker.number)
         cause = "out of memory?" if code == KILLED else f"exit code {code}"
-        return Failure(
-            worker.stage or READING,
+        return Crash(
+            READING if worker.stage == STARTING else worker.stage,
             f"{job.image}: the process that worked on it died ({cause}): try it alone, or lower num_cpus.",
         )
 
@@ -194,6 +219,12 @@ class Pool:
         process = self._context.Process(
             target=serve, args=(theirs, self._environ, self._mode), name=f"superdsm-nb-{number}", daemon=True
         )
-        process.start()
+        # What ignores interrupts from its first instant prints no traceback when one comes.
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN) if _is_main() else None
+        try:
+            process.start()
+        finally:
+            if handler is not None:
+                signal.signal(signal.SIGINT, handler)
         theirs.close()
         return Worker(number, process, ours)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -20,13 +22,15 @@ from ..stage import Output
 from ..tables import OBJECT_COLUMNS, csv_text
 from .jobs import RESULTS, Job
 from .lock import exclusive, sweep
-from .outcome import WRITING, Failure, Mode, Summary
+from .outcome import WRITING, Crash, Failure, Mode, Summary
 from .pool import Finished, Pool
 from .spec import Task
 from .status import StatusReport, TaskStatus
-from .store import Header, read_header
-from .survey import PROVENANCE, Plan, look_at
-from .work import process, read_timings
+from .store import Header
+from .survey import PROVENANCE, Plan
+from .work import log_failure, process, read_timings
+
+SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 class Display(Protocol):
@@ -98,60 +102,93 @@ class Runner:
         """
         failures = 0
         runnable = [plan for plan in plans if plan.task.runnable]
-        statuses = [TaskStatus(plan.task.name(self.root), total=len(plan.states)) for plan in runnable]
-        status = StatusReport(self.report, statuses)
-        with (
-            exclusive(dict.fromkeys([self.root, *(plan.task.folder for plan in runnable)])),
-            ExitStack() as stack,
-        ):
-            status.write()
-            crew = Crew(stack, self.mode)
-            for plan in plans:
-                if not plan.task.runnable:
-                    self.display.skipped(plan)
-                    continue
-                current = statuses[runnable.index(plan)]
-                # What an earlier task of this run made may be what this one starts from; look again.
-                if plan.is_complete and not self.force:
-                    current.state = "skipped"
-                    self.display.skipped(plan)
-                else:
-                    failures += self._run_task(plan, crew, current, status)
+        names = [
+            name if (name := plan.task.name(self.root)) != "." else self.root.resolve().name
+            for plan in runnable
+        ]
+        statuses = [
+            TaskStatus(name, total=len(plan.states)) for name, plan in zip(names, runnable, strict=True)
+        ]
+        status = StatusReport(self.report, statuses, self.display.warn)
+        folders = {path.parent for plan in runnable for path in _files_of(plan)}
+        with exclusive(dict.fromkeys([self.root, *(plan.task.folder for plan in runnable)])), _terminable():
+            sweep(folders)
+            status.write(is_first=True)
+            try:
+                with ExitStack() as stack:
+                    crew = Crew(stack, self.mode)
+                    for plan in plans:
+                        if not plan.task.runnable:
+                            self.display.skipped(plan)
+                            continue
+                        current = statuses[runnable.index(plan)]
+                        failures += self._run_task(plan.again(), crew, current, status)
+                        status.write()
+            finally:
+                sweep(folders)  # after the workers have ended
+                for current in statuses:
+                    current.interrupt()
                 status.write()
         return failures
 
     def _run_task(self, plan: Plan, crew: Crew, current: TaskStatus, status: StatusReport) -> int:
-        folders = {path.parent for job in plan.jobs for path in (*job.outputs.values(), job.stored)}
-        sweep([*folders, plan.task.folder])
+        if plan.is_complete and not self.force:
+            current.state = "skipped"
+            self.display.skipped(plan)
+            return 0
         todo = [state.job for state in plan.states if self.force or not state.is_done]
+        if not self.mode.oneshot:
+            # Until the tables are written, nothing may say that they are of these results.
+            (plan.task.folder / PROVENANCE).unlink(missing_ok=True)
         current.state, current.done = "active", len(plan.states) - len(todo)
         status.write()
         summaries: list[Summary] = []
-        try:
-            workers = crew.size(plan.task, len(todo))
-            self.display.task(plan, len(todo), workers)
-            for finished in crew.work(plan.task, todo, self.display.tell):
-                self.display.finished(plan, finished.job, finished.result)
-                if isinstance(finished.result, Failure):
-                    failure = finished.result
-                    current.failures.append(f"{finished.job.file_id}: {failure.stage}: {failure.reason}")
-                else:
-                    current.done += 1
-                    summaries.append(finished.result)
-                status.write(is_urgent=False)
-        finally:
-            sweep(folders)
-        failures = len(current.failures)
+        self.display.task(plan, len(todo), crew.size(plan.task, len(todo)))
+        for finished in crew.work(plan.task, todo, self.display.tell):
+            job, result = finished.job, finished.result
+            self.display.finished(plan, job, result)
+            if isinstance(result, Failure):
+                current.failures.append(f"{job.file_id}: {result.stage}: {result.reason}")
+                if isinstance(result, Crash):
+                    log_failure(job, result, _Direct(self.display.tell))
+            else:
+                current.done += 1
+                summaries.append(result)
+            status.write(is_urgent=False)
+        self.display.concluded(plan, summaries, len(current.failures))
         if not self.mode.oneshot:
             try:
-                write_tables(plan)
+                write_tables(plan.again())
             except OutputError as error:
-                failures += 1
                 current.failures.append(str(error))
                 self.display.error(str(error))
-        current.state = "error" if failures else "done"
-        self.display.concluded(plan, summaries, failures)
-        return failures
+        current.state = "error" if current.failures else "done"
+        return len(current.failures)
+
+
+def _files_of(plan: Plan) -> Iterator[Path]:
+    """Everything that a run of a task writes, as far as it is known before."""
+    yield plan.task.folder / PROVENANCE
+    for job in plan.jobs:
+        yield from (*job.outputs.values(), job.stored)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """End on SIGTERM and SIGHUP as on an interrupt, so that nothing is left behind."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {name: signal.signal(name, interrupt) for name in SIGNALS}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
 
 
 class Crew:
@@ -234,10 +271,7 @@ def write_tables(plan: Plan) -> None:
     OutputError
         If one of them cannot be written.
     """
-    known: list[tuple[Job, Header]] = []
-    for job in plan.jobs:
-        if look_at(job).is_done:
-            known.append((job, read_header(job.stored)))
+    known = [(state.job, state.header) for state in plan.states if state.header is not None]
     total = sum((header.performance for _, header in known), PerformanceReport())
     stages = ["scale", *(stage.name for stage in create_default_pipeline().stages), WRITING]
     files = {

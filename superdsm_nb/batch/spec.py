@@ -132,6 +132,12 @@ def find_tasks(root: Path) -> list[Task]:
         parent = next((drafts[folder] for folder in path.parent.parents if folder in drafts), None)
         drafts[path.parent] = read_task(path, parent, root, complaints)
     if complaints:
+        above = root.resolve().parent / FILE_NAME
+        if above.exists() and any(text.endswith(" is missing.") for text in complaints):
+            complaints.append(
+                f"Fields are inherited inside of {root} only: if {above} has them, run superdsm-nb batch on "
+                "its folder, with --task for a part of it."
+            )
         raise TaskError("\n".join(dict.fromkeys(complaints)))
     if not drafts:
         raise TaskError(f"There is no {FILE_NAME} in {root} or below: the README shows how to write one.")

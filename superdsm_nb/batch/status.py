@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +22,7 @@ class TaskStatus:
     name : str
         The task.
     state : str
-        "pending", "active", "done", "error" or "skipped".
+        "pending", "active", "interrupted", "done", "error" or "skipped".
     total, done : int
         Number of its images, and of those that are finished.
     failures : list of str
@@ -35,11 +35,16 @@ class TaskStatus:
     done: int = 0
     failures: list[str] = field(default_factory=list)
 
+    def interrupt(self) -> None:
+        """Take note that nothing happens any more."""
+        if self.state == "active":
+            self.state = "interrupted"
+
     def lines(self) -> list[str]:
         """The lines of the report."""
         images = f"{self.done} of {self.total} images"
-        if self.state == "active":
-            text = f"active, {100 * self.done // max(self.total, 1)} % ({images})"
+        if self.state in ("active", "interrupted"):
+            text = f"{self.state}, {100 * self.done // max(self.total, 1)} % ({images})"
         elif self.state == "error":
             text = f"error, {len(self.failures)} of {self.total} images failed"
         else:
@@ -58,20 +63,25 @@ class StatusReport:
         The file.
     tasks : sequence of TaskStatus
         The tasks in their order.
+    warn : callable
+        Takes what is wrong with it later on: no run ends because it cannot be told of.
     """
 
-    def __init__(self, path: Path | None, tasks: Sequence[TaskStatus]) -> None:
+    def __init__(
+        self, path: Path | None, tasks: Sequence[TaskStatus], warn: Callable[[str], None] = lambda _: None
+    ) -> None:
         self._path = path
         self._tasks = tasks
+        self._warn = warn
         self._written = 0.0
 
-    def write(self, is_urgent: bool = True) -> None:
+    def write(self, is_urgent: bool = True, is_first: bool = False) -> None:
         """Write the report; unless it is urgent, only if the last one is a while ago.
 
         Raises
         ------
         OutputError
-            If it cannot be written.
+            If the first one cannot be written.
         """
         now = time.monotonic()
         if self._path is None or (not is_urgent and now - self._written < SECONDS):
@@ -82,6 +92,7 @@ class StatusReport:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(self._path, f"{text}\n".encode())
         except OSError as error:
-            raise OutputError(
-                f"The report {self._path} cannot be written: {error.strerror or error}."
-            ) from error
+            problem = f"The report {self._path} cannot be written: {error.strerror or error}."
+            if is_first:
+                raise OutputError(problem) from error
+            self._warn(problem)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -21,13 +22,16 @@ from ..io import write_file
 from ..minsetcover import SolvedCover
 from ..objects import BaseObject, Object
 from ..performance import ClusterReport, PerformanceReport
+from ..pipeline import create_default_pipeline
 from ..postprocess import PostprocessedObject
-from .jobs import Job
+from ..tables import OBJECT_COLUMNS
+from .jobs import Job, file_digest
 
 FORMAT = 1
 HEADER = "header.json"
-LARGEST_HEADER = 2**28  # bytes
-BYTES_PER_PIXEL = 40  # more than the arrays of any result take
+LARGEST_HEADER = 2**26  # bytes; and what is packed more tightly than 1 to 100 is none of ours
+LARGEST_FILE = 2**33  # bytes of all parts
+BYTES_PER_PIXEL = 16  # more than any array of a result takes
 ARRAYS = ("y_mask", "foreground", "clusters", "atoms", "seeds", "masks")
 
 
@@ -53,8 +57,8 @@ class Header:
         Log lines by stage.
     rows : list of dict
         The objects of the label map, as in the table of objects.
-    written : list of str
-        Outputs that were written.
+    written : dict of str to str
+        Digests of the outputs that were written.
     entries : dict
         Objects, cover, performance and post-processed objects, as plain values.
     software : str
@@ -69,7 +73,7 @@ class Header:
     last_stage: str
     log: dict[str, list[str]]
     rows: list[dict[str, Any]]
-    written: list[str]
+    written: dict[str, str]
     entries: dict[str, Any] = field(default_factory=dict)
     software: str = f"superdsm_nb {__version__}"
 
@@ -156,8 +160,8 @@ def _plain(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[NDArray[np.boo
     return entries, fragments
 
 
-def is_up_to_date(job: Job, image_sha256: str | None) -> bool:
-    """Whether the results of an image are what they would be again, and all there.
+def up_to_date(job: Job, image_sha256: str | None) -> Header | None:
+    """Return what is known of the results of an image, if they are what they would be again, and all there.
 
     Parameters
     ----------
@@ -171,16 +175,14 @@ def is_up_to_date(job: Job, image_sha256: str | None) -> bool:
             archive.verify()
             header = archive.header()
     except StoredResultError:
-        return False
+        return None
     if header.digest != job.digest or image_sha256 not in (None, header.image_sha256):
-        return False
-    outputs = [path for kind, path in job.outputs.items() if kind in header.written]
-    # A result is stored after its outputs are written: what is newer was written by somebody else.
-    return all(path.exists() and _age(path) <= _age(job.stored) for path in outputs)
-
-
-def _age(path: Path) -> int:
-    return path.stat().st_mtime_ns
+        return None
+    try:
+        intact = all(file_digest(job.outputs[kind]) == digest for kind, digest in header.written.items())
+    except (OSError, KeyError):
+        return None
+    return header if intact else None
 
 
 def read_header(path: Path) -> Header:
@@ -251,19 +253,20 @@ class _Reading:
         )
 
     def header(self) -> Header:
-        _require(self._archive.getinfo(HEADER).file_size <= LARGEST_HEADER, "its header is too long")
+        info = self._archive.getinfo(HEADER)
+        _require(info.file_size <= min(LARGEST_HEADER, 100 * info.compress_size), "its header is too long")
         fields = json.loads(self._archive.read(HEADER))
         _require(fields.pop("format") == FORMAT, "it is of another format")
         header = Header(**{**fields, "config": Config(fields["config"])})
-        texts = (header.digest, header.image_sha256, header.last_stage, header.software)
-        _require(all(isinstance(text, str) for text in texts), "its header is wrong")
-        _require(isinstance(header.scale, float) and header.scale > 0, "its scale is wrong")
-        _require(all(isinstance(part, dict) for part in (header.log, header.entries)), "its header is wrong")
-        _require(all(isinstance(part, list) for part in (header.rows, header.written)), "its header is wrong")
+        check_header(header)
         return header
 
     def verify(self) -> None:
         """Compare every part with its checksum."""
+        parts = self._archive.infolist()
+        known = {HEADER, *(f"{name}.npy" for name in ARRAYS)}
+        _require({part.filename for part in parts} <= known, "it has unknown parts")
+        _require(sum(part.file_size for part in parts) <= LARGEST_FILE, "it is too large")
         damaged = self._archive.testzip()
         _require(damaged is None, f"{damaged} does not match its checksum")
 
@@ -288,9 +291,12 @@ def _data(
             _require(array.shape == tuple(shape) and array.dtype.kind in kinds, f"{name} does not fit")
             data[name] = array
     if "atoms" in data:
+        _require({"foreground", "clusters"} <= set(data), "its atoms are without clusters")
         foreground, seeds = data.pop("foreground"), arrays["seeds"].astype(np.float64)
         count = int(data["atoms"].max())
-        _require(int(data["atoms"].min()) >= 0 and seeds.shape == (count, 2), "its atoms are inconsistent")
+        lowest = min(int(data["atoms"].min()), int(data["clusters"].min()))
+        _require(lowest >= 0 and seeds.shape == (count, 2), "its atoms are inconsistent")
+        _require(bool(((seeds >= 0) & (seeds <= shape)).all()), "a seed is outside of the image")
         data["atoms"], data["clusters"] = (data[name].astype(np.int32) for name in ("atoms", "clusters"))
         data["seeds"] = [(float(row), float(col)) for row, col in seeds]
         data["adjacencies"] = AtomAdjacencyGraph(data["atoms"], data["clusters"], foreground, data["seeds"])
@@ -299,7 +305,10 @@ def _data(
         fragments = _Fragments(bits, shape)
         objects = [_object(entry, fragments, len(data["seeds"])) for entry in entries["objects"]]
         performance = _performance(entries["performance"])
-        members = [objects[number] for number in entries["cover"]]
+        numbers = _indices(entries["cover"], len(objects))
+        members = [objects[number] for number in numbers]
+        covered = set().union(*(item.footprint for item in members))
+        _require(len(covered) == len(data["seeds"]), "its cover leaves out atoms")
         data["objects"], data["performance"] = objects, performance
         data["cover"] = SolvedCover(
             float(entries["beta"]), members, performance.cost, performance.lower_bound
@@ -326,6 +335,7 @@ class _Fragments:
     def give(self, item: BaseObject, entry: Mapping[str, Any]) -> None:
         """Set the mask of the next object."""
         (row, col), (height, width) = entry["offset"], entry["shape"]
+        _require(all(type(value) is int for value in (row, col, height, width)), "a mask is nowhere")
         fits = 0 <= row <= row + height <= self._shape[0] and 0 <= col <= col + width <= self._shape[1]
         _require(fits and height > 0 and width > 0, "a mask does not fit")
         end = self._place + height * width
@@ -337,7 +347,8 @@ class _Fragments:
 
 def _object(entry: Mapping[str, Any], fragments: _Fragments, atoms: int) -> Object:
     footprint = frozenset(entry["footprint"])
-    _require(all(1 <= atom <= atoms for atom in footprint), "a footprint names no atom")
+    _require(all(type(atom) is int and 1 <= atom <= atoms for atom in footprint), "a footprint names no atom")
+    _require(type(entry["pixels"]) is int, "an object has no pixels")
     item = Object(
         footprint=footprint,
         energy=float(entry["energy"]),
@@ -346,14 +357,16 @@ def _object(entry: Mapping[str, Any], fragments: _Fragments, atoms: int) -> Obje
         pixels=int(entry["pixels"]),
     )
     fragments.give(item, entry)
+    _require(item.pixels > 0 or item.area == 0, "an object has no pixels")
     return item
 
 
 def _postprocessed(
     entry: Mapping[str, Any], fragments: _Fragments, objects: Sequence[Object]
 ) -> PostprocessedObject:
+    (original,) = _indices([entry["original"]], len(objects))
     item = PostprocessedObject(
-        original=objects[entry["original"]],
+        original=objects[original],
         norm_energy=float(entry["norm_energy"]),
         contrast=float(entry["contrast"]),
         eccentricity=float(entry["eccentricity"]),
@@ -361,6 +374,31 @@ def _postprocessed(
     )
     fragments.give(item, entry)
     return item
+
+
+def check_header(header: Header) -> None:
+    """Raise `ValueError` for what no result of ours could say."""
+    texts = (header.digest, header.image_sha256, header.last_stage, header.software)
+    _require(all(isinstance(text, str) for text in texts), "its header is wrong")
+    scale = header.scale
+    _require(isinstance(scale, float) and math.isfinite(scale) and scale > 0, "its scale is wrong")
+    for part in (header.log, header.entries, header.written, header.source):
+        _require(isinstance(part, dict), "its header is wrong")
+    lines = [line for part in header.log.values() for line in (part if isinstance(part, list) else [None])]
+    _require(all(isinstance(line, str) for line in (*lines, *header.written.values())), "its log is wrong")
+    _require(isinstance(header.rows, list), "its table is wrong")
+    for row in header.rows:
+        _require(isinstance(row, dict) and set(row) == set(OBJECT_COLUMNS), "its table is wrong")
+        _require(all(isinstance(value, (int, float)) for value in row.values()), "its table is wrong")
+    create_default_pipeline().check(header.config)
+    figures = header.performance.row().values()
+    _require(all(isinstance(value, (int, float)) for value in figures), "its performance is wrong")
+
+
+def _indices(numbers: Sequence[Any], size: int) -> Sequence[int]:
+    _require(all(type(number) is int and 0 <= number < size for number in numbers), "an object is missing")
+    _require(len(set(numbers)) == len(numbers), "an object is there twice")
+    return numbers
 
 
 def _performance(entry: Mapping[str, Any] | None) -> PerformanceReport:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..pipeline import Pipeline, create_default_pipeline
-from .jobs import RESULTS, TABLES, Job, digest_of, file_digest, plan_all
+from .jobs import RESULTS, TABLES, Job, digest_of, file_digest, plan_all, relative_hint
 from .pickup import find_pickup
 from .spec import Task
-from .store import is_up_to_date
+from .store import Header, up_to_date
 
 PROVENANCE = "provenance.json"
 
@@ -26,13 +26,18 @@ class State:
         The image.
     image_sha256 : str or None
         Digest of its file; None if it cannot be read.
-    is_done : bool
-        Whether its results are up to date.
+    header : Header or None
+        What is known of its results, if they are up to date.
     """
 
     job: Job
     image_sha256: str | None
-    is_done: bool
+    header: Header | None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether its results are up to date."""
+        return self.header is not None
 
     @property
     def is_missing(self) -> bool:
@@ -62,8 +67,17 @@ class Plan:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of everything but the images that its results depend on (hexadecimal)."""
-        return digest_of({"images": {job.file_id: job.digest for job in self.jobs}})
+        """SHA-256 of everything that its results depend on, as far as they are up to date (hexadecimal)."""
+        known = [
+            [state.job.file_id, state.job.digest, state.header.image_sha256]
+            for state in self.states
+            if state.header is not None
+        ]
+        return digest_of({"images": known})
+
+    def again(self) -> Plan:
+        """Look at its images again."""
+        return Plan(self.task, [look_at(job) for job in self.jobs])
 
     @property
     def is_complete(self) -> bool:
@@ -121,7 +135,7 @@ def look_at(job: Job) -> State:
         sha = file_digest(job.image)
     except OSError:
         sha = None
-    return State(job, sha, is_up_to_date(job, sha))
+    return State(job, sha, up_to_date(job, sha))
 
 
 def listing(plans: Sequence[Plan], root: Path, fresh: bool = False, force: bool = False) -> Iterator[str]:
@@ -144,6 +158,9 @@ def listing(plans: Sequence[Plan], root: Path, fresh: bool = False, force: bool 
             yield f"  {state.job.image}{_what_happens(state, pipeline, pending, root, fresh, force)}"
             if not state.is_done:
                 pending[state.job.stored] = name
+        missing = sum(state.is_missing and not state.is_done for state in plan.states)
+        if missing:
+            yield f"  {missing} of {count} missing{relative_hint(plan.states[0].job.image)}"
 
 
 def _what_happens(
@@ -158,11 +175,10 @@ def _what_happens(
         return ": from the beginning"
     ancestor = next((pending[path] for path in job.ancestors.values() if path in pending), None)
     pickup = find_pickup(job, pipeline, state.image_sha256)
-    if pickup is not None:
-        return f": {picked_up(pickup.folder, pickup.first, root, job)}"
+    ways = [] if pickup is None else [picked_up(pickup.folder, pickup.first, root, job)]
     if ancestor is not None:
-        return f": picked up from {ancestor} once that has run, as far as the configurations agree"
-    return ": from the beginning"
+        ways.append(f"picked up from {ancestor} once that has run, as far as the configurations agree")
+    return f": {', or '.join(ways) or 'from the beginning'}"
 
 
 def picked_up(folder: Path, first: int, root: Path, job: Job) -> str:
@@ -171,5 +187,5 @@ def picked_up(folder: Path, first: int, root: Path, job: Job) -> str:
     names = [stage.name for stage in stages]
     last = len(stages) - 1 if job.last_stage is None else names.index(job.last_stage)
     where = folder.relative_to(root).as_posix() if folder.is_relative_to(root) else str(folder)
-    what = "only loaded" if first > last else f"from {names[first]} on"
-    return f"picked up from {where}, {what}"
+    what = "files written only" if first > last else f"{names[first]} on"
+    return f"from its stored result, {what}" if folder == job.folder else f"picked up from {where}, {what}"

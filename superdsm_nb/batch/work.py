@@ -5,10 +5,11 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 import tarfile
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from ..segmentation import NOTHING_FOUND, about, provenance
 from ..stage import Output
 from ..tables import object_rows
 from . import store
-from .jobs import Job, file_digest
+from .jobs import Job, file_digest, relative_hint
 from .outcome import READING, WRITING, Failure, Mode, Summary
 from .pickup import RESUMABLE, PickUp, find_pickup
 
@@ -102,52 +103,85 @@ def process(job: Job, mode: Mode, out: Output) -> Summary | Failure:
         if not isinstance(error, SuperDSMError):
             text = f"{job.image}: unexpected {type(error).__name__}: {error}; please report this."
         failure = Failure(recorder.current, text)
+    log_failure(job, failure, out, recorder.lines)
+    return failure
+
+
+def log_failure(
+    job: Job, failure: Failure, out: Output, lines: Mapping[str, list[str]] | None = None
+) -> None:
+    """Write why an image failed to its log."""
     try:
-        _write_log(job, recorder, "", failure)
+        _write_log(job, lines or {}, [], failure)
     except OutputError as error:
         out.warn(str(error))
-    return failure
 
 
 def _process(job: Job, mode: Mode, out: Recorder) -> Summary:
     start = time.perf_counter()
-    pipeline = create_default_pipeline()
-    try:
-        sha = file_digest(job.image)
-    except FileNotFoundError as error:
-        raise ImageError(f"There is no file {job.image}.") from error
-    except OSError as error:
-        raise ImageError(f"{job.image} cannot be read: {error.strerror or error}.") from error
-    image = imread(job.image, bool(job.config.get("histological", False)), **asdict(job.source))
-    last = len(pipeline.stages) - 1 if job.last_stage is None else pipeline.find(job.last_stage)
+    sha, image = _read(job)
     complaints: list[str] = []
-    pickup = None if mode.fresh else find_pickup(job, pipeline, sha, complaints)
+    pickup = None if mode.fresh else find_pickup(job, create_default_pipeline(), sha, complaints)
     for line in complaints:
         out.out.warn(line)
     with about(job.image):
         try:
-            data, used, timings = _run(job, pipeline, image, pickup, last, out)
-        except StoredResultError as error:
-            out.out.warn(str(error))
-            pickup = None
-            data, used, timings = _run(job, pipeline, image, pickup, last, out)
-        out.stage(WRITING)
-        writing = time.perf_counter()
-        performance = data.get("performance", PerformanceReport())
-        made = provenance(
-            job.image,
-            sha,
-            used,
-            data["scale"],
-            performance,
-            **asdict(job.source),
-            dilate=job.drawing.dilate,
-            merge_overlap_threshold=job.drawing.merge_overlap_threshold,
-            size=pixel_size(job.image),
-        )
-        labels, rows = _draw(job, image, data, out)
+            return _work(job, mode, sha, image, pickup, out, start)
+        except Exception as error:
+            # A stored result may come from elsewhere and be wrong in ways that are not looked for.
+            is_ours = isinstance(error, SuperDSMError) and not isinstance(error, StoredResultError)
+            if pickup is None or is_ours:
+                raise
+            out.out.warn(f"{pickup.path} is not used: {error}")
+            return _work(job, mode, sha, image, None, out, start)
+
+
+def _read(job: Job) -> tuple[str, NDArray[Any]]:
+    """Digest and pixels of the image."""
+    try:
+        sha = file_digest(job.image)
+    except FileNotFoundError as error:
+        raise ImageError(f"There is no file {job.image}{relative_hint(job.image)}.") from error
+    except OSError as error:
+        raise ImageError(f"{job.image} cannot be read: {error.strerror or error}.") from error
+    try:
+        image = imread(job.image, bool(job.config.get("histological", False)), **asdict(job.source))
+    except ImageError as error:
+        # What is an option of one command is a field here.
+        raise ImageError(re.sub(r"\(--(plane|channel|time)\)", r'("\1" in task.json)', str(error))) from error
+    return sha, image
+
+
+def _work(
+    job: Job,
+    mode: Mode,
+    sha: str,
+    image: NDArray[Any],
+    pickup: PickUp | None,
+    out: Recorder,
+    start: float,
+) -> Summary:
+    """Run the stages that are left and write the results."""
+    pipeline = create_default_pipeline()
+    last = len(pipeline.stages) - 1 if job.last_stage is None else pipeline.find(job.last_stage)
+    data, used, timings = _run(job, pipeline, image, pickup, last, out)
+    out.stage(WRITING)
+    writing = time.perf_counter()
+    performance = data.get("performance", PerformanceReport())
+    made = provenance(
+        job.image,
+        sha,
+        used,
+        data["scale"],
+        performance,
+        **asdict(job.source),
+        dilate=job.drawing.dilate,
+        merge_overlap_threshold=job.drawing.merge_overlap_threshold,
+        size=pixel_size(job.image),
+    )
+    labels, rows = _draw(job, image, data, out)
     written = _write(job, image, data, labels, rows, used, made)
-    _write_log(job, out, used.digest)
+    _write_log(job, out.lines, [f"image sha256 {sha}", f"configuration {used.digest}"])
     timings = {**timings, WRITING: time.perf_counter() - writing}
     if pickup is not None and pickup.folder == job.folder:
         timings = {**read_timings(job), **timings}  # of what was taken over, as long as it was of its own
@@ -161,7 +195,7 @@ def _process(job: Job, mode: Mode, out: Recorder) -> Summary:
             pipeline.stages[last].name,
             {name: lines for name, lines in out.lines.items() if lines},
             rows,
-            written,
+            {kind: file_digest(job.outputs[kind]) for kind in written},
         )
         write_file(job.timings, json.dumps(timings).encode())
         store.write(job.stored, header, data)
@@ -278,17 +312,17 @@ def _as_stored(labels: NDArray[Any], path: Path) -> NDArray[Any]:
     return labels.astype(np.uint32)
 
 
-def _write_log(job: Job, out: Recorder, digest: str, failure: Failure | None = None) -> None:
+def _write_log(
+    job: Job, recorded: Mapping[str, list[str]], made: Sequence[str], failure: Failure | None = None
+) -> None:
     """Write the log folder of an image, compressed; equal logs are equal files."""
     if "log" not in job.outputs:
         return
     path = job.outputs["log"]
-    lines = [f"superdsm_nb {__version__}", f"image {job.image.name}"]
-    if digest:
-        lines.append(f"configuration {digest}")
+    lines = [f"superdsm_nb {__version__}", f"image {job.image.name}", *made]
     order = [READING, "scale", *(stage.name for stage in create_default_pipeline().stages), WRITING]
     for name in order:
-        lines += [f"{name}: {line}" for line in out.lines.get(name, ())]
+        lines += [f"{name}: {line}" for line in recorded.get(name, ())]
     if failure is not None:
         lines.append(f"failed in stage {failure.stage}: {failure.reason}")
     content = ("\n".join(lines) + "\n").encode()

@@ -11,14 +11,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..batch.jobs import Job, file_digest, jobs_of
+from ..batch.jobs import Job, file_digest, jobs_of, plan_all
 from ..batch.pickup import PickUp
 from ..batch.spec import Task, choose, find_tasks
 from ..batch.store import read_header
 from ..batch.work import restore
 from ..config import Config
 from ..errors import ConfigError, StoredResultError, TaskError
-from ..io import imread, imsave
+from ..io import imread, imsave, pixel_size
 from ..labelmap import BorderPosition, rasterize_labels
 from ..pipeline import create_default_pipeline
 from ..render import (
@@ -88,8 +88,8 @@ class Style:
     mode : str
         seg: contours over the image; img: the image; fgc: clusters of foreground; adj: atoms and which of
         them are adjacent; atm: atoms.
-    border : int
-        Width of contours (pixels).
+    border : int or None
+        Width of contours (pixels); None for that of the task in mode seg and 2 in the others.
     position : str
         Where contours lie on the rims of objects: "inner", "center" or "outer".
     enhance : bool
@@ -99,7 +99,7 @@ class Style:
     """
 
     mode: Mode = "seg"
-    border: int = 8
+    border: int | None = None
     position: BorderPosition = "inner"
     enhance: bool = False
     ymap: YMap = YMap()
@@ -141,13 +141,26 @@ def export(
             f"{task.folder} is a template: it has no results. Name one of the tasks derived from it."
         )
     target = outdir if outdir is not None else task.folder / f"export-{style.mode}"
-    for job in _chosen(task, root, list(image_ids)):
-        path = target / f"{job.file_id}.png"
+    taken = _taken(root)
+    targets = {job.file_id: target / f"{job.file_id}.png" for job in _chosen(task, root, list(image_ids))}
+    for file_id, path in targets.items():
         if not path.resolve().is_relative_to(target.resolve()):
-            raise TaskError(f"The file id {job.file_id!r} leads outside {target}.")
+            raise TaskError(f"The file id {file_id!r} leads outside {target}.")
+        if path.resolve() in taken:
+            raise TaskError(
+                f"A picture would overwrite {path}, an image or a result: choose another --outdir."
+            )
+    for job in _chosen(task, root, list(image_ids)):
+        path = targets[job.file_id]
         picture, made = render(job, style)
         imsave(path, picture, made)
         yield job.file_id, path
+
+
+def _taken(root: Path) -> set[Path]:
+    """Images and results of all tasks."""
+    jobs = [job for _, jobs in plan_all(find_tasks(root), root) for job in jobs]
+    return {path.resolve() for job in jobs for path in (job.image, *job.outputs.values(), job.stored)}
 
 
 def _chosen(task: Task, root: Path, image_ids: list[str]) -> list[Job]:
@@ -194,6 +207,10 @@ def render(job: Job, style: Style) -> tuple[NDArray[Any], dict[str, Any]]:
         raise StoredResultError(
             f"{job.image} has changed since its result was stored in {job.stored}: run the task again."
         )
+    if header.digest != job.digest:
+        raise StoredResultError(
+            f"The task has changed since {job.stored} was stored: run it again before its pictures are drawn."
+        )
     pipeline = create_default_pipeline()
     base = Config(header.config)
     data, _ = restore(PickUp(job.folder, job.stored, header, len(pipeline.stages)), pipeline, base, image)
@@ -203,19 +220,28 @@ def render(job: Job, style: Style) -> tuple[NDArray[Any], dict[str, Any]]:
             f"{style.mode} shows."
         )
     made = provenance(
-        job.image, header.image_sha256, header.config, header.scale, header.performance, **header.source
+        job.image,
+        header.image_sha256,
+        header.config,
+        header.scale,
+        header.performance,
+        **header.source,
+        dilate=job.drawing.dilate,
+        merge_overlap_threshold=job.drawing.merge_overlap_threshold,
+        size=pixel_size(job.image),
     )
     return draw(data, image, style, job), {**made, "picture": asdict(style)}
 
 
 def draw(data: Mapping[str, Any], image: NDArray[Any], style: Style, job: Job) -> NDArray[Any]:
     """Draw a pipeline data object; see `render`."""
+    border = style.border or (job.drawing.border_width if style.mode == "seg" else 2)
     if style.mode == "adj":
         return render_adjacencies(data, render_atoms(data, style.ymap.render(data["y"])))
     if style.mode == "atm":
-        return render_atoms(data, style.ymap.render(data["y"]), border_width=style.border)
+        return render_atoms(data, style.ymap.render(data["y"]), border_width=border)
     if style.mode == "fgc":
-        return render_foreground_clusters(data, border_width=style.border)
+        return render_foreground_clusters(data, border_width=border)
     background = image if data["g_rgb"] is None else data["g_rgb"]
     if style.mode == "img":
         return render_image(background, style.enhance)
@@ -223,5 +249,5 @@ def draw(data: Mapping[str, Any], image: NDArray[Any], style: Style, job: Job) -
         data, dilate=job.drawing.dilate, merge_overlap_threshold=job.drawing.merge_overlap_threshold
     )
     return render_result_over_image(
-        background, labels, style.border, border_position=style.position, enhance=style.enhance
+        background, labels, border, border_position=style.position, enhance=style.enhance
     )
