@@ -539,3 +539,22 @@ def test_an_empty_region_is_refused():
     image = Image.create_from_array(np.eye(3))
     with pytest.raises(ImageError, match="holds no pixel"):
         fit(image.get_region(np.zeros((3, 3), bool)), FitParameters())
+
+
+@pytest.mark.parametrize("size", [775, 1029])  # the last few pixels make a batch of their own
+def test_a_fit_does_not_depend_on_where_its_arrays_lie_in_memory(size):
+    rng = np.random.default_rng(0)
+    side = math.isqrt(size) + 3
+    rows, cols = np.divmod(np.arange(size), side)
+    hill = np.exp(-((rows - side / 2) ** 2 + (cols - side / 2) ** 2) / (side**2 / 12))
+    y = hill - 0.4 + 0.05 * rng.normal(size=size)
+    parameters = FitParameters(alpha=0.05, smooth_amount=4, smooth_subsample=8)
+    elsewhere, energies = [], set()
+    for _ in range(100):
+        elsewhere.append(np.empty(rng.integers(1, 30000), np.uint8))
+        if len(elsewhere) > 60:
+            elsewhere.pop(rng.integers(60))
+        region = Region(rows.copy(), cols.copy(), y.copy(), (side + 5, side + 5))
+        energies.add(fit(region, parameters).energy)
+
+    assert len(energies) == 1

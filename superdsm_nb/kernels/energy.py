@@ -15,6 +15,7 @@ from ._jit import jit
 
 POLYNOMIAL = 6
 
+APART = 128  # numbers; more than the vectors of an unrolled loop hold
 BATCH = 256  # pixels whose logarithms become one
 
 CONVERGED = 0
@@ -25,6 +26,17 @@ ARMIJO = 1e-4
 SLOPE_REDUCTION = 0.25
 LINE_EVALUATIONS = 60  # a step along a nearly singular direction can be 1e6 times too long
 LONGEST_STEP = 64.0
+
+
+@jit
+def scratch(size):
+    """Room for so many numbers, far from everything else in memory.
+
+    A compiled loop that writes here while it adds up what it reads elsewhere first asks whether the two
+    places are so near that vectors would overlap, and if so goes number by number. The sum is then rounded
+    differently: the result would depend on where the memory happened to be.
+    """
+    return np.empty(size + 2 * APART)[APART : APART + size]
 
 
 @jit
@@ -79,7 +91,7 @@ def design_gram(blocks, r, d):
     longest = 0
     for t in range(blocks.pixel_start.size - 1):
         longest = max(longest, blocks.pixel_start[t + 1] - blocks.pixel_start[t])
-    scratch = np.empty((2, longest))
+    w0_all, w1_all = scratch(longest), scratch(longest)
     for t in range(blocks.pixel_start.size - 1):
         begin, end = blocks.pixel_start[t], blocks.pixel_start[t + 1]
         n = end - begin
@@ -91,7 +103,7 @@ def design_gram(blocks, r, d):
         count = blocks.column_start[t + 1] - first
         block = blocks.values[blocks.value_start[t] : blocks.value_start[t + 1]].reshape(count, n)
         columns = blocks.columns[first : first + count]
-        w0, w1 = scratch[0, :n], scratch[1, :n]
+        w0, w1 = w0_all[:n], w1_all[:n]
         for a in range(0, count, 2):
             # The last row of an odd number of them is taken twice and counted once.
             other = min(a + 1, count - 1)
@@ -200,10 +212,10 @@ def sum_of_log1p(e):
 def logistic_loss(y, s):
     """sum_i ln(1 + exp(-y_i s_i)), safe against overflow; y and s of shape (N,)."""
     total = 0.0
-    scratch = np.empty(BATCH)
+    exponentials = scratch(BATCH)
     for begin in range(0, y.size, BATCH):
         y_part, s_part = y[begin : begin + BATCH], s[begin : begin + BATCH]
-        e = scratch[: y_part.size]
+        e = exponentials[: y_part.size]
         linear = 0.0
         for i in range(y_part.size):
             z = y_part[i] * s_part[i]
@@ -337,14 +349,14 @@ def solve_positive(matrix, diagonal, rhs):
 def line_derivatives(y, s, ds, xi, dxi, step, alpha, epsilon):
     """Psi along p + step * dp, with its first and second derivative by `step`."""
     value, slope, curvature = 0.0, 0.0, 0.0
-    scratch = np.empty(BATCH)
+    batch = scratch(BATCH)
     for begin in range(0, y.size, BATCH):
         y_part, s_part, ds_part = (
             y[begin : begin + BATCH],
             s[begin : begin + BATCH],
             ds[begin : begin + BATCH],
         )
-        exponentials = scratch[: y_part.size]
+        exponentials = batch[: y_part.size]
         linear = 0.0
         for i in range(y_part.size):
             z = y_part[i] * (s_part[i] + step * ds_part[i])
