@@ -397,7 +397,7 @@ def test_tables_never_outlive_the_results_that_they_are_of(root, log):
 def test_a_run_that_is_interrupted_before_its_tables_is_not_complete(root, monkeypatch):
     shutil.copy(root / "images" / "a.tif", root / "images" / "b.tif")
 
-    def interrupt(plan):
+    def interrupt(plan, failures):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

@@ -530,6 +530,7 @@ def test_demo_shows_the_whole_way_from_images_to_scores(run, tmp_path):
         *("images/sample-7.tif", "truth/sample-7.png", "segmentation/sample-7.png"),
         *("overlay/sample-7.png", "task.json", "provenance.json", "results/sample-7.npz"),
         *("objects.csv", "performance.csv", "timings.csv", "results/sample-7.timings.json"),
+        "report.html",
     }
 
 

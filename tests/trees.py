@@ -13,7 +13,7 @@ from superdsm_nb.batch.survey import survey
 from superdsm_nb.io import imsave
 from superdsm_nb.synthetic import generate
 
-TIMED = ("timings.csv", ".timings.json")  # what differs from run to run
+TIMED = ("timings.csv", ".timings.json", "report.html")  # what differs from run to run
 PATTERNS = {
     "seg_pathpattern": "seg/%s.png",
     "overlay_pathpattern": "overlay/%s.png",

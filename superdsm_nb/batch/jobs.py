@@ -17,7 +17,8 @@ from ..io import check_suffix
 from .spec import FILE_NAME, Task, fill_places
 
 RESULTS = "results"  # folder of the stored results in a task's folder
-TABLES = ("objects.csv", "performance.csv", "timings.csv", "provenance.json")
+REPORT = "report.html"
+TABLES = ("objects.csv", "performance.csv", "timings.csv", REPORT, "provenance.json")
 OWN = ".superdsm-nb."  # names of files that a run needs for itself begin so
 IMPOSSIBLE = (ValueError, OSError, RuntimeError)  # null characters, loops of links, unknown users
 PICTURES = ("seg", "overlay", "adj")

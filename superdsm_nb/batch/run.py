@@ -20,10 +20,11 @@ from ..performance import PerformanceReport
 from ..pipeline import create_default_pipeline
 from ..stage import Output
 from ..tables import OBJECT_COLUMNS, csv_text
-from .jobs import RESULTS, Job
+from .jobs import REPORT, RESULTS, Job
 from .lock import exclusive, sweep
 from .outcome import WRITING, Crash, Failure, Mode, Summary
 from .pool import Finished, Pool
+from .report import report_html
 from .spec import Task
 from .status import StatusReport, TaskStatus
 from .store import Header
@@ -143,12 +144,14 @@ class Runner:
         current.state, current.done = "active", len(plan.states) - len(todo)
         status.write()
         summaries: list[Summary] = []
+        failures: dict[str, str] = {}
         self.display.task(plan, len(todo), crew.size(plan.task, len(todo)))
         for finished in crew.work(plan.task, todo, self.display.tell):
             job, result = finished.job, finished.result
             self.display.finished(plan, job, result)
             if isinstance(result, Failure):
-                current.failures.append(f"{job.file_id}: {result.stage}: {result.reason}")
+                failures[job.file_id] = f"{result.stage}: {result.reason}"
+                current.failures.append(f"{job.file_id}: {failures[job.file_id]}")
                 if isinstance(result, Crash):
                     log_failure(job, result, _Direct(self.display.tell))
             else:
@@ -158,7 +161,7 @@ class Runner:
         self.display.concluded(plan, summaries, len(current.failures))
         if not self.mode.oneshot:
             try:
-                write_tables(plan.again())
+                write_tables(plan.again(), failures)
             except OutputError as error:
                 current.failures.append(str(error))
                 self.display.error(str(error))
@@ -263,8 +266,15 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def write_tables(plan: Plan) -> None:
-    """Write the tables of a task from the results that are stored, and what tells that it is complete.
+def write_tables(plan: Plan, failures: Mapping[str, str]) -> None:
+    """Write the tables and the report of a task from what is stored, and what tells that it is complete.
+
+    Parameters
+    ----------
+    plan : Plan
+        The task after its run.
+    failures : mapping of str to str
+        Why images failed, by file id.
 
     Raises
     ------
@@ -290,6 +300,7 @@ def write_tables(plan: Plan) -> None:
             ["file_id", *stages], [{"file_id": job.file_id, **read_timings(job)} for job, _ in known]
         ),
     }
+    files[REPORT] = report_html(plan, known, failures)
     if len(known) == len(plan.states):
         files[PROVENANCE] = json.dumps(_provenance(plan, known), indent=2) + "\n"
     for name, text in files.items():
