@@ -504,8 +504,15 @@ def _score_pairs(predicted: Path, truth: Path) -> dict[str, Score]:
     for path in (predicted, truth):
         if not path.exists():
             raise ImageError(f"There is no file or folder {path}.")
+
+    def compare(path: Path, other: Path) -> Score:
+        try:
+            return compute(imread(path), imread(other))
+        except SuperDSMError as error:
+            raise type(error)(f"{path} and {other} cannot be compared: {error}") from error
+
     if not predicted.is_dir() and not truth.is_dir():
-        return {predicted.name: compute(imread(predicted), imread(truth))}
+        return {predicted.name: compare(predicted, truth)}
     if not (predicted.is_dir() and truth.is_dir()):
         raise ImageError(f"{predicted} and {truth} must both be files or both be folders.")
     truths = {path.stem: path for path in sorted(truth.iterdir()) if path.is_file()}
@@ -518,13 +525,7 @@ def _score_pairs(predicted: Path, truth: Path) -> dict[str, Score]:
     if left_out:
         files = "1 file has" if left_out == 1 else f"{left_out} files have"
         typer.echo(f"Warning: {files} no counterpart of the same name and no score.", err=True)
-    scores = {}
-    for name, path in pairs.items():
-        try:
-            scores[name] = compute(imread(path), imread(truths[name]))
-        except SuperDSMError as error:
-            raise type(error)(f"{path} and {truths[name]} cannot be compared: {error}") from error
-    return scores
+    return {name: compare(path, truths[name]) for name, path in pairs.items()}
 
 
 def _print_scores(scores: dict[str, Score]) -> None:

@@ -144,19 +144,29 @@ def read_json_object(path: str | Path) -> dict[str, Any]:
         If the file cannot be read, is not JSON, or does not hold an object.
     """
     try:
-        entries = json.loads(Path(path).read_text(encoding="utf-8-sig"))  # Notepad puts a mark in front
+        text = Path(path).read_text(encoding="utf-8-sig")  # Notepad puts a mark in front
+        entries = json.loads(text)
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not a UTF-8 text file.") from error
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise ConfigError(f"{path} is not valid JSON at {where}: {error.msg}.") from error
+        raise ConfigError(f"{path} is not valid JSON at {where}: {error.msg}{_json_hint(error)}.") from error
     except (ValueError, RecursionError) as error:  # an endless number, or brackets without end
         raise ConfigError(f"{path} is not valid JSON: it is nested or long beyond all bounds.") from error
     if not isinstance(entries, dict):
         raise ConfigError(f"{path} must hold a JSON object, such as {{}}.")
     return entries
+
+
+def _json_hint(error: json.JSONDecodeError) -> str:
+    """What people usually did where JSON is wrong."""
+    if error.doc[: error.pos].rstrip().endswith(",") and error.doc[error.pos : error.pos + 1] in "]}":
+        return "; the comma before it is one too many"
+    if error.msg.startswith("Invalid \\escape"):
+        return "; write / in paths, or \\\\ for each \\"
+    return ""
 
 
 def _json_value(value: Any) -> Any:  # noqa: ANN401

@@ -98,6 +98,12 @@ def imread(
     for axis in [axis for axis in axes if axis not in "YXS"]:
         if image.shape[axes.index(axis)] == 1:
             image, axes = np.take(image, 0, axes.index(axis)), axes.replace(axis, "", 1)
+    if axes == "SYX" and image.dtype.itemsize > 1 and image.dtype.kind in "ui":
+        # Programs call three or four deep planes colours that are channels, or a stack.
+        raise ImageError(
+            f"{path} has {image.shape[0]} planes of {8 * image.dtype.itemsize} bits: "
+            "choose one with --channel."
+        )
     if axes == "SYX":  # colours plane by plane
         image, axes = np.moveaxis(image, 0, -1), "YXS"
     if axes == "YX":

@@ -456,3 +456,17 @@ def test_an_integer_beyond_all_bounds_is_refused():
 def test_what_is_no_mapping_is_no_configuration(entries):
     with pytest.raises(ConfigError, match="is a mapping such as"):
         Config(entries)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ('{"a": 1,\n}', "the comma before it is one too many"),
+        ('{"a": [1,]}', "the comma before it is one too many"),
+        ('{"a": "C:\\data"}', "write / in paths"),
+    ],
+)
+def test_common_slips_in_json_are_named(tmp_path, text, hint):
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(ConfigError, match=hint):
+        Config.load(tmp_path / "a.json")

@@ -471,3 +471,12 @@ def test_an_image_that_cannot_be_segmented_is_refused_with_the_reason(image, mes
 def test_a_histological_image_must_have_colours(shape):
     with pytest.raises(ImageError, match="must be a colour image"):
         intensities(np.arange(np.prod(shape)).reshape(shape), histological=True)
+
+
+@pytest.mark.parametrize("planes", [3, 4])
+def test_a_few_deep_planes_are_no_colours(tmp_path, planes):
+    stack = np.arange(planes * 35 * 21, dtype=np.uint16).reshape(planes, 35, 21)
+    path = save(tmp_path / "a.tif", stack, photometric="rgb", planarconfig="separate")
+    with pytest.raises(ImageError, match=f"has {planes} planes of 16 bits: choose one with --channel"):
+        imread(path)
+    np.testing.assert_array_equal(imread(path, channel=2), stack[2])
