@@ -1,4 +1,4 @@
-"""Sessions: ``nox -s tests``, ``lint``, ``demo``, ``bench``, ``kernels``."""
+"""Sessions: ``nox -s tests``, ``lint``, ``docs``, ``demo``, ``bench``, ``kernels``."""
 
 import tempfile
 
@@ -21,6 +21,12 @@ def lint(session):
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
     session.run("lint-imports")
+
+
+@nox.session
+def docs(session):
+    session.install("-e", ".[docs]")
+    session.run("mkdocs", "build", "--strict", *session.posargs, env={"NO_MKDOCS_2_WARNING": "1"})
 
 
 @nox.session

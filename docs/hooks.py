@@ -1,0 +1,228 @@
+"""What the pages take from the code when they are built: tables of names, and formulae as MathML.
+
+A line such as ``<!-- table: fields -->`` is replaced by the table of that name. Formulae stand between dollar
+signs, as in LaTeX; what is between backticks stays as it is.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from superdsm_nb.batch import fields
+from superdsm_nb.batch.spec import REQUIRED
+from superdsm_nb.cli import app
+from superdsm_nb.hyperparameters import Declarations, Hyperparameter
+from superdsm_nb.pipeline import create_default_pipeline
+
+MARKER = re.compile(r"^<!-- table: ([\w-]+) -->$", re.MULTILINE)
+CODE = re.compile(r"(^(`{3,}|~{3,}).*?^\2[ \t]*$|`[^`\n]+`)", re.MULTILINE | re.DOTALL)
+FORMULA = re.compile(r"\$\$(.+?)\$\$|(?<![\\\w])\$(?!\s)([^$\n]+?)(?<!\s)\$(?!\w)", re.DOTALL)
+PLACE = re.compile(r"FORMULA(BLOCK|INLINE)(\d+)E")
+UNITS = {"scale": "scale", "scale^2": "scale²", "radius": "radius", "diameter": "diameter"}
+KINDS = {"float": "number", "int": "whole number", "bool": "`true` or `false`", "str": "text", "any": "any"}
+PLACEHOLDERS: dict[type, str] = {int: "N", Path: "PATH", str: "TEXT"}
+PIPE = "\\|"
+# Placeholders, JSON, values, names of fields and files, which else would be taken for something.
+VERBATIM = re.compile(
+    r"(?<![`\w])(\{[^}]*\}|%0?\d?[sd]|(?:true|false|null)(?=:)|^(?:true|false)\b|[a-z]+_pathpattern|task\.json|AF_\w+=\d+"
+    r"|dsm/\w+(?:=[\d.]+)?|--[a-z][\w-]*|~(?=:)|(?:\.[a-z]{3,}\b)|lo:hi:gain:cmap)(?!`)"
+)
+
+PATTERN = re.compile("a text in which .*")
+
+_formulae: list[str] = []
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:  # noqa: ANN401 - what MkDocs hands over
+    """Put tables in, and take formulae out while the text becomes HTML."""
+    _formulae.clear()
+    parts = CODE.split(expand(markdown))
+    # Every third part is text; between them are code, and the mark that it begins with.
+    return "".join(
+        FORMULA.sub(_take_out, part) if number % 3 == 0 else part
+        for number, part in enumerate(parts)
+        if number % 3 != 2 and part is not None
+    )
+
+
+def on_page_content(html: str, **_: Any) -> str:  # noqa: ANN401 - what MkDocs hands over
+    """Put the formulae back in as MathML, which browsers draw without a script."""
+    from latex2mathml.converter import convert  # noqa: PLC0415 - tables do without
+
+    def put_back(place: re.Match[str]) -> str:
+        kind: Literal["block", "inline"] = "block" if place[1] == "BLOCK" else "inline"
+        return convert(_formulae[int(place[2])], display=kind)
+
+    return PLACE.sub(put_back, html)
+
+
+def _take_out(formula: re.Match[str]) -> str:
+    _formulae.append((formula[1] or formula[2]).strip())
+    return f"FORMULA{'BLOCK' if formula[1] else 'INLINE'}{len(_formulae) - 1}E"
+
+
+def expand(markdown: str) -> str:
+    """Replace the markers of a page by the tables they name."""
+    return MARKER.sub(lambda marker: "\n".join(TABLES[marker[1]]()), markdown)
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Lines of a table."""
+    yield f"| {' | '.join(columns)} |"
+    yield "|---" * len(columns) + "|"
+    for row in rows:
+        yield f"| {' | '.join(cell.replace('|', PIPE) for cell in row)} |"
+
+
+def _anchored(name: str, shown: str | None = None) -> str:
+    """A name in a table that links can lead to."""
+    return f'<span id="{name.replace("/", "-").lower()}"></span>`{shown or name}`'
+
+
+def _sentence(text: str) -> str:
+    """A meaning as a sentence; what looks like a tag or a placeholder is code."""
+    text = VERBATIM.sub(r"`\1`", text)
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+
+
+def hyperparameter_tables() -> Iterator[str]:
+    """A heading and a table for every section of the configuration."""
+    declarations = create_default_pipeline().declarations
+    sections: dict[str, list[str]] = {}
+    for key in declarations:
+        sections.setdefault(key.rpartition("/")[0], []).append(key)
+    for section, keys in sections.items():
+        yield f"\n## {section or 'General'}\n"
+        yield from _table(
+            ("name", "default", "range", "meaning"),
+            [
+                (
+                    _anchored(key, key.rpartition("/")[2]),
+                    _default(declarations, key),
+                    _range(declarations[key]),
+                    _meaning(declarations[key]),
+                )
+                for key in keys
+            ],
+        )
+
+
+def _meaning(declared: Hyperparameter) -> str:
+    """What it does; a factor names what it is a factor of."""
+    if not declared.name.startswith("AF_") or declared.name == "AF_scale":
+        return _sentence(declared.meaning)
+    scaled = declared.name.removeprefix("AF_")
+    return _sentence(re.sub(rf"\b{scaled}\b", f"`{scaled}`", declared.meaning).replace("^2", "²"))
+
+
+def _default(declarations: Declarations, key: str) -> str:
+    """The default, or how it follows from the size of the nuclei."""
+    declared = declarations[key]
+    if declared.scaling is None:
+        return _value(declared.default)
+    text = f"`AF_{declared.name}` × {UNITS[declared.scaling.unit]}"
+    if declared.kind == "int":
+        text += ", truncated"
+    return text if declared.scaling.minimum is None else f"{text}, at least {declared.scaling.minimum:g}"
+
+
+def _value(value: object) -> str:
+    """A value as JSON has it."""
+    if isinstance(value, bool) or value is None:
+        return {True: "`true`", False: "`false`", None: "`null`"}[value]
+    if isinstance(value, float):
+        return "`Infinity`" if math.isinf(value) else f"`{value:.6g}`"
+    return f'`"{value}"`' if isinstance(value, str) else f"`{value}`"
+
+
+def _range(declared: Hyperparameter) -> str:
+    """What is allowed."""
+    if declared.choices:
+        return " or ".join(map(_value, declared.choices))
+    text = KINDS[declared.kind]
+    if declared.kind in ("float", "int"):
+        limits = declared.range_text()
+        text += "" if limits.startswith("a number") else f" {limits}"
+    return f"{text}, or `null`" if declared.optional or declared.scaling is not None else text
+
+
+def field_table() -> Iterator[str]:
+    """The fields of a ``task.json``."""
+    described = fields.schema()["properties"]
+    yield from _table(
+        ("field", "must be", "meaning"),
+        [
+            (
+                _anchored(name) + (" (required)" if name in REQUIRED else ""),
+                VERBATIM.sub(r"`\1`", PATTERN.sub("a pattern", fields.expected(name))),
+                _sentence(described[name]["description"]),
+            )
+            for name in fields.names()
+        ],
+    )
+
+
+def command_tables() -> Iterator[str]:
+    """A heading, what it does, and the arguments and options of every command."""
+    for command in app.registered_commands:
+        callback = command.callback
+        assert callback is not None
+        name = command.name or callback.__name__.replace("_", "-")
+        summary, _, more = inspect.cleandoc(callback.__doc__ or "").partition("\n\n")
+        arguments, options = _parameters(callback)
+        usage = [f"superdsm-nb {name}", *(["[OPTIONS]"] if options else []), *(row[0] for row in arguments)]
+        yield f"\n## {name} {{#{name}}}\n"
+        for paragraph in (summary, more):
+            yield VERBATIM.sub(r"`\1`", paragraph.replace("\n", " ")) + "\n"
+        yield f"```text\n{' '.join(usage)}\n```\n"
+        if arguments:
+            yield from _table(("argument", "meaning"), [(f"`{shown}`", text) for shown, text in arguments])
+            yield ""
+        if options:
+            yield from _table(("option", "default", "meaning"), options)
+
+
+def _parameters(callback: Callable[..., Any]) -> tuple[list[tuple[str, str]], list[tuple[str, str, str]]]:
+    """Arguments and options of a command, from its signature."""
+    arguments, options = [], []
+    hints = get_type_hints(callback, include_extras=True)
+    for name, parameter in inspect.signature(callback).parameters.items():
+        kind, info = hints[name].__origin__, hints[name].__metadata__[0]
+        kinds = [one for one in get_args(kind) if one is not type(None)] or [kind]
+        several = get_origin(kinds[0]) is list or get_origin(kind) is list
+        if type(info).__name__ == "ArgumentInfo":
+            arguments.append((info.metavar + ("..." if several else ""), _sentence(info.help)))
+            continue
+        # In an annotation, the first name stands where a default would.
+        decls = [text for text in (info.default, *(info.param_decls or ())) if isinstance(text, str)]
+        decls = decls or [f"--{name.replace('_', '-')}"]
+        shown = ", ".join(f"`{decl}`" for decl in sorted(decls, key=len, reverse=True))
+        default = parameter.default
+        if get_origin(kind) is Literal:
+            shown += f" {' or '.join(f'`{choice}`' for choice in get_args(kind))}"
+        elif kind is not bool:
+            shown += f" {info.metavar or PLACEHOLDERS.get(kinds[0], 'TEXT')}"
+        if default is inspect.Parameter.empty:
+            value = "required"
+        elif default is None or default is False:
+            value = ""
+        else:
+            value = f"`{default}`"
+        options.append((shown, value, _sentence(info.help) + _limit(info.min)))
+    return arguments, options
+
+
+def _limit(least: float | None) -> str:
+    return "" if not least else f" At least {least:g}."
+
+
+TABLES: dict[str, Callable[[], Iterator[str]]] = {
+    "hyperparameters": hyperparameter_tables,
+    "fields": field_table,
+    "commands": command_tables,
+}
