@@ -45,6 +45,16 @@ SetOption = Annotated[
         show_default=False,
     ),
 ]
+ChannelOption = Annotated[
+    int | None, typer.Option(help="Channel to use, counted from 0.", min=0, show_default=False)
+]
+PlaneOption = Annotated[
+    int | None, typer.Option(help="Plane of a stack to use, counted from 0.", min=0, show_default=False)
+]
+TimeOption = Annotated[
+    int | None,
+    typer.Option(help="Point in time of a series to use, counted from 0.", min=0, show_default=False),
+]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Show what each stage does.")]
 
 
@@ -84,16 +94,9 @@ def segment(
         ),
     ] = None,
     border: Annotated[int, typer.Option(help="Width of those contours in pixels.", min=1)] = 2,
-    channel: Annotated[
-        int | None, typer.Option(help="Channel to use, counted from 0.", min=0, show_default=False)
-    ] = None,
-    plane: Annotated[
-        int | None, typer.Option(help="Plane of a stack to use, counted from 0.", min=0, show_default=False)
-    ] = None,
-    time: Annotated[
-        int | None,
-        typer.Option(help="Point in time of a series to use, counted from 0.", min=0, show_default=False),
-    ] = None,
+    channel: ChannelOption = None,
+    plane: PlaneOption = None,
+    time: TimeOption = None,
     rois: Annotated[
         Path | None,
         typer.Option(
@@ -300,16 +303,9 @@ def explain_config(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="Image to segment.")],
     config: ConfigOption = None,
     settings: SetOption = None,
-    channel: Annotated[
-        int | None, typer.Option(help="Channel to use, counted from 0.", min=0, show_default=False)
-    ] = None,
-    plane: Annotated[
-        int | None, typer.Option(help="Plane of a stack to use, counted from 0.", min=0, show_default=False)
-    ] = None,
-    time: Annotated[
-        int | None,
-        typer.Option(help="Point in time of a series to use, counted from 0.", min=0, show_default=False),
-    ] = None,
+    channel: ChannelOption = None,
+    plane: PlaneOption = None,
+    time: TimeOption = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the configuration alone, for --config and task.json.")
     ] = False,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import NamedTuple
 
 import pytest
+from trees import run_tree, write_tree
 
 from superdsm_nb.cli import main
 from superdsm_nb.io import imsave
@@ -45,3 +47,18 @@ def run(monkeypatch, capsys):
         return Outcome(stop.value.code or 0, captured.out, captured.err)
 
     return run_main
+
+
+@pytest.fixture(scope="session")
+def finished_tree(tmp_path_factory):
+    """A tree whose tasks are complete."""
+    root = write_tree(tmp_path_factory.mktemp("tree"))
+    assert run_tree(root)[0] == 0
+    return root
+
+
+@pytest.fixture
+def root(finished_tree, tmp_path):
+    """A copy of it, to be changed."""
+    shutil.copytree(finished_tree, tmp_path / "tree")
+    return tmp_path / "tree"

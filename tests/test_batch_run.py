@@ -37,21 +37,6 @@ DEBUG = Mode(debug=True)
 FRESH = Mode(debug=True, fresh=True)
 
 
-@pytest.fixture(scope="module")
-def finished_tree(tmp_path_factory):
-    """A tree whose tasks are complete."""
-    root = write_tree(tmp_path_factory.mktemp("tree"))
-    assert run_tree(root)[0] == 0
-    return root
-
-
-@pytest.fixture
-def root(finished_tree, tmp_path):
-    """A copy of it, to be changed."""
-    shutil.copytree(finished_tree, tmp_path / "tree")
-    return tmp_path / "tree"
-
-
 @pytest.fixture
 def single(tmp_path):
     """A function that writes a task of one image in a folder of its own, runs it, and returns the folder."""

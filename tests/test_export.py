@@ -17,21 +17,6 @@ from superdsm_nb.render import normalize_image, render_result_over_image, render
 MODES = ("seg", "img", "fgc", "adj", "atm")
 
 
-@pytest.fixture(scope="module")
-def finished_tree(tmp_path_factory):
-    """A tree whose tasks are complete."""
-    root = write_tree(tmp_path_factory.mktemp("tree"))
-    assert run_tree(root)[0] == 0
-    return root
-
-
-@pytest.fixture
-def root(finished_tree, tmp_path):
-    """A copy of it, to be changed."""
-    shutil.copytree(finished_tree, tmp_path / "tree")
-    return tmp_path / "tree"
-
-
 def exported(run, root, *options, name="a"):
     """Export into a folder of its own and read one picture."""
     target = root / "pictures"
