@@ -110,6 +110,7 @@ class Runner:
         statuses = [
             TaskStatus(name, total=len(plan.states)) for name, plan in zip(names, runnable, strict=True)
         ]
+        by_folder = {plan.task.folder: current for plan, current in zip(runnable, statuses, strict=True)}
         status = StatusReport(self.report, statuses, self.display.warn)
         folders = {path.parent for plan in runnable for path in _files_of(plan)}
         with exclusive(dict.fromkeys([self.root, *(plan.task.folder for plan in runnable)])), _terminable():
@@ -122,8 +123,7 @@ class Runner:
                         if not plan.task.runnable:
                             self.display.skipped(plan)
                             continue
-                        current = statuses[runnable.index(plan)]
-                        failures += self._run_task(plan.again(), crew, current, status)
+                        failures += self._run_task(plan.again(), crew, by_folder[plan.task.folder], status)
                         status.write()
             finally:
                 sweep(folders)  # after the workers have ended
