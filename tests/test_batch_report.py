@@ -442,7 +442,7 @@ def test_the_embedded_picture_is_enlarged_if_the_overlay_is_gone(page, path, tmp
     assert all("ERR_FILE_NOT_FOUND" in entry["message"] for entry in missing)
 
 
-@pytest.mark.parametrize("width", [320, 360, 600, 801, 1280])
+@pytest.mark.parametrize("width", [320, 360, 600, 801, 1001, 1100, 1201, 1280])
 def test_no_width_needs_scrolling_to_the_side(page, width):
     size(page, width)
     page.execute_script("document.querySelectorAll('details').forEach(function (d) { d.open = true; })")

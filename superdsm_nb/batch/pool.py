@@ -42,7 +42,7 @@ class ConnectionOutput(Output):
 
     def _send(self, *message: Any) -> None:  # noqa: ANN401 - texts and numbers
         # The other side may be gone: then there is nobody to tell, and the work ends by itself.
-        with contextlib.suppress(BrokenPipeError):
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._connection.send(message)
 
     def stage(self, name: str) -> None:
@@ -169,7 +169,8 @@ class Pool:
                 if worker.job is None and waiting:
                     worker.job, worker.stage = waiting.popleft(), STARTING
                     tell(worker.number, "image", (worker.job,))
-                    with contextlib.suppress(BrokenPipeError):  # its end is noticed below
+                    # Its end is noticed below.
+                    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                         worker.connection.send(worker.job)
             busy = {worker.connection: worker for worker in self._workers if worker.job is not None}
             if not busy:
