@@ -26,7 +26,7 @@ from .errors import ConfigError
 from .stage import Output
 
 INTERMEDIATE_VARIABLE = "SUPERDSM_NB_INTERMEDIATE_OUTPUT"
-QUIET, NORMAL, DETAILED = 0, 1, 2
+NORMAL, DETAILED = 1, 2  # 0 is quiet
 
 
 def is_intermediate_output_wanted() -> bool:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
-from trees import write_task
+from trees import needs_links, write_task
 
 from superdsm_nb.batch.jobs import jobs_of, plan_all
 from superdsm_nb.batch.spec import choose, find_tasks
@@ -20,7 +19,6 @@ TASK = {
     "seg_pathpattern": "seg/%s.png",
     "file_ids": ["a"],
 }
-needs_links = pytest.mark.skipif(sys.platform == "win32", reason="links need privileges there")
 
 
 def write(folder, **changes):

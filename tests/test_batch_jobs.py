@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
-from trees import write_task
+from trees import needs_links, write_task
 
 from superdsm_nb.batch.jobs import TABLES, digest_of, jobs_of, plan_all
 from superdsm_nb.batch.spec import find_tasks
@@ -19,8 +18,6 @@ TASK = {
     "file_ids": ["a"],
 }
 SUFFIXES = {"seg": ".png", "overlay": ".png", "adj": ".tif", "cfg": ".json", "log": ".tgz"}
-
-needs_links = pytest.mark.skipif(os.name == "nt", reason="Windows lets few users make symbolic links")
 
 
 def write(folder, **changes):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from pathlib import Path
+
+import pytest
 
 from superdsm_nb.batch.outcome import Mode
 from superdsm_nb.batch.run import Runner
@@ -13,6 +16,7 @@ from superdsm_nb.batch.survey import survey
 from superdsm_nb.io import imsave
 from superdsm_nb.synthetic import generate
 
+needs_links = pytest.mark.skipif(sys.platform == "win32", reason="Windows lets few users make links")
 TIMED = ("timings.csv", ".timings.json", "report.html")  # what differs from run to run
 PATTERNS = {
     "seg_pathpattern": "seg/%s.png",
