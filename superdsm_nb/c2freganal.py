@@ -17,6 +17,7 @@ from .dsm import FitParameters, fit
 from .filters import highest_around, is_near, levels, levels_of_distance, squared_distance
 from .hyperparameters import Hyperparameter, Scaling
 from .image import Image
+from .kernels.regions import component_sizes
 from .kernels.watershed import flood
 from .parallel import ordered_map
 from .stage import Output, Stage
@@ -121,16 +122,12 @@ def find_clusters(
         Labels from 1, covering the image; all 0 if nothing is left.
     """
     foreground = y > 0
-    framed = np.pad(foreground, 1, constant_values=True)
-    inner = framed[:-2, 1:-1] & framed[2:, 1:-1] & framed[1:-1, :-2] & framed[1:-1, 2:]
-    boundary = foreground & ~inner
     components, count = ndimage.label(foreground)
-    sizes = np.bincount(components.ravel(), minlength=count + 1)
-    boundary_sizes = np.bincount(components[boundary], minlength=count + 1)
+    sizes, boundary_sizes = component_sizes(components, count)
     regular = boundary_sizes <= max_irregularity * sizes
     regular[0] = False
     y_mask = ~foreground | regular[components]
-    markers = (np.cumsum(regular) * regular)[components].astype(np.int32)
+    markers = (np.cumsum(regular) * regular).astype(np.int32)[components]
     if not regular.any():
         return y_mask, markers
     levels = levels_of_distance(squared_distance(markers > 0))

@@ -20,6 +20,7 @@ from .parallel import strips
 
 FARTHEST = 2**62
 DIRECT = 8.0  # below this standard deviation (pixels) direct convolution is faster
+OVERLAP = 10  # strips are so many times higher than what is computed twice where they meet
 
 
 class LowFrequencies:
@@ -71,39 +72,48 @@ class Laplacian(NamedTuple):
 
 def squared_distance(objects: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Squared Euclidean distance of every pixel to the nearest object pixel; without any, larger than all."""
-    out = np.full(objects.shape, FARTHEST)
-    if objects.any():
-        along = _distance_along_columns(objects)
-        strips(lambda part: kernels.squared_distance(along[part], out[part]), *objects.shape)
+    if not objects.any():
+        return np.full(objects.shape, FARTHEST)
+    out = np.empty(objects.shape, np.int64)
+    along = _distance_along_columns(objects)
+    strips(lambda part: kernels.squared_distance(along[part], out[part]), *objects.shape)
     return out
 
 
 def distance(objects: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Euclidean distance of every pixel to the nearest object pixel."""
     out = np.full(objects.shape, math.sqrt(FARTHEST))
-    _measure(objects, lambda part, squared: np.sqrt(squared, out=out[part]))
+    measure(objects, lambda part, squared: np.sqrt(squared, out=out[part]))
     return out
 
 
 def is_near(objects: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:
     """Whether the nearest object pixel is at most `radius` pixels away, for every pixel."""
     out = np.full(objects.shape, math.sqrt(FARTHEST) <= radius)
-    _measure(objects, lambda part, squared: np.less_equal(np.sqrt(squared), radius, out=out[part]))
+    measure(objects, lambda part, squared: np.less_equal(np.sqrt(squared), radius, out=out[part]))
     return out
 
 
-def _measure(objects: NDArray[np.bool_], take: Callable[[slice, NDArray[np.int64]], object]) -> None:
-    """Hand the squared distances of strips of rows to `take`; without objects there are none."""
+def measure(objects: NDArray[np.bool_], take: Callable[[slice, NDArray[np.int64]], object]) -> None:
+    """Take the squared distance of every pixel to the nearest object pixel, strip by strip.
+
+    Parameters
+    ----------
+    objects : (H, W) bool
+        Without any, nothing is taken.
+    take : callable
+        Called with rows and their (h, W) int64 squared distances, on several threads.
+    """
     if not objects.any():
         return
     along = _distance_along_columns(objects)
 
-    def measure(part: slice) -> None:
+    def take_strip(part: slice) -> None:
         squared = np.empty(objects[part].shape, np.int64)
         kernels.squared_distance(along[part], squared)
         take(part, squared)
 
-    strips(measure, *objects.shape)
+    strips(take_strip, *objects.shape)
 
 
 def _distance_along_columns(objects: NDArray[np.bool_]) -> NDArray[np.int32]:
@@ -112,6 +122,19 @@ def _distance_along_columns(objects: NDArray[np.bool_]) -> NDArray[np.int32]:
         lambda part: kernels.distance_along_columns(objects[:, part], along[:, part]), *objects.shape[::-1]
     )
     return along
+
+
+def standard_deviation(image: NDArray[np.float64]) -> float:
+    """Standard deviation of all pixels, without a copy of the image."""
+    mean = image.mean()
+    squares = np.empty(image.shape[0])
+
+    def add(part: slice) -> None:
+        away = image[part] - mean
+        np.square(away, out=away).sum(axis=1, out=squares[part])
+
+    strips(add, *image.shape)
+    return math.sqrt(squares.sum() / image.size)
 
 
 def highest_around(image: NDArray[np.float64], connectivity: int) -> NDArray[np.float64]:
@@ -157,31 +180,37 @@ def _cosines(size: int, count: int) -> NDArray[np.float32]:
     return waves.astype(np.float32)
 
 
-def gaussian(image: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
-    """Filter with a Gaussian of `sigma` pixels, truncated at 4 sigma, the image mirrored at its borders."""
+def gaussian(image: NDArray[np.float64], sigma: float, highest: float = math.inf) -> NDArray[np.float64]:
+    """Filter with a Gaussian of `sigma` pixels, truncated at 4 sigma, the image mirrored at its borders.
+
+    Intensities above `highest` count as that.
+    """
     if sigma >= DIRECT:
-        return wide_gaussian(image, sigma)
+        return wide_gaussian(image, sigma, highest)
     out = np.empty(image.shape)
     reach = int(4 * sigma + 0.5)
 
     def filtered(part: slice) -> None:
         first = max(part.start - reach, 0)
-        result = ndimage.gaussian_filter(image[first : part.stop + reach], sigma)
+        result = ndimage.gaussian_filter(np.minimum(image[first : part.stop + reach], highest), sigma)
         out[part] = result[part.start - first : part.stop - first]
 
-    strips(filtered, *image.shape)
+    strips(filtered, image.shape[0], image.shape[1], OVERLAP * reach)
     return out
 
 
-def wide_gaussian(image: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
+def wide_gaussian(image: NDArray[np.float64], sigma: float, highest: float = math.inf) -> NDArray[np.float64]:
     """Filter in the type-II cosine transform."""
     height, width = image.shape
     sizes = [_fast_size(size, int(4 * sigma + 0.5)) for size in image.shape]
     longer = np.pad(image, ((0, sizes[0] - height), (0, sizes[1] - width)), mode="symmetric")
+    np.minimum(longer, highest, out=longer)
     spectrum = fft.dctn(longer, type=2, overwrite_x=True)
-    spectrum *= np.multiply.outer(*(_response(size, sigma, 0) for size in sizes))
+    rows, cols = (_response(size, sigma, 0) for size in sizes)
+    for row, factor in enumerate(rows):
+        spectrum[row] *= factor * cols
     filtered: NDArray[np.float64] = fft.idctn(spectrum, type=2, overwrite_x=True)
-    return np.ascontiguousarray(filtered[:height, :width])  # kernels are compiled for this layout
+    return filtered[:height, :width]
 
 
 def _fast_size(size: int, reach: int) -> int:

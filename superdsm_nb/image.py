@@ -64,11 +64,14 @@ def intensities(image: ArrayLike, histological: bool = False) -> tuple[NDArray[A
 
 def normalized(g: NDArray[Any]) -> NDArray[np.float64]:
     """Return (g - min) / (max - min) as float64; a constant image becomes 0."""
-    g = g.astype(np.float64)
     # Halved first: the range of float64 values can exceed the largest float64.
-    half = g / 2
-    spread = half.max() - half.min()
-    return (half - half.min()) / (spread if spread > 0 else 1.0)
+    half = g.astype(np.float64)
+    half /= 2
+    low = half.min()
+    spread = half.max() - low
+    half -= low
+    half /= spread if spread > 0 else 1.0
+    return half
 
 
 def _shape(g: NDArray[Any]) -> str:
@@ -158,8 +161,8 @@ class AtomRegions:
 
     def __init__(self, image: Image, atoms: NDArray[Any]) -> None:
         self.image = image
-        labels = np.where(image.mask, atoms, 0).astype(np.int64).ravel()
-        self._pixels, self._start = group_pixels(labels, int(atoms.max()) + 1)
+        labels = np.ascontiguousarray(atoms, np.int32)
+        self._pixels, self._start = group_pixels(labels, image.mask, int(atoms.max()))
 
     def region(self, footprint: Iterable[int]) -> Region:
         """Return the region of the union of the atoms in `footprint`."""

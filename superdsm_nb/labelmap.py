@@ -254,25 +254,23 @@ def _relief(
 
     Contested pixels are few, so their distances are measured in crops, wide enough to hold what is nearest.
     """
-    squared = np.zeros(contested.shape, np.int64)
+    places, distances = [], []
     for item in masks:
-        inside = contested[item.box]
-        if not inside.any():
+        rows, cols = np.nonzero(contested[item.box])
+        if not rows.size:
             continue
         margin = 4
         while True:
             box, _ = item.crop(contested.shape, margin)
-            own = tuple(
-                slice(part.start - wide.start, part.stop - wide.start)
-                for part, wide in zip(item.box, box, strict=True)
-            )
-            found = squared_distance(uncontested[box])[own][inside]
+            top, left = (part.start - wide.start for part, wide in zip(item.box, box, strict=True))
+            found = squared_distance(uncontested[box])[rows + top, cols + left]
             if found.max() <= margin**2 or uncontested[box].size == uncontested.size:
                 break
             margin *= 2
-        squared[item.box][inside] = found
+        places.append((rows + item.box[0].start) * contested.shape[1] + cols + item.box[1].start)
+        distances.append(found)
     relief = np.zeros(contested.shape, np.int32)
-    relief[contested] = levels(squared[contested]) + 1
+    relief.ravel()[np.concatenate(places)] = levels(np.concatenate(distances)) + 1
     return relief
 
 

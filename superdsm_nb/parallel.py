@@ -76,7 +76,7 @@ def ordered_map(
     return results
 
 
-def strips(function: Callable[[slice], object], size: int, length: int) -> None:
+def strips(function: Callable[[slice], object], size: int, length: int, least: int = 1) -> None:
     """Apply `function` to strips of an image, on several threads if it is large.
 
     Parameters
@@ -88,8 +88,10 @@ def strips(function: Callable[[slice], object], size: int, length: int) -> None:
         Number of rows (or columns).
     length : int
         Pixels in each of them.
+    least : int
+        Rows a strip should have, where pixels around it are computed with it.
     """
-    count = min(size, size * length // STRIP)
+    count = min(size // max(least, 1), size * length // STRIP)
     if count < 2:
         function(slice(0, size))
         return

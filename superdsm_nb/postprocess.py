@@ -13,7 +13,7 @@ from scipy import ndimage
 from skimage.morphology import disk
 
 from .config import Config
-from .filters import distance, gaussian, is_near
+from .filters import distance, gaussian, is_near, standard_deviation
 from .hyperparameters import Hyperparameter, Scaling
 from .objects import BaseObject, Object
 from .stage import Output, Stage
@@ -213,7 +213,7 @@ class Examiner:
     def __init__(self, g_raw: NDArray[np.float64], objects: list[Object], values: Mapping[str, Any]) -> None:
         self._g = g_raw
         self._values = values
-        self._std = float(g_raw.std())
+        self._std = standard_deviation(g_raw)
         covered = np.zeros(g_raw.shape, bool)
         for item in objects:
             item.fill_foreground(covered)

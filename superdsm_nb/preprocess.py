@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .filters import distance, gaussian
+from .filters import gaussian, measure, standard_deviation
 from .hyperparameters import Hyperparameter, Scaling
 from .parallel import ordered_map, strips
 from .stage import Output, Stage
@@ -63,7 +63,7 @@ class Preprocessing(Stage):
         offset = local_offset(g_raw, values["sigma2"], values["offset_clip"])
         if values["lower_clip_mean"]:
             offset = np.maximum(offset, g_raw.mean())
-        y = gaussian(g_raw, values["sigma1"])
+        y = np.ascontiguousarray(gaussian(g_raw, values["sigma1"]))  # kernels are compiled for this layout
 
         def subtract(part: slice) -> None:
             y[part] -= offset[part]
@@ -92,17 +92,15 @@ def local_offset(g_raw: NDArray[np.float64], sigma2: float, offset_clip: float) 
     """
     if sigma2 == 0:
         return g_raw
-    clip = offset_clip * float(g_raw.std())
+    clip = offset_clip * standard_deviation(g_raw)
     bright = g_raw > clip
     if not bright.any():
         return gaussian(g_raw, sigma2)
-    away = distance(bright)
-    images = [lambda: g_raw, lambda: np.minimum(g_raw, clip)]
-    original, clipped = ordered_map(lambda image: gaussian(image(), sigma2), images)
+    original, clipped = ordered_map(lambda highest: gaussian(g_raw, sigma2, highest), [math.inf, clip])
 
-    def blend(part: slice) -> None:
-        w = (np.maximum(0, sigma2 - away[part]) / sigma2) ** 2
+    def blend(part: slice, squared: NDArray[np.int64]) -> None:
+        w = (np.maximum(0, sigma2 - np.sqrt(squared)) / sigma2) ** 2
         clipped[part] = (1 - w) * clipped[part] + w * original[part]
 
-    strips(blend, *g_raw.shape)
+    measure(bright, blend)
     return clipped

@@ -158,9 +158,19 @@ def energy_hessian(A, y, p, alpha, epsilon):
 # --- regions and watershed ------------------------------------------------------------------------------
 
 
-def group_pixels(labels, count):
-    """One array of pixel indices per label."""
-    return [np.array([i for i, label in enumerate(labels) if label == wanted]) for wanted in range(count)]
+def group_pixels(labels, mask, count):
+    """One list of flat pixel indices per label from 1 on."""
+    return [np.flatnonzero((labels == wanted) & mask).tolist() for wanted in range(1, count + 1)]
+
+
+def component_sizes(components, count):
+    """Pixels per label, and those with a neighbour of label 0; nothing for label 0."""
+    sizes, boundaries = [0] * (count + 1), [0] * (count + 1)
+    for pixel, label in np.ndenumerate(components):
+        if label > 0:
+            sizes[label] += 1
+            boundaries[label] += any(components[other] == 0 for other in neighbors(pixel, components.shape))
+    return sizes, boundaries
 
 
 def neighbors(pixel, shape):

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy import ndimage
 
 from superdsm_nb.kernels import regions
 
@@ -26,13 +27,21 @@ def labelled_images(draw):
 
 
 @naive.settings_for(100)
-@given(labels=arrays(np.int64, st.integers(0, 40), elements=st.integers(0, 5)))
-def test_pixels_are_grouped_by_label_and_ascend_within_each(labels):
-    pixels, start = regions.group_pixels(labels, 6)
-    groups = [pixels[start[label] : start[label + 1]] for label in range(6)]
-    assert (start[0], start[-1]) == (0, labels.size)
-    for group, expected in zip(groups, naive.group_pixels(labels, 6), strict=True):
-        assert group.tolist() == expected.tolist()
+@given(images=labelled_images())
+def test_usable_pixels_are_grouped_by_label_and_ascend_within_each(images):
+    labels, _, mask = images
+    pixels, start = regions.group_pixels(labels, mask, 5)
+    groups = [pixels[start[label] : start[label + 1]].tolist() for label in range(1, 6)]
+    assert (start[1], start[6]) == (0, pixels.size)
+    assert groups == naive.group_pixels(labels, mask, 5)
+
+
+@naive.settings_for(100)
+@given(mask=arrays(np.bool_, shapes), border=st.integers(0, 3))
+def test_components_are_counted_with_their_boundary(mask, border):
+    components, count = ndimage.label(np.pad(mask, border, constant_values=True))
+    sizes, boundaries = regions.component_sizes(components, count)
+    assert (sizes.tolist(), boundaries.tolist()) == naive.component_sizes(components, count)
 
 
 @naive.settings_for(150)

@@ -11,12 +11,19 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from skimage.feature import hessian_matrix_det, peak_local_max
 
-from superdsm_nb import automation, parallel
+from superdsm_nb import automation, filters, parallel
 from superdsm_nb.automation import _peaks, create_config, disk_overlap, estimate_scale, prune_blobs
 from superdsm_nb.c2freganal import find_clusters
 from superdsm_nb.config import Config
 from superdsm_nb.errors import PipelineError, ScaleEstimationError, WorkAmountError
-from superdsm_nb.filters import LowFrequencies, distance, gaussian, squared_distance, wide_gaussian
+from superdsm_nb.filters import (
+    LowFrequencies,
+    distance,
+    gaussian,
+    squared_distance,
+    standard_deviation,
+    wide_gaussian,
+)
 from superdsm_nb.kernels.blobs import hessian_determinant, local_maxima
 from superdsm_nb.pipeline import Pipeline, create_default_pipeline
 from superdsm_nb.preprocess import Preprocessing, local_offset
@@ -72,6 +79,28 @@ def test_maxima_over_position_and_scale_are_those_of_scikit_image(seed, scales, 
 
 
 @pytest.mark.parametrize("sigma", [1.4, 40.0])
+@pytest.mark.parametrize("highest", [0.3, 2.0])
+def test_the_gaussian_takes_intensities_up_to_a_limit(sigma, highest):
+    image = np.random.default_rng(0).random((60, 70))
+    expected = ndimage.gaussian_filter(np.minimum(image, highest), sigma)
+
+    np.testing.assert_allclose(gaussian(image, sigma, highest), expected, atol=1e-12)
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.floats(1e-3, 1e3), st.integers(0, 99))
+@settings(deadline=None, max_examples=60)
+def test_the_standard_deviation_is_numpys_and_has_no_seams(height, width, spread, seed):
+    image = 5 + spread * np.random.default_rng(seed).random((height, width))
+    whole = standard_deviation(image)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parallel, "STRIP", 20)
+        assert standard_deviation(image) == whole
+
+    assert whole == pytest.approx(image.std(), rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("sigma", [1.4, 40.0])
 def test_the_gaussian_is_scipys_whatever_way_it_is_computed(sigma):
     image = np.random.default_rng(0).random((60, 70))
 
@@ -89,6 +118,7 @@ def test_filters_and_distances_have_no_seams(height, width, sigma, seed):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parallel, "STRIP", 20)
+        patch.setattr(filters, "OVERLAP", 0)
         filtered, away, squared = gaussian(image, sigma), distance(objects), squared_distance(objects)
 
     np.testing.assert_allclose(filtered, ndimage.gaussian_filter(image, sigma), atol=1e-12)
@@ -102,6 +132,7 @@ def test_the_preprocessing_has_no_seams(monkeypatch):
     data = {"g_raw": g}
     whole(data, Config())
     monkeypatch.setattr(parallel, "STRIP", 50)
+    monkeypatch.setattr(filters, "OVERLAP", 0)
     strips = {"g_raw": g}
     Preprocessing()(strips, Config())
 

@@ -8,33 +8,73 @@ from ._jit import jit
 
 
 @jit
-def group_pixels(labels, count):
-    """Group pixels by label.
+def group_pixels(labels, mask, count):
+    """Group the pixels of a label image by label.
 
     Parameters
     ----------
-    labels : (P,) int64
-        Label of each pixel, in 0 .. count - 1.
+    labels : (H, W) int32
+        Label of each pixel, in 0 .. count.
+    mask : (H, W) bool
+        Pixels that are grouped.
     count : int
-        Number of labels, 0 included.
+        Largest label.
 
     Returns
     -------
     pixels : (P,) int64
-        Pixel indices, grouped by label, ascending within each.
-    start : (count + 1,) int64
-        Where the pixels of each label begin.
+        Flat indices of the pixels in the mask with a label above 0, grouped by label, ascending within each.
+    start : (count + 2,) int64
+        Where the pixels of each label begin; those of label L end where those of L + 1 begin.
     """
-    start = np.zeros(count + 1, np.int64)
-    for i in range(labels.size):
-        start[labels[i] + 1] += 1
-    start = np.cumsum(start)
-    position = start[:-1].copy()
-    pixels = np.empty(labels.size, np.int64)
-    for i in range(labels.size):
-        pixels[position[labels[i]]] = i
-        position[labels[i]] += 1
+    height, width = labels.shape
+    size = np.zeros(count + 2, np.int64)
+    for r in range(height):
+        row, inside = labels[r], mask[r]
+        for c in range(width):
+            if inside[c] and row[c] > 0:
+                size[row[c] + 1] += 1
+    start = np.cumsum(size)
+    position = start.copy()
+    pixels = np.empty(start[-1], np.int64)
+    for r in range(height):
+        row, inside = labels[r], mask[r]
+        for c in range(width):
+            if inside[c] and row[c] > 0:
+                pixels[position[row[c]]] = r * width + c
+                position[row[c]] += 1
     return pixels, start
+
+
+@jit
+def component_sizes(components, count):
+    """Pixels and boundary pixels of labelled components.
+
+    Parameters
+    ----------
+    components : (H, W) int32
+        Labels; 0 belongs to none.
+    count : int
+        Largest label.
+
+    Returns
+    -------
+    size, boundary : (count + 1,) int64
+        By label: its pixels, and those of them with a 4-neighbour that belongs to no component.
+    """
+    height, width = components.shape
+    size, boundary = np.zeros(count + 1, np.int64), np.zeros(count + 1, np.int64)
+    for r in range(height):
+        row = components[r]
+        above, below = components[max(r - 1, 0)], components[min(r + 1, height - 1)]
+        for c in range(width):
+            label = row[c]
+            if label == 0:
+                continue
+            size[label] += 1
+            if above[c] == 0 or below[c] == 0 or row[max(c - 1, 0)] == 0 or row[min(c + 1, width - 1)] == 0:
+                boundary[label] += 1
+    return size, boundary
 
 
 @jit
@@ -116,13 +156,28 @@ def positive_on_frame(theta, height, width):
     -------
     bool
     """
-    down, across = 1.0 / max(height - 1, 1), 1.0 / max(width - 1, 1)
-    for r in range(-1, height + 1):
-        step = 1 if r in (-1, height) else width + 1
-        for c in range(-1, width + 1, step):
-            u, v = r * down, c * across
-            s = theta[0] * u * u + theta[1] * v * v + 2 * theta[2] * u * v
-            s += 2 * theta[3] * u + 2 * theta[4] * v + theta[5]
-            if s > 0:
-                return True
+    # Along a side the surface is a parabola: positive somewhere iff at an end or beside its vertex.
+    for r in (-1, height):
+        u = r / max(height - 1, 1)
+        offset = theta[0] * u * u + 2 * theta[3] * u + theta[5]
+        if _positive_between(theta[1], theta[2] * u + theta[4], offset, width):
+            return True
+    for c in (-1, width):
+        v = c / max(width - 1, 1)
+        offset = theta[1] * v * v + 2 * theta[4] * v + theta[5]
+        if _positive_between(theta[0], theta[2] * v + theta[3], offset, height):
+            return True
+    return False
+
+
+@jit
+def _positive_between(a, b, c, size):
+    """Whether a x^2 + 2 b x + c is positive for x = t / (size - 1), t any of -1 .. size."""
+    step = 1.0 / max(size - 1, 1)
+    top = min(max(-b / (a * step), -1.0), float(size)) if a < 0 else -1.0
+    below = int(top)
+    for t in (-1, below - 1, below, below + 1, size):
+        x = t * step
+        if -1 <= t <= size and (a * x + 2 * b) * x + c > 0:
+            return True
     return False
