@@ -47,6 +47,7 @@ class C2F_RegionAnalysis(Stage):  # noqa: N801 - the documented name
             *("min_atom_radius", 15, "int"),
             "no atom is smaller than a disk of this radius (pixels)",
             minimum=0,
+            maximum=1e5,
             scaling=Scaling("radius", 0.33),
         ),
         Hyperparameter(
@@ -74,11 +75,12 @@ class C2F_RegionAnalysis(Stage):  # noqa: N801 - the documented name
         parameters = FitParameters.from_config(inputs["dsm_cfg"]).without_deformations()
         margin = inputs["dsm_cfg"]["background_margin"]
 
-        def split(label: int) -> list[tuple[Pixels, tuple[float, float]]]:
+        def split(label: int) -> tuple[list[tuple[Pixels, tuple[float, float]]], int]:
             splitter = ClusterSplitter(
                 label, boxes[label - 1], y, y_mask, clusters, parameters, margin, values
             )
-            return [(atom.pixels, splitter.seed_position(atom)) for atom in splitter.run()]
+            atoms = [(atom.pixels, splitter.seed_position(atom)) for atom in splitter.run()]
+            return atoms, splitter.failed_fits
 
         atoms = np.zeros(y.shape, np.int32)
         seeds: list[tuple[float, float]] = []
@@ -87,11 +89,17 @@ class C2F_RegionAnalysis(Stage):  # noqa: N801 - the documented name
             range(1, len(boxes) + 1),
             lambda done, total: out.progress(done, total, "clusters"),
         )
-        for box, parts in zip(boxes, results, strict=True):
+        for box, (parts, _) in zip(boxes, results, strict=True):
             for pixels, (row, col) in parts:
                 seeds.append((row + box[0].start, col + box[1].start))
                 atoms[box][pixels.box][pixels.mask] = len(seeds)
         out.log(f"{len(boxes)} clusters of {len(seeds)} atoms")
+        failed = sum(count for _, count in results)
+        if failed:
+            out.warn(
+                f"{failed} fits of ellipses found no minimum, so that regions may be divided less than they "
+                "should be; a larger dsm/cp_timeout may help"
+            )
         adjacencies = AtomAdjacencyGraph(atoms, clusters, y > 0, seeds)
         return {
             "y_mask": y_mask,
@@ -124,7 +132,7 @@ def find_clusters(
     foreground = y > 0
     components, count = ndimage.label(foreground)
     sizes, boundary_sizes = component_sizes(components, count)
-    regular = boundary_sizes <= max_irregularity * sizes
+    regular = boundary_sizes <= min(max_irregularity, 1.0) * sizes
     regular[0] = False
     y_mask = ~foreground | regular[components]
     markers = (np.cumsum(regular) * regular).astype(np.int32)[components]
@@ -213,6 +221,11 @@ class ClusterSplitter:
         Background within this distance of the foreground of the box enters the fits (pixels).
     values : dict
         Hyperparameters of the stage.
+
+    Attributes
+    ----------
+    failed_fits : int
+        Fits that found no minimum; an energy they should have given is undefined.
     """
 
     def __init__(
@@ -246,6 +259,7 @@ class ClusterSplitter:
         # Squared distance of each maximum from the seeds chosen so far.
         self._distance = np.full(self._rows.size, np.iinfo(np.int64).max)
         self._energies: dict[tuple[int, int, tuple[int, ...], bytes], float] = {}
+        self.failed_fits = 0
 
     def run(self) -> list[Atom]:
         """Split the cluster until no part is to be split any more; parts in the order of their labels."""
@@ -366,4 +380,5 @@ class ClusterSplitter:
         if region.y.size == 0 or (region.y > 0).all() or (region.y < 0).all():
             return UNDEFINED
         result = fit(region, self._parameters)
+        self.failed_fits += not result.is_optimal
         return result.energy / region.y.size if result.is_optimal else UNDEFINED

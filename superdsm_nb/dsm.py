@@ -44,7 +44,7 @@ NO_WINDOW = np.zeros((1, 1), np.float32)
 NO_WINDOW.setflags(write=False)
 SLICE = 25  # Newton steps between two looks at the clock, fewer for more than SLICED_SIZE unknowns
 SLICED_SIZE = 400
-LARGEST_SIZE = 8000  # unknowns; their Hessian and its factor take 1 GB
+LARGEST_SIZE = 4000  # unknowns; their Hessian and its factor take 256 MB, and a step half a minute
 MAX_ITERATIONS = 500
 SCIPY_ITERATIONS = 5000  # its steps are shorter, above all where the regularisation is weak
 
@@ -283,12 +283,15 @@ class Energy:
         iterations = 0
         steps = max(1, min(SLICE, int(SLICE * (SLICED_SIZE / self.size) ** 3)))
         while True:
+            begin = time.monotonic()
             p, dual, energy, remaining, count, status = kernels.newton(
                 self._blocks, self._y, alpha, epsilon, p, dual, steps, tolerance
             )
             iterations += count
             stuck = status != kernels.OUT_OF_ITERATIONS or count < steps
-            if stuck or iterations >= MAX_ITERATIONS or time.monotonic() > deadline:
+            now = time.monotonic()
+            # What a step of thousands of unknowns takes is known after the first.
+            if stuck or iterations >= MAX_ITERATIONS or now + (now - begin) / count > deadline:
                 # A line search that finds nothing lower has reached the rounding of the sum.
                 converged = status == kernels.CONVERGED or remaining <= ENERGY_TOLERANCE * max(1.0, energy)
                 return Solution(p, energy, converged, iterations)
@@ -393,6 +396,9 @@ class FitResult:
         "fallback" if the full problem was not solved in time.
     iterations : int
         Iterations of the solver.
+    reason : {"", "time", "iterations", "size"}
+        Why it fell back: out of time, no minimum after the most iterations (or none finite), or more
+        unknowns than can be solved for.
     """
 
     energy: float
@@ -400,6 +406,7 @@ class FitResult:
     surface: NDArray[np.float64]
     status: str
     iterations: int
+    reason: str = ""
 
     @property
     def is_optimal(self) -> bool:
@@ -424,21 +431,24 @@ def fit(region: Region, parameters: FitParameters) -> FitResult:
     deadline = math.inf if parameters.timeout is None else time.monotonic() + parameters.timeout
     energy = Energy(region, parameters)
     if energy.size > LARGEST_SIZE:
-        return _fallback(region, parameters)
-    solution = energy.minimize(_start(energy, region, deadline), deadline)
+        return _fallback(region, parameters, "size")
+    zeros = np.zeros(energy.size)
+    start = _start(energy, region, deadline)
+    solution = energy.minimize(start, deadline)
     if not solution.converged and time.monotonic() < deadline:
         # The minimum does not depend on the start, only the way to it.
-        zeros = np.zeros(energy.size)
-        start = zeros if parameters.init == "elliptical" else _elliptical_start(energy, deadline)
-        solution = energy.minimize(start, deadline)
+        other = _elliptical_start(energy, deadline) if np.array_equal(start, zeros) else zeros
+        if not np.array_equal(start, other):
+            solution = energy.minimize(other, deadline)
     if solution.converged:
         return _result(energy, solution, region, "optimal")
-    return _fallback(region, parameters)
+    return _fallback(region, parameters, "iterations" if time.monotonic() < deadline else "time")
 
 
-def _fallback(region: Region, parameters: FitParameters) -> FitResult:
+def _fallback(region: Region, parameters: FitParameters, reason: str) -> FitResult:
     ellipse = Energy(region, parameters.without_deformations())
-    return _result(ellipse, ellipse.minimize(np.zeros(ellipse.size)), region, "fallback")
+    solution = ellipse.minimize(np.zeros(ellipse.size))
+    return replace(_result(ellipse, solution, region, "fallback"), reason=reason)
 
 
 def _start(energy: Energy, region: Region, deadline: float) -> NDArray[np.float64]:

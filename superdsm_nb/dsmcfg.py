@@ -35,6 +35,8 @@ class DSM_Config(Stage):  # noqa: N801 - the documented name
             *("smooth_amount", 10, "int"),
             "standard deviation of the Gaussian basis of the deformations (pixels); infinite: ellipses only",
             above=0,
+            maximum=1e5,
+            infinite=True,
             scaling=Scaling("scale", 0.2, 4),
         ),
         Hyperparameter(
@@ -54,6 +56,7 @@ class DSM_Config(Stage):  # noqa: N801 - the documented name
             *("background_margin", 20, "int"),
             "background up to this distance from the foreground enters the fits (pixels)",
             minimum=0,
+            maximum=1e5,
             scaling=Scaling("scale", 0.4, 8),
         ),
         Hyperparameter(

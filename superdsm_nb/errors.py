@@ -2,9 +2,34 @@
 
 from __future__ import annotations
 
+LONGEST_WORD = 300  # characters; that of a path, for example
+
+
+def printable(text: str) -> str:
+    """Escape the characters of a line that cannot be printed, and cut words that no line can hold."""
+    text = "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text
+    )
+    return " ".join(shortened(word, LONGEST_WORD) for word in text.split(" "))
+
+
+def shortened(text: str, length: int = 100) -> str:
+    """Cut a text that is longer than a message can hold."""
+    return text if len(text) <= length else f"{text[: length - 3]}..."
+
 
 class SuperDSMError(Exception):
-    """Base of every error this package raises on purpose; the command line turns it into exit code 2."""
+    """Base of every error this package raises on purpose; the command line turns it into exit code 2.
+
+    Parameters
+    ----------
+    message : str
+        One sentence a line. Names from files are part of it, so what cannot be printed is escaped: a terminal
+        takes no orders from them, and a log can be written.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__("\n".join(map(printable, message.split("\n"))))
 
 
 class ImageError(SuperDSMError):

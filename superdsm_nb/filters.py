@@ -94,6 +94,16 @@ def is_near(objects: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:
     return out
 
 
+def dilated(mask: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:
+    """Dilate a mask by a disk of this radius (pixels), as `scipy.ndimage.binary_dilation` would."""
+    return is_near(mask, radius)
+
+
+def eroded(mask: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:
+    """Erode a mask by a disk of this radius (pixels); the border of the image does not erode it."""
+    return ~is_near(~mask, radius)
+
+
 def measure(objects: NDArray[np.bool_], take: Callable[[slice, NDArray[np.int64]], object]) -> None:
     """Take the squared distance of every pixel to the nearest object pixel, strip by strip.
 

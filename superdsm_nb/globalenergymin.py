@@ -18,6 +18,12 @@ from .performance import ClusterReport, PerformanceReport
 from .pruning import Computed, Isbi24Pruning, ProvenPruning, Pruning, PublishedPruning
 from .stage import Output, Stage
 
+FALLBACKS = {
+    "time": "no minimum within dsm/cp_timeout",
+    "iterations": "no minimum within the most iterations",
+    "size": "more deformations than can be solved for; a larger dsm/smooth_subsample gives fewer",
+}
+
 
 class GlobalEnergyMinimization(Stage):
     """Find the family of objects of least total energy that covers all atoms (TPAMI 2023).
@@ -142,6 +148,12 @@ class Search:
         self._count(possible, closed)
         self._search({label for label in labels if label not in closed and possible[label]})
         self.cover.conclude()
+        if self.performance.fallback_object_count:
+            self._out.warn(
+                f"{self.performance.fallback_object_count} of {len(self.objects)} fits fell back to the best "
+                f"ellipse, {self.performance.timeout_object_count} of them because dsm/cp_timeout was over; "
+                "the log tells which"
+            )
         if isinstance(self._rule, ProvenPruning):
             for label in labels:
                 self._rule.observe(label)
@@ -197,8 +209,13 @@ class Search:
     def _compute(self, footprints: Sequence[frozenset[int]], what: str) -> list[Object]:
         objects = self._compute_objects(footprints, what)
         for item in objects:
-            if not item.is_optimal and item.pixels and item.energy > 0:
-                self._out.log(f"fit of atoms {sorted(item.footprint)} fell back to the best ellipse")
+            if item.fallback:
+                self.performance.fallback_object_count += 1
+                self.performance.timeout_object_count += item.fallback == "time"
+                self._out.log(
+                    f"fit of atoms {sorted(item.footprint)} fell back to the best ellipse: "
+                    f"{FALLBACKS[item.fallback]}"
+                )
         self._computed.add(objects)
         self.objects += objects
         return objects

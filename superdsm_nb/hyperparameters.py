@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, Literal
 
-from .errors import ConfigError
+from .errors import ConfigError, shortened
 
 Unit = Literal["scale", "scale^2", "radius", "diameter"]
 
@@ -64,6 +64,8 @@ class Hyperparameter:
         The only values allowed, if any are given.
     optional : bool
         Whether None is a value.
+    infinite : bool
+        Whether infinity is a value beyond `maximum`, and one of an integer.
     scaling : Scaling or None
         How the automatic configuration computes it.
     """
@@ -78,6 +80,7 @@ class Hyperparameter:
     below: float = math.inf
     choices: tuple[Any, ...] = ()
     optional: bool = False
+    infinite: bool = False
     scaling: Scaling | None = None
 
     def scaled_default(self, scale: float, factor: float) -> float:
@@ -100,11 +103,11 @@ class Hyperparameter:
         if self.choices:
             if isinstance(value, bool) or value not in self.choices:
                 allowed = " or ".join(repr(choice) for choice in self.choices)
-                raise ConfigError(f"Hyperparameter {key} is {value!r}, but must be {allowed}.")
+                raise ConfigError(f"Hyperparameter {key} is {_text(value)}, but must be {allowed}.")
             return
         if not self._is_of_kind(value):
             names = {"float": "a number", "int": "an integer", "bool": "true or false", "str": "a text"}
-            raise ConfigError(f"Hyperparameter {key} is {value!r}, but must be {names[self.kind]}.")
+            raise ConfigError(f"Hyperparameter {key} is {_text(value)}, but must be {names[self.kind]}.")
         if self.kind in ("float", "int"):
             try:
                 self._check_range(key, float(value))
@@ -118,16 +121,15 @@ class Hyperparameter:
             return isinstance(value, str)
         if isinstance(value, bool) or not isinstance(value, Real):
             return False
-        # An infinite smoothness is how the method is told to use no deformations, integer or not.
         return (
             self.kind == "float"
             or isinstance(value, Integral)
             or float(value).is_integer()
-            or math.isinf(value)
+            or (self.infinite and math.isinf(value))
         )
 
     def _check_range(self, key: str, value: float) -> None:
-        inside = self.minimum <= value <= self.maximum
+        inside = self.minimum <= value <= self.maximum or (self.infinite and value == math.inf)
         inside = inside and (value > self.above or self.above == -math.inf)
         inside = inside and (value < self.below or self.below == math.inf)
         if not inside:
@@ -145,7 +147,8 @@ class Hyperparameter:
             )
             if math.isfinite(limit)
         ]
-        return " and ".join(limits) or "a number that is not NaN"
+        text = " and ".join(limits) or "a number that is not NaN"
+        return f"{text}, or infinite" if self.infinite else text
 
 
 class Declarations(Mapping[str, Hyperparameter]):
@@ -200,8 +203,9 @@ class Declarations(Mapping[str, Hyperparameter]):
             if section and isinstance(value, Mapping):
                 yield from self.problems(value, f"{key}/")
             elif section:
-                yield f"{key} is a section of hyperparameters, but its value is {value!r}."
+                yield f"{key} is a section of hyperparameters, but its value is {_text(value)}."
             elif key not in self:
+                key = shortened(key)
                 yield f"Unknown hyperparameter {key}{self._suggestion(key)}"
             else:
                 try:
@@ -218,3 +222,7 @@ class Declarations(Mapping[str, Hyperparameter]):
             names = {known.rsplit("/", 1)[-1]: known for known in self}
             near = [names[name] for name in difflib.get_close_matches(key, names, 1, 0.7)]
         return f": did you mean {near[0]}?" if near else ": there is none of that name."
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - whatever a user writes
+    return shortened(repr(value))

@@ -47,19 +47,28 @@ def intensities(image: ArrayLike, histological: bool = False) -> tuple[NDArray[A
         if g.ndim != 3 or g.shape[2] < 3:
             raise ImageError(f"A histological image must be a colour image (H, W, 3), but it is {_shape(g)}.")
         g_rgb = g[:, :, :3]
-        mean = g_rgb.astype(np.float64).mean(axis=2)
-        g = mean.max() - mean
+        _check_finite(g_rgb)
+        # Divided first: the sum of float64 values can exceed the largest float64.
+        mean = (g_rgb.astype(np.float64) / 8).mean(axis=2)
+        with np.errstate(over="ignore"):
+            g = (mean.max() - mean) * 8
+        if g.size and not np.isfinite(g).all():
+            raise ImageError("The range of the values of the image is too large.")
     if g.ndim != 2:
         raise ImageError(
             f"The image has {g.ndim} dimensions ({_shape(g)}), but must have 2: choose a plane or a channel."
         )
     if g.size == 1:
         raise ImageError("The image is a single pixel: there is nothing to segment.")
-    if g.dtype.kind == "f" and not np.isfinite(g).all():
-        raise ImageError("The image holds NaN or infinite values: replace them before segmenting.")
+    _check_finite(g)
     if g.min() == g.max():
         raise ImageError(f"The image is constant (every pixel is {g.flat[0]}): there is nothing to segment.")
     return g, g_rgb
+
+
+def _check_finite(g: NDArray[Any]) -> None:
+    if g.dtype.kind == "f" and not np.isfinite(g).all():
+        raise ImageError("The image holds NaN or infinite values: replace them before segmenting.")
 
 
 def normalized(g: NDArray[Any]) -> NDArray[np.float64]:

@@ -8,11 +8,9 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
-from skimage.morphology import disk
 
-from .errors import ConfigError
-from .filters import is_near, levels, squared_distance
+from .errors import ConfigError, PipelineError
+from .filters import dilated, eroded, is_near, levels, squared_distance
 from .kernels.watershed import flood
 from .objects import BaseObject
 
@@ -229,6 +227,10 @@ def _objects_of(
     data: Mapping[str, Any], objects: str, dilate: int
 ) -> Iterator[tuple[BaseObject, BaseObject]]:
     """Objects of an entry of `data`, each as it is and dilated, without those that have no pixel then."""
+    if "cover" not in data and objects not in data:
+        raise PipelineError(
+            "There are no objects to draw: global-energy-minimization, which finds them, is disabled."
+        )
     for item in data[objects] if objects in data and objects != "cover" else data["cover"].solution:
         moved = _dilated(item, dilate, data["g_raw"].shape)
         if moved.area > 0:
@@ -278,11 +280,7 @@ def _dilated(item: BaseObject, radius: int, shape: tuple[int, int]) -> BaseObjec
     if radius == 0:
         return item
     box, mask = item.crop(shape, abs(radius) + 1)
-    footprint = disk(abs(radius))
-    if radius > 0:
-        mask = ndimage.binary_dilation(mask, footprint)
-    else:  # the border of the image does not erode what touches it
-        mask = ndimage.binary_erosion(mask, footprint, border_value=1)
+    mask = dilated(mask, radius) if radius > 0 else eroded(mask, -radius)
     rows, cols = np.nonzero(mask)
     result = BaseObject()
     result.set_pixels(rows + box[0].start, cols + box[1].start)

@@ -93,6 +93,8 @@ class Object(BaseObject):
         Whether the model's surface is positive beyond the border of the image.
     is_optimal : bool
         Whether the energy is the minimum (false where a fit fell back to the best ellipse).
+    fallback : {"", "time", "iterations", "size"}
+        Why the fit fell back, as in `FitResult.reason`.
     processing_time : float
         Seconds the fit took.
     pixels : int
@@ -103,6 +105,7 @@ class Object(BaseObject):
     energy: float = np.nan
     on_boundary: bool = False
     is_optimal: bool = False
+    fallback: str = ""
     processing_time: float = 0.0
     pixels: int = 0
 
@@ -117,7 +120,7 @@ class Object(BaseObject):
             result = fit(region, parameters)
             inside = result.surface > 0
             self.set_pixels(region.rows[inside], region.cols[inside])
-            self.energy, self.is_optimal = result.energy, result.is_optimal
+            self.energy, self.is_optimal, self.fallback = result.energy, result.is_optimal, result.reason
             self.on_boundary = bool(positive_on_frame(result.model.theta, *region.shape))
         self.processing_time = time.perf_counter() - start
 

@@ -49,6 +49,8 @@ class PerformanceReport:
         Possible and computed objects in all clusters, atoms and universes included.
     nontrivial_object_count, nontrivial_computed_object_count : int
         Possible and computed objects, besides atoms and universes, in clusters of more than two atoms.
+    fallback_object_count, timeout_object_count : int
+        Computed objects whose fit fell back to the best ellipse, and those of them that were out of time.
     clusters : list of ClusterReport
         The cover of each cluster, in the order of their labels.
     """
@@ -61,6 +63,8 @@ class PerformanceReport:
     overall_computed_object_count: int = 0
     nontrivial_object_count: int = 0
     nontrivial_computed_object_count: int = 0
+    fallback_object_count: int = 0
+    timeout_object_count: int = 0
     clusters: list[ClusterReport] = field(default_factory=list)
 
     @property
@@ -134,7 +138,14 @@ class PerformanceReport:
             text += f", its cost at most {100 * self.gap:.2g} % above the optimum"
         if self.deviation > 0:
             text += f", allowing for unions {100 * self.deviation:.2g} % below the energy of their parts"
-        return text + (" (among the unions that isbi24 pruning tries)" if pruning == "isbi24" else "")
+        if pruning == "isbi24":
+            text += " (among the unions that isbi24 pruning tries)"
+        if self.fallback_object_count:
+            text += (
+                f"; {self.fallback_object_count} of {self.overall_computed_object_count} fits fell back to "
+                f"the best ellipse, {self.timeout_object_count} of them out of time"
+            )
+        return text
 
     def row(self) -> dict[str, float]:
         """Figures by name, as the columns of ``performance.csv``."""

@@ -37,6 +37,16 @@ GENERAL = (
 )
 
 
+AUTOMATION = (
+    Hyperparameter(
+        *("estimator", "published", "str"),
+        "how the scale is estimated where AF_scale is null: as published; or robust, which hardly moves with "
+        "noise or a crop, and finds small nuclei, too",
+        choices=("published", "robust"),
+    ),
+)
+
+
 class Pipeline:
     """A sequence of stages.
 
@@ -83,7 +93,11 @@ class Pipeline:
     def declarations(self) -> Declarations:
         """All hyperparameters of the pipeline."""
         return Declarations(
-            [("", GENERAL), *((stage.name, (ENABLED, *stage.hyperparameters)) for stage in self.stages)]
+            [
+                ("", GENERAL),
+                ("automation", AUTOMATION),
+                *((stage.name, (ENABLED, *stage.hyperparameters)) for stage in self.stages),
+            ]
         )
 
     def check(self, config: Config) -> None:

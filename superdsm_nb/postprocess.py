@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.morphology import disk
 
 from .config import Config
-from .filters import distance, gaussian, is_near, standard_deviation
+from .filters import dilated, distance, eroded, gaussian, is_near, standard_deviation
 from .hyperparameters import Hyperparameter, Scaling
 from .objects import BaseObject, Object
 from .stage import Output, Stage
@@ -90,7 +89,7 @@ class Postprocessing(Stage):
         Hyperparameter(
             *("exterior_scale", 5.0, "float"),
             "how fast the weight of the surroundings falls off in the contrast (pixels)",
-            above=0,
+            minimum=1e-3,
             maximum=1e5,
         ),
         Hyperparameter(
@@ -143,6 +142,7 @@ class Postprocessing(Stage):
             "int",
             "intensity layers looked at in a possible glare",
             minimum=1,
+            maximum=1000,
         ),
         Hyperparameter(
             *("glare_detection_min_layer", 0.5, "float"),
@@ -284,7 +284,7 @@ class Examiner:
         assert self._glare_smooth is not None
         box, mask = item.crop(self._g.shape, GLARE_EROSION)
         g = self._glare_smooth[box]
-        mask = _erode(mask, disk(GLARE_EROSION))
+        mask = eroded(mask, GLARE_EROSION)
         if not mask.any():
             return False
         low, high = g[mask].min(), g[mask].max()
@@ -308,8 +308,8 @@ class Examiner:
         if refined:
             g = self._smooth[box]
             mean, deviation = g[mask].mean(), g[mask].std()
-            footprint = disk(values["mask_max_distance"])
-            band = _dilate(mask, footprint) ^ _erode(mask, footprint)
+            reach = values["mask_max_distance"]
+            band = dilated(mask, reach) ^ eroded(mask, reach)
             mask[band] = np.abs(g[band] - mean) <= values["mask_stdamp"] * deviation
         mask = ndimage.binary_fill_holes(mask)
         rows, cols = np.nonzero(mask)
@@ -328,14 +328,3 @@ def eccentricity(mask: NDArray[np.bool_]) -> float:
     longest = across + along + spread
     # The ratio of the axes, squared, is (longest - 2 spread) / longest.
     return math.sqrt(min(1.0, 2 * spread / longest)) if longest > 0 else 0.0
-
-
-def _dilate(mask: NDArray[np.bool_], footprint: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    dilated: NDArray[np.bool_] = ndimage.binary_dilation(mask, footprint)
-    return dilated
-
-
-def _erode(mask: NDArray[np.bool_], footprint: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    # The border of the image does not erode what touches it.
-    eroded: NDArray[np.bool_] = ndimage.binary_erosion(mask, footprint, border_value=1)
-    return eroded

@@ -89,6 +89,8 @@ class Stage:
             value = config.set_default(key, parameter.default, override_none=not parameter.optional)
             if parameter.kind == "int" and isinstance(value, float) and math.isfinite(value):
                 value = int(value)
+            if parameter.kind == "float" and isinstance(value, int):
+                value = float(value)
             values[parameter.name] = value
         return values
 

@@ -544,10 +544,26 @@ def test_an_estimated_scale_is_used_again(tmp_path, monkeypatch):
     assert run_tree(root)[0] == 0
     assert json.loads((root / "default" / "cfg" / "a.json").read_text())["AF_scale"] is None
     edit_task(root / "default" / "adapted", config={"postprocess": {"min_contrast": 2.0}})
-    monkeypatch.setattr(automation, "estimate_scale", None)
+    monkeypatch.setattr(automation, "ESTIMATORS", {})
     failures, witness = run_tree(root)
     assert failures == 0
     assert witness.results["adapted", "a"].picked_up is not None
+
+
+def test_a_scale_that_was_estimated_in_another_way_is_not_used_again(tmp_path):
+    root = write_tree(tmp_path, names=("a",), config={})
+    sample = superdsm_nb.synthetic.generate(seed=1, shape=(300, 320), nuclei=8, radius=30)
+    imsave(root / "images" / "a.tif", sample.image)
+    run_tree(root)
+    edit_task(root / "default" / "adapted", config={"automation": {"estimator": "robust"}})
+    failures, witness = run_tree(root)
+    assert failures == 0
+    assert witness.results["adapted", "a"].picked_up is None
+    scales = [
+        json.loads((root / task / "provenance.json").read_text())["images"]["a"]["scale"]
+        for task in ("default", "default/adapted")
+    ]
+    assert scales[0] != scales[1]
 
 
 def test_a_scale_that_is_given_is_not_one_that_is_estimated_even_if_equal(tmp_path):

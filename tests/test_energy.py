@@ -390,7 +390,7 @@ def hurried(monkeypatch, solver, timeout):
 @pytest.mark.parametrize("timeout", [0, 1e-9])
 def test_a_fit_out_of_time_falls_back_to_the_best_ellipse(monkeypatch, solver, timeout):
     result, ellipse = hurried(monkeypatch, solver, timeout)
-    assert result.status == "fallback"
+    assert (result.status, result.reason) == ("fallback", "time")
     assert not result.is_optimal
     assert result.energy == pytest.approx(ellipse.energy, rel=1e-6)
     assert result.model.xi.size == 0
@@ -459,8 +459,37 @@ def test_a_region_with_more_deformations_than_memory_allows_falls_back_to_the_el
 
     result = fit(region, parameters)
 
-    assert result.status == "fallback"
+    assert (result.status, result.reason) == ("fallback", "size")
     assert result.energy == pytest.approx(fit(region, parameters.without_deformations()).energy)
+
+
+@pytest.mark.parametrize("init", ["elliptical", None])
+def test_a_fit_that_takes_too_many_steps_falls_back_and_is_tried_from_two_starts(monkeypatch, init):
+    starts = []
+    minimize = Energy.minimize
+    monkeypatch.setattr(dsm, "MAX_ITERATIONS", 1)
+    monkeypatch.setattr(dsm, "SLICE", 1)
+    monkeypatch.setattr(dsm, "ENERGY_TOLERANCE", 0.0)
+    monkeypatch.setattr(
+        Energy, "minimize", lambda self, start, *rest: starts.append(start) or minimize(self, start, *rest)
+    )
+    parameters = FitParameters(smooth_amount=4, smooth_subsample=8, alpha=0.01, init=init)
+
+    result = fit(wavy_region(), parameters)
+
+    assert (result.status, result.reason) == ("fallback", "iterations")
+    full = [start for start in starts if start.size > 6]
+    assert len({start.tobytes() for start in full}) == len(full)  # never the same way twice
+
+
+def test_a_fit_whose_next_step_would_be_too_late_is_not_continued(monkeypatch):
+    clock = iter(range(0, 10**6, 10))
+    monkeypatch.setattr(dsm.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(dsm, "SLICE", 1)
+    energy = Energy(wavy_region(), FitParameters(smooth_amount=4, smooth_subsample=8, alpha=0.01))
+
+    # A step takes 10 s by this clock; after the first 10 are over, and the next would end at 20.
+    assert energy.minimize(np.zeros(energy.size), 15.0).iterations == 1
 
 
 @naive.settings_for(40)

@@ -10,7 +10,6 @@ import pytest
 from published import DATA, Reference, image_names, image_path, needs_data, references, run, scales
 
 import superdsm_nb
-from superdsm_nb.automation import estimate_scale
 from superdsm_nb.dsm import FitParameters, fit
 from superdsm_nb.exactcover import minimum_covers
 from superdsm_nb.image import AtomRegions
@@ -18,6 +17,7 @@ from superdsm_nb.io import imread
 from superdsm_nb.maxsetpack import problem_of
 from superdsm_nb.objects import Object, compute_objects
 from superdsm_nb.pipeline import create_default_pipeline
+from superdsm_nb.scale import estimate_scale
 
 pytestmark = needs_data
 

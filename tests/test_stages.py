@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from skimage.feature import hessian_matrix_det, peak_local_max
 
-from superdsm_nb import automation, filters, parallel
-from superdsm_nb.automation import _peaks, create_config, disk_overlap, estimate_scale, prune_blobs
+from superdsm_nb import filters, parallel, scale
+from superdsm_nb.automation import create_config
 from superdsm_nb.c2freganal import find_clusters
 from superdsm_nb.config import Config
 from superdsm_nb.errors import PipelineError, ScaleEstimationError, WorkAmountError
@@ -27,6 +27,7 @@ from superdsm_nb.filters import (
 from superdsm_nb.kernels.blobs import hessian_determinant, local_maxima
 from superdsm_nb.pipeline import Pipeline, create_default_pipeline
 from superdsm_nb.preprocess import Preprocessing, local_offset
+from superdsm_nb.scale import _peaks, disk_overlap, estimate_scale, prune_blobs
 from superdsm_nb.stage import Stage
 from superdsm_nb.synthetic import generate
 
@@ -146,7 +147,7 @@ def test_blobs_are_found_the_same_in_strips_of_any_height(rows, monkeypatch):
     sigmas = np.array([7.0, 14.1, 21.2, 28.3])
     expected = [values.tolist() for values in _peaks(g, sigmas)]
     assert expected[0]
-    monkeypatch.setattr(automation, "STRIP", rows)
+    monkeypatch.setattr(scale, "STRIP", rows)
 
     found = [values.tolist() for values in _peaks(g, sigmas)]
 
@@ -230,8 +231,8 @@ def test_the_estimated_scale_is_of_the_order_of_the_objects_and_grows_with_them(
     scales = [estimate_scale(image_of_disks(radius)) for radius in (30, 45, 70)]
 
     assert scales == sorted(scales)
-    for scale, radius in zip(scales, (30, 45, 70), strict=True):
-        assert 0.4 < scale / (radius / math.sqrt(2)) < 2.5
+    for estimate, radius in zip(scales, (30, 45, 70), strict=True):
+        assert 0.4 < estimate / (radius / math.sqrt(2)) < 2.5
 
 
 def test_the_estimated_scale_does_not_depend_on_the_unit_of_intensity():

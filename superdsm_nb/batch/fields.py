@@ -13,6 +13,7 @@ from typing import Annotated, Any, get_type_hints
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
+from ..errors import shortened
 from ..hyperparameters import Declarations, Hyperparameter
 from ..pipeline import create_default_pipeline
 
@@ -136,14 +137,14 @@ def expected(name: str) -> str:
 
 def problems(entries: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Name of each field that is wrong, and what is wrong with it."""
-    wrong: dict[str, str] = {}
+    wrong = {name: _unknown(name) for name in entries if not _is_unicode(name)}
     try:
-        _adapter().validate_python(entries)
+        _adapter().validate_python({name: value for name, value in entries.items() if name not in wrong})
     except ValidationError as errors:
         for error in errors.errors():
             name = str(error["loc"][0])
             if error["type"] == "extra_forbidden":
-                wrong[name] = f"unknown field {name}{_hint(name)}"
+                wrong[name] = _unknown(name)
             else:
                 wrong[name] = _mismatch(name, entries[name])
     environ = entries.get("environ", {})
@@ -158,13 +159,19 @@ def problems(entries: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield from wrong.items()
 
 
-def _hint(name: str) -> str:
-    """What may be meant by an unknown field."""
+def _is_unicode(text: str) -> bool:
+    """Whether a text is one: JSON can hold half of a pair of code units, which pydantic cannot read."""
+    return not any("\ud800" <= each <= "\udfff" for each in text)
+
+
+def _unknown(name: str) -> str:
+    """Say that there is no such field, and what may be meant."""
+    name = shortened(name)
     known = create_default_pipeline().declarations
     if name in known or any(key.startswith(f"{name}/") for key in known):
-        return ': it is a hyperparameter and belongs into "config".'
+        return f'unknown field {name}: it is a hyperparameter and belongs into "config".'
     near = difflib.get_close_matches(name, names(), 1, 0.6)
-    return f": did you mean {near[0]}?" if near else "."
+    return f"unknown field {name}" + (f": did you mean {near[0]}?" if near else ".")
 
 
 def _is_variable(item: tuple[str, str | int]) -> bool:
@@ -174,9 +181,7 @@ def _is_variable(item: tuple[str, str | int]) -> bool:
 
 
 def _mismatch(name: str, value: Any) -> str:  # noqa: ANN401 - whatever a user writes
-    text = json.dumps(value, ensure_ascii=False)
-    if len(text) > 100:
-        text = f"{text[:97]}..."
+    text = shortened(json.dumps(value, ensure_ascii=False))
     return f"the field {name} is {text}, but must be {expected(name)}."
 
 

@@ -85,6 +85,9 @@ def first_difference(header: Header, job: Job, pipeline: Pipeline, image_sha256:
     given, then = job.config.get("AF_scale"), header.config.get("AF_scale")
     if given != then:
         return 0
+    estimators = [config.get("automation/estimator") or "published" for config in (job.config, header.config)]
+    if given is None and estimators[0] != estimators[1]:
+        return 0
     config = scaled_config(pipeline, job.config, header.scale)
     if config.get("histological", False) != header.config.get("histological", False):
         return 0

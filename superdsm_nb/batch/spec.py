@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config import Config, read_json_object
-from ..errors import ConfigError, TaskError
+from ..errors import ConfigError, TaskError, shortened
 from ..pipeline import create_default_pipeline
 from .fields import problems
 
@@ -163,7 +163,7 @@ def read_task(path: Path, parent: Draft | None, root: Path, complaints: list[str
     merged = None if parent is None else parent.merged
     config = Config(inherited.get("config"))
     if base is not None:
-        written = f"{base / FILE_NAME}: base_config_path {entries['base_config_path']}"
+        written = f"{base / FILE_NAME}: base_config_path {shortened(entries['base_config_path'])}"
         try:
             filled = fill_places(entries["base_config_path"], path.parent, root)
             file = (base / Path(filled).expanduser()).resolve()

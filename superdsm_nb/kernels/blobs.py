@@ -134,3 +134,34 @@ def local_maxima(stack, threshold):
                 count += 1
     places = (found[:count, 0] * width + found[:count, 1]) * scales + found[:count, 2]
     return found[:count][np.argsort(places)]
+
+
+@jit
+def apart(rows, cols, radii):
+    """Which blobs are left if each drops those after it whose centre is within the larger of the two radii.
+
+    Parameters
+    ----------
+    rows, cols, radii : (K,) float64
+        Centres and radii (pixels), the blobs that matter most first.
+
+    Returns
+    -------
+    (K,) bool
+    """
+    kept = np.empty(rows.size, np.int64)
+    count = 0
+    left = np.zeros(rows.size, np.bool_)
+    for i in range(rows.size):
+        alone = True
+        for k in range(count):
+            j = kept[k]
+            reach = max(radii[i], radii[j])
+            if (rows[i] - rows[j]) ** 2 + (cols[i] - cols[j]) ** 2 < reach * reach:
+                alone = False
+                break
+        if alone:
+            kept[count] = i
+            count += 1
+            left[i] = True
+    return left
