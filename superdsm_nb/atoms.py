@@ -100,7 +100,7 @@ class AtomAdjacencyGraph:
         ):
             yield self.get_seed(a), self.get_seed(b)
 
-    def count_connected_sets(self, cluster: int, max_seed_distance: float, limit: int) -> int:
+    def count_connected_sets(self, cluster: int, max_seed_distance: float, limit: float) -> int:
         """Count the sets of atoms that grow from single atoms by adding adjacent ones.
 
         Parameters
@@ -109,28 +109,48 @@ class AtomAdjacencyGraph:
             Label of the cluster.
         max_seed_distance : float
             An atom joins only sets within this distance from seed to seed (pixels).
-        limit : int
+        limit : float
             Counting stops above this number.
 
         Returns
         -------
         int
-            Number of sets of two or more atoms, the whole cluster not counted; above `limit`, the count
-            so far.
+            Number of sets of two or more atoms, the whole cluster not counted; ``limit + 1`` if there are
+            more than `limit`.
         """
-        universe = self.get_atoms_in_cluster(cluster)
-        generation = {frozenset((atom,)) for atom in universe}
+        atoms = sorted(self.get_atoms_in_cluster(cluster))
+        place = {atom: number for number, atom in enumerate(atoms)}
+        # Sets are numbers whose bits are their members.
+        around = [sum(1 << place[other] for other in self[atom]) for atom in atoms]
+        near = [
+            sum(
+                1 << place[other]
+                for other in atoms
+                if self.get_seed_distance(atom, (other,)) <= max_seed_distance
+            )
+            for atom in atoms
+        ]
+        whole = (1 << len(atoms)) - 1
         count = 0
-        while generation:
-            following: set[frozenset[int]] = set()
-            for footprint in generation:
-                for grown in self.extensions(footprint, max_seed_distance):
-                    if len(grown) < len(universe):
-                        following.add(grown)
-                if count + len(following) > limit:
-                    return count + len(following)
-            count += len(following)
-            generation = following
+        for first in range(len(atoms)):
+            later = whole >> (first + 1) << (first + 1)
+            # A set, the atoms it may still grow by, and all that it or one before it could have grown by:
+            # so every set with this first atom is met once, and none is kept.
+            todo = [(1 << first, around[first] & later, 1 << first | around[first])]
+            while todo:
+                members, choices, known = todo.pop()
+                while choices:
+                    atom = (choices & -choices).bit_length() - 1
+                    choices &= choices - 1
+                    if members & ~near[atom]:
+                        continue
+                    grown = members | 1 << atom
+                    count += grown != whole
+                    if count > limit:
+                        return count
+                    fresh = around[atom] & later & ~known
+                    if choices | fresh:
+                        todo.append((grown, choices | fresh, known | around[atom]))
         return count
 
     def extensions(self, footprint: frozenset[int], max_seed_distance: float) -> Iterator[frozenset[int]]:

@@ -14,6 +14,7 @@ from scipy import ndimage
 
 from .atoms import AtomAdjacencyGraph
 from .dsm import FitParameters, fit
+from .errors import WorkAmountError
 from .filters import highest_around, is_near, levels, levels_of_distance, squared_distance
 from .hyperparameters import Hyperparameter, Scaling
 from .image import Image
@@ -23,6 +24,9 @@ from .parallel import ordered_map
 from .stage import Output, Stage
 
 UNDEFINED = math.nan
+MUCH_WORK = (
+    3 * 10**8
+)  # pixels flooded, at most; half a minute or more. Of nuclei on a ground it is below 10^8
 
 
 class C2F_RegionAnalysis(Stage):  # noqa: N801 - the documented name
@@ -65,12 +69,20 @@ class C2F_RegionAnalysis(Stage):  # noqa: N801 - the documented name
             "foreground whose share of boundary pixels is larger is discarded as noise",
             minimum=0,
         ),
+        Hyperparameter(
+            *("max_work_amount", 10**10, "float"),
+            "a cluster whose pixels times maxima are more is refused with an error, since dividing it takes "
+            "hours",
+            minimum=0,
+        ),
     )
 
     def process(self, inputs: Mapping[str, Any], values: dict[str, Any], out: Output) -> dict[str, Any]:
         """Compute clusters and atoms."""
         y = inputs["y"]
         y_mask, clusters = find_clusters(y, values["max_cluster_marker_irregularity"])
+        if clusters.any():
+            check_work(y, clusters, values["max_work_amount"], out)
         boxes = ndimage.find_objects(clusters)
         parameters = FitParameters.from_config(inputs["dsm_cfg"]).without_deformations()
         margin = inputs["dsm_cfg"]["background_margin"]
@@ -141,6 +153,47 @@ def find_clusters(
     levels = levels_of_distance(squared_distance(markers > 0))
     clusters: NDArray[np.int32] = flood(levels, markers, np.ones(y.shape, bool))
     return y_mask, clusters
+
+
+def check_work(
+    y: NDArray[np.float64], clusters: NDArray[np.int32], max_work_amount: float, out: Output
+) -> None:
+    """Say so before hours are spent on an image whose foreground hangs together.
+
+    A cluster is flooded anew from each of its maxima, so the work is its area times their number.
+
+    Parameters
+    ----------
+    y : (H, W) float64
+        Offset intensities.
+    clusters : (H, W) int32
+        Labels from 1.
+    max_work_amount : float
+        Most work on a cluster.
+    out : Output
+        Takes a warning.
+
+    Raises
+    ------
+    WorkAmountError
+        If a cluster needs more.
+    """
+    foreground = y > 0
+    maxima = np.bincount(clusters[(y == highest_around(y, 4)) & foreground], minlength=2)[1:]
+    areas = np.bincount(clusters[foreground], minlength=maxima.size + 1)[1:]
+    work = maxima.astype(np.float64) * areas
+    worst = int(work.argmax())
+    what = (
+        f"{100 * areas[worst] / y.size:.0f} % of the image hang together as one bright region with "
+        f"{maxima[worst]} maxima, which"
+    )
+    ask = "are nuclei bright on a dark ground, and is the scale right?"
+    if work[worst] > max_work_amount:
+        raise WorkAmountError(
+            f"{what} takes hours to divide: {ask} If so, raise c2f-region-analysis/max_work_amount."
+        )
+    if work[worst] > MUCH_WORK:
+        out.warn(f"{what} takes long to divide: {ask}")
 
 
 class Pixels(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from .atoms import AtomAdjacencyGraph
@@ -72,6 +72,18 @@ class GlobalEnergyMinimization(Stage):
             "more possible objects than this are refused with an error",
             minimum=0,
         ),
+        Hyperparameter(
+            *("large_clusters", "refuse", "str"),
+            "what to do about clusters with more possible objects than max_cluster_work_amount: refuse tries "
+            "them all, within max_work_amount; isbi24 tries those that isbi24 pruning leaves, at most "
+            "max_cluster_work_amount in each, with a warning",
+            choices=("refuse", "isbi24"),
+        ),
+        Hyperparameter(
+            *("max_cluster_work_amount", 10**4, "float"),
+            "clusters with more possible objects than this are large, if large_clusters is isbi24",
+            minimum=0,
+        ),
     )
 
     def process(self, inputs: Mapping[str, Any], values: dict[str, Any], out: Output) -> dict[str, Any]:
@@ -123,7 +135,13 @@ class Search:
         self._compute_objects = compute
         self._out = out
         self._max_seed_distance: float = values["max_seed_distance"]
-        self._max_work_amount: int = values["max_work_amount"]
+        self._max_work_amount: float = values["max_work_amount"]
+        self._lets_large_through = values["large_clusters"] == "isbi24"
+        self._max_cluster_work_amount: float = (
+            values["max_cluster_work_amount"] if self._lets_large_through else math.inf
+        )
+        self._left: dict[int, float] = {}  # unions that may still be fitted in each cluster that is too large
+        self._cut: set[int] = set()
         self._computed = Computed(adjacencies)
         self.objects: list[Object] = []
         self.performance = PerformanceReport()
@@ -136,15 +154,17 @@ class Search:
             self._rule = PublishedPruning(self._computed, self.cover)
         else:
             self._rule = ProvenPruning(self._computed, self.cover)
+        self._rule_of_large = Isbi24Pruning(self._computed, self.cover)
 
     def run(self) -> None:
         """Fill `objects`, `cover` and `performance`."""
         possible = self._count_possible()
         labels = list(possible)
         atoms = [frozenset((atom,)) for atom in self._adjacencies.atoms]
-        wholes = [whole for whole in map(self._computed.universe, labels) if len(whole) > 1]
+        searched = [label for label in labels if label not in self._left]
+        wholes = [whole for whole in map(self._computed.universe, searched) if len(whole) > 1]
         self.cover.update(self._compute(atoms + wholes, "atoms and clusters"))
-        closed = {label for label in labels if self._is_closed(label)}
+        closed = {label for label in searched if self._is_closed(label)}
         self._count(possible, closed)
         self._search({label for label in labels if label not in closed and possible[label]})
         self.cover.conclude()
@@ -154,8 +174,10 @@ class Search:
                 f"ellipse, {self.performance.timeout_object_count} of them because dsm/cp_timeout was over; "
                 "the log tells which"
             )
+        if self._left:
+            self._out.warn(self._statement_of_large())
         if isinstance(self._rule, ProvenPruning):
-            for label in labels:
+            for label in searched:
                 self._rule.observe(label)
         covered = {id(item) for item in self.cover.solution}
         for item in self.objects:
@@ -176,26 +198,45 @@ class Search:
                 generation = self._next_generation(generation)
             if not isinstance(self._rule, ProvenPruning):
                 return
-            labels = {label for label in labels if self._rule.observe(label)}
+            labels = {label for label in labels if label not in self._left and self._rule.observe(label)}
+
+    def _statement_of_large(self) -> str:
+        """Say what was not tried."""
+        atoms = max(len(self._computed.universe(label)) for label in self._left)
+        text = (
+            f"{len(self._left)} of {len(self._adjacencies.cluster_labels)} clusters (the largest of {atoms} "
+            f"atoms) have too many possible objects: only those were tried that isbi24 pruning leaves"
+        )
+        if self._cut:
+            text += f", and in {len(self._cut)} of them not all of these"
+        return text
 
     def _count_possible(self) -> dict[int, int]:
-        """Possible objects by cluster, besides atoms and universes; refuses more than `max_work_amount`."""
-        limit = self._max_work_amount
-        counts = {}
+        """Possible objects by cluster, besides atoms and universes; in large ones, those that may be tried.
+
+        Refuses more than `max_work_amount`, unless large clusters are let through.
+        """
+        counts: dict[int, int] = {}
         total = 0
         for label in self._adjacencies.cluster_labels:
-            counts[label] = self._adjacencies.count_connected_sets(
-                label, self._max_seed_distance, limit - total
-            )
-            total += counts[label]
-            if total > limit:
-                atoms = max(len(self._computed.universe(label)) for label in self._adjacencies.cluster_labels)
-                raise WorkAmountError(
-                    f"The image has more than {limit:g} possible objects (its largest cluster has {atoms} "
-                    "atoms): check the scale, set global-energy-minimization/max_seed_distance, or raise "
-                    "global-energy-minimization/max_work_amount."
-                )
+            limit = min(self._max_work_amount - total, self._max_cluster_work_amount)
+            count = self._adjacencies.count_connected_sets(label, self._max_seed_distance, limit)
+            if count > limit:
+                if not self._lets_large_through:
+                    raise WorkAmountError(self._refusal())
+                count = self._left[label] = int(limit)
+            counts[label] = count
+            total += count
         return counts
+
+    def _refusal(self) -> str:
+        atoms = max(len(self._computed.universe(label)) for label in self._adjacencies.cluster_labels)
+        return (
+            f"The image has more than {self._max_work_amount:g} possible objects (its largest cluster has "
+            f"{atoms} atoms): check the scale, set global-energy-minimization/max_seed_distance, set "
+            'global-energy-minimization/large_clusters to "isbi24", or raise '
+            "global-energy-minimization/max_work_amount."
+        )
 
     def _count(self, possible: Mapping[int, int], closed: set[int]) -> None:
         self.performance.direct_solution_trial_count = len(possible)
@@ -240,13 +281,19 @@ class Search:
                 if footprint != universe:
                     unions.setdefault(footprint, []).append(parent)
         size = len(generation[0]) + 1
-        fresh = [union for union in self._rule.select(unions) if union not in self._computed]
+        large = {
+            union: parents for union, parents in unions.items() if self._computed.label(union) in self._left
+        }
+        unions = {union: parents for union, parents in unions.items() if union not in large}
+        selected = self._rule.select(unions) + self._within_limit(self._rule_of_large.select(large))
+        fresh = [union for union in selected if union not in self._computed]
         computed = self._compute(fresh, f"unions of {size} atoms")
         self.performance.iterative_computed_object_count += len(computed)
         self.performance.nontrivial_computed_object_count += len(computed)
         if self.cover.solver == "exact":
             self.cover.update(computed)
         survivors = self._rule.keep(unions)
+        survivors += self._rule_of_large.keep([union for union in large if union in self._computed])
         if self.cover.solver == "greedy":
             # As published: what does not survive is no candidate.
             kept = set(survivors)
@@ -255,9 +302,22 @@ class Search:
                 [item for item in computed if item.footprint not in kept],
             )
         self._out.log(
-            f"unions of {size} atoms: {len(computed)} fitted, {len(survivors)} of {len(unions)} kept"
+            f"unions of {size} atoms: {len(computed)} fitted, "
+            f"{len(survivors)} of {len(unions) + len(large)} kept"
         )
         return survivors
+
+    def _within_limit(self, unions: Iterable[frozenset[int]]) -> list[frozenset[int]]:
+        """As many of some unions as may still be fitted in their clusters."""
+        kept = []
+        for union in unions:
+            label = self._computed.label(union)
+            if self._left[label] >= 1:
+                self._left[label] -= 1
+                kept.append(union)
+            else:
+                self._cut.add(label)
+        return kept
 
     def _report(self, label: int) -> ClusterReport:
         return ClusterReport(
@@ -265,4 +325,5 @@ class Search:
             self.cover.get_cluster_costs(label),
             self.cover.get_cluster_lower_bound(label),
             self._rule.deviation(label) if isinstance(self._rule, ProvenPruning) else 0.0,
+            label in self._left,
         )

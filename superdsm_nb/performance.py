@@ -20,12 +20,16 @@ class ClusterReport:
         No cover by the unions considered costs less.
     deviation : float
         Worst shortfall of an energy from those of its parts, relative to them (see `ProvenPruning`).
+    is_too_large : bool
+        Whether it has too many unions to search them all, so that only those were tried that isbi24 pruning
+        leaves (see ``global-energy-minimization/large_clusters``).
     """
 
     atoms: int
     cost: float
     lower_bound: float
     deviation: float = 0.0
+    is_too_large: bool = False
 
     @property
     def gap(self) -> float:
@@ -111,8 +115,13 @@ class PerformanceReport:
 
     @property
     def proven_cluster_count(self) -> int:
-        """Clusters whose cover is proven optimal: their gap is 0."""
-        return sum(cluster.gap == 0 for cluster in self.clusters)
+        """Clusters whose cover is proven optimal: their gap is 0, and they were not too large to search."""
+        return sum(cluster.gap == 0 and not cluster.is_too_large for cluster in self.clusters)
+
+    @property
+    def large_cluster_count(self) -> int:
+        """Clusters that are too large to search all their unions."""
+        return sum(cluster.is_too_large for cluster in self.clusters)
 
     @property
     def deviation(self) -> float:
@@ -140,6 +149,8 @@ class PerformanceReport:
             text += f", allowing for unions {100 * self.deviation:.2g} % below the energy of their parts"
         if pruning == "isbi24":
             text += " (among the unions that isbi24 pruning tries)"
+        if self.large_cluster_count:
+            text += f"; {self.large_cluster_count} too large to try more than isbi24 pruning does"
         if self.fallback_object_count:
             text += (
                 f"; {self.fallback_object_count} of {self.overall_computed_object_count} fits fell back to "
@@ -163,6 +174,7 @@ DERIVED = (
     "gap",
     "largest_cluster_gap",
     "proven_cluster_count",
+    "large_cluster_count",
     "deviation",
 )
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
+from covers import Graph, random_graph
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from superdsm_nb.atoms import AtomAdjacencyGraph
 
@@ -66,4 +70,31 @@ def test_an_atom_joins_only_sets_within_the_largest_seed_distance(square):
 
 
 def test_counting_stops_above_the_limit(square):
-    assert 3 < square.count_connected_sets(1, np.inf, 3) <= 8
+    assert square.count_connected_sets(1, np.inf, 3) == 4
+    assert square.count_connected_sets(1, np.inf, 8) == 8
+
+
+@given(seed=st.integers(0, 2**32 - 1), size=st.integers(1, 9), reach=st.sampled_from([0.5, 1, 3, 6, np.inf]))
+@settings(deadline=None, max_examples=200)
+def test_sets_are_counted_as_they_grow_atom_by_atom(seed, size, reach):
+    graph = random_graph(np.random.default_rng(seed), size)
+    found, generation = set(), {frozenset((atom,)) for atom in graph.atoms}
+    while generation:
+        generation = {grown for union in generation for grown in graph.extensions(union, reach)}
+        found |= generation
+
+    assert graph.count_connected_sets(1, reach, 10**6) == len(found - {frozenset(graph.atoms)})
+
+
+def test_millions_of_sets_are_counted_without_holding_them():
+    side = 8
+    pairs = {(atom, atom + 1) for atom in range(1, side**2) if atom % side}
+    pairs |= {(atom, atom + side) for atom in range(1, side**2 - side + 1)}
+
+    tracemalloc.start()
+    count = Graph(side**2, pairs).count_connected_sets(1, np.inf, 200_000)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert count == 200_001
+    assert peak < 1e6

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from superdsm_nb import minsetcover
 from superdsm_nb.dsm import ENERGY_TOLERANCE
+from superdsm_nb.errors import WorkAmountError
 from superdsm_nb.globalenergymin import GlobalEnergyMinimization, Search
 from superdsm_nb.minsetcover import MinSetCover
 from superdsm_nb.objects import Object
@@ -20,14 +21,27 @@ from superdsm_nb.stage import Output
 DEFAULTS = {item.name: item.default for item in GlobalEnergyMinimization.hyperparameters}
 
 
-def search(instance, **values):
+class Listener(Output):
+    """Keeps what is logged and what is warned of."""
+
+    def __init__(self):
+        self.lines, self.warnings = [], []
+
+    def log(self, line):
+        self.lines.append(line)
+
+    def warn(self, line):
+        self.warnings.append(line)
+
+
+def search(instance, out=None, **values):
     """The search, with the energies of the instance instead of fits."""
 
     def compute(footprints, what):
         assert what
         return [instance.objects[footprint] for footprint in footprints]
 
-    result = Search(instance.graph, compute, {**DEFAULTS, "beta": instance.beta, **values}, Output())
+    result = Search(instance.graph, compute, {**DEFAULTS, "beta": instance.beta, **values}, out or Output())
     result.run()
     return result
 
@@ -193,3 +207,58 @@ def test_a_cluster_is_searched_again_with_lowered_bounds_where_energies_fell_sho
 
     assert result.cover.costs == pytest.approx(25)
     assert result.performance.deviation == pytest.approx(0.4, rel=1e-6)
+
+
+@given(instances(faults=True), st.integers(0, 40), st.integers(0, 60))
+@settings(deadline=None, max_examples=200)
+def test_a_cluster_that_is_too_large_is_covered_by_what_may_be_tried(instance, largest, most):
+    result = search(instance, large_clusters="isbi24", max_cluster_work_amount=largest, max_work_amount=most)
+    possible = len(instance.objects) - instance.size - (instance.size > 1)
+    report = result.performance
+
+    covered = set().union(*(item.footprint for item in result.cover.solution))
+    assert covered == set(range(1, instance.size + 1))
+    assert result.cover.costs >= instance.least_cost * (1 - 1e-9)
+    if possible <= min(largest, most):
+        assert report.large_cluster_count == 0
+        assert result.cover.costs == search(instance).cover.costs
+    else:
+        assert report.large_cluster_count == 1
+        assert report.proven_cluster_count == 0
+        assert len(result.objects) - instance.size <= min(largest, most)
+        assert "too large" in report.statement("exact")
+
+
+def test_what_is_not_tried_is_told_and_other_clusters_are_searched_as_ever():
+    energies = {(atom,): 10.0 for atom in (1, 2, 3)}
+    energies |= {(1, 2): 12.0, (2, 3): 30.0, (1, 2, 3): 90.0}
+    heard = Listener()
+
+    result = search(chain(energies, 0.0), heard, large_clusters="isbi24", max_cluster_work_amount=1)
+
+    assert result.performance.large_cluster_count == 1
+    assert len(result.objects) == 4  # three atoms, and one union of two
+    assert len(heard.warnings) == 1
+    assert "1 of 1 clusters (the largest of 3 atoms) have too many possible objects" in heard.warnings[0]
+    assert "in 1 of them not all of these" in heard.warnings[0]
+
+
+def test_too_many_possible_objects_are_refused_unless_large_clusters_are_let_through():
+    energies = {(1,): 1.0, (2,): 1.0, (3,): 1.0, (1, 2): 1.0, (2, 3): 1.0, (1, 2, 3): 1.0}
+
+    with pytest.raises(WorkAmountError, match='largest cluster has 3 atoms.*large_clusters to "isbi24"'):
+        search(chain(energies, 0.0), max_work_amount=1)
+
+
+def test_fits_that_fell_back_are_counted_and_told():
+    instance = chain({(1,): 1.0, (2,): 1.0, (1, 2): 5.0}, 0.0)
+    for item, reason in zip(instance.objects.values(), ("time", "iterations", ""), strict=True):
+        item.fallback = reason
+    heard = Listener()
+
+    result = search(instance, heard)
+
+    assert (result.performance.fallback_object_count, result.performance.timeout_object_count) == (2, 1)
+    assert "2 of 3 fits fell back to the best ellipse, 1 of them" in heard.warnings[0]
+    assert "2 of 3 fits fell back" in result.performance.statement("exact")
+    assert sum("no minimum within dsm/cp_timeout" in line for line in heard.lines) == 1

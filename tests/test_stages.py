@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from skimage.feature import hessian_matrix_det, peak_local_max
 
-from superdsm_nb import filters, parallel, scale
+import superdsm_nb
+from superdsm_nb import c2freganal, filters, parallel, scale
 from superdsm_nb.automation import create_config
-from superdsm_nb.c2freganal import find_clusters
+from superdsm_nb.c2freganal import check_work, find_clusters
 from superdsm_nb.config import Config
 from superdsm_nb.errors import PipelineError, ScaleEstimationError, WorkAmountError
 from superdsm_nb.filters import (
@@ -28,7 +29,7 @@ from superdsm_nb.kernels.blobs import hessian_determinant, local_maxima
 from superdsm_nb.pipeline import Pipeline, create_default_pipeline
 from superdsm_nb.preprocess import Preprocessing, local_offset
 from superdsm_nb.scale import _peaks, disk_overlap, estimate_scale, prune_blobs
-from superdsm_nb.stage import Stage
+from superdsm_nb.stage import Output, Stage
 from superdsm_nb.synthetic import generate
 
 
@@ -416,3 +417,42 @@ def test_too_many_possible_objects_are_refused_with_advice(processed):
 
     with pytest.raises(WorkAmountError, match="max_work_amount"):
         pipeline.process_image(None, config, first_stage="global-energy-minimization", data=data)
+
+
+class Listener(Output):
+    """Keeps what is warned of."""
+
+    def __init__(self):
+        self.warnings = []
+
+    def warn(self, line):
+        self.warnings.append(line)
+
+
+def test_a_foreground_that_hangs_together_is_warned_of_and_refused_where_it_would_take_hours():
+    y = np.full((40, 50), -1.0)
+    y[5:35, 5:45] = 1 + np.random.default_rng(0).random((30, 40))
+    clusters = np.ones(y.shape, np.int32)
+    maxima = int(
+        ((y == ndimage.maximum_filter(y, footprint=ndimage.generate_binary_structure(2, 1))) & (y > 0)).sum()
+    )
+    heard = Listener()
+
+    check_work(y, clusters, maxima * 1200, heard)
+    assert heard.warnings == []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(c2freganal, "MUCH_WORK", maxima * 1200 - 1)
+        check_work(y, clusters, maxima * 1200, heard)
+    assert len(heard.warnings) == 1
+    assert f"60 % of the image hang together as one bright region with {maxima} maxima" in heard.warnings[0]
+    with pytest.raises(WorkAmountError, match="nuclei bright on a dark ground.*c2f-region-analysis/max_work"):
+        check_work(y, clusters, maxima * 1200 - 1, heard)
+
+
+def test_an_image_of_dark_nuclei_is_not_tried_for_hours():
+    sample = generate(seed=2, shape=(300, 300), nuclei=12, radius=20)
+    inverted = sample.image.max() - sample.image
+
+    with pytest.raises(WorkAmountError, match="one bright region"):
+        superdsm_nb.segment(inverted, {"AF_scale": 14, "c2f-region-analysis/max_work_amount": 10**7})
+    superdsm_nb.segment(sample.image, {"AF_scale": 14, "c2f-region-analysis/max_work_amount": 10**7})
