@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -26,6 +27,7 @@ FAILED = (
 LEAST_RADIUS, RADII_PER_OCTAVE, NUM_ROBUST_RADII = 5, 4, 22  # pixels; up to 190
 ROBUST_THRESHOLD = 0.1  # a disk on a dark ground answers 0.74
 MOST_BLOBS = 20_000  # the others are the faintest
+LONG, WINDOW = 4096, 2048  # pixels; of longer sides three windows are looked at, which are enough for a mean
 ROBUST_FAILED = (
     "The scale estimation failed: no blob of 5 to 190 pixels radius stands out in the image; set AF_scale "
     "to the radius of a typical object divided by 1.41."
@@ -99,17 +101,10 @@ def estimate_scale_robustly(image: NDArray[Any]) -> float:
     """
     g = _enhanced(image, ROBUST_FAILED)
     sigmas = LEAST_RADIUS / math.sqrt(2) * 2 ** (np.arange(NUM_ROBUST_RADII) / RADII_PER_OCTAVE)
-    prepared = LowFrequencies(g, sigmas[0])
-    laplacians = ordered_map(prepared.gaussian_laplace, sigmas.tolist())
-
-    def responses(first: int, last: int) -> NDArray[np.float64]:
-        rows = [
-            -(sigma**2) * laplacian.rows(first, last)
-            for sigma, laplacian in zip(sigmas, laplacians, strict=True)
-        ]
-        return np.array(rows, np.float64)
-
-    peaks, heights = _maxima(responses, g.shape[0], ROBUST_THRESHOLD)
+    found = [
+        _laplacian_maxima(g[rows, cols], sigmas, rows.start, cols.start) for rows, cols in _windows(g.shape)
+    ]
+    peaks, heights = (np.concatenate(parts) for parts in zip(*found, strict=True))
     if not len(peaks):
         raise ScaleEstimationError(ROBUST_FAILED)
     order = np.lexsort((*peaks.T, -heights[:, 1]))[:MOST_BLOBS]
@@ -122,6 +117,36 @@ def estimate_scale_robustly(image: NDArray[Any]) -> float:
     left = apart(centres[0], centres[1], scales * math.sqrt(2))
     weights = (height * scales) ** 2
     return PUBLISHED_EXCESS * math.exp(midmean(np.log(scales[left]), weights[left]))
+
+
+def _windows(shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
+    """Where to look for blobs: everywhere, or, along a side that is too long for that, in three places."""
+    along = [
+        [slice(0, size)]
+        if size <= LONG
+        else [slice(start, start + WINDOW) for start in (0, (size - WINDOW) // 2, size - WINDOW)]
+        for size in shape
+    ]
+    yield from itertools.product(*along)
+
+
+def _laplacian_maxima(
+    g: NDArray[np.float64], sigmas: NDArray[np.float64], row: int, col: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Maxima of the Laplacians of Gaussian of a window whose corner is at (row, col), and their heights."""
+    prepared = LowFrequencies(g, sigmas[0])
+    laplacians = ordered_map(prepared.gaussian_laplace, sigmas.tolist())
+
+    def responses(first: int, last: int) -> NDArray[np.float64]:
+        stack = np.empty((sigmas.size, last - first, g.shape[1]))
+        for response, laplacian, sigma in zip(stack, laplacians, sigmas, strict=True):
+            np.multiply(laplacian.rows(first, last), -(sigma**2), out=response)
+        return stack
+
+    peaks, heights = _maxima(responses, g.shape[0], ROBUST_THRESHOLD)
+    peaks[:, 0] += row
+    peaks[:, 1] += col
+    return peaks, heights
 
 
 def midmean(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:

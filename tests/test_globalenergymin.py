@@ -246,7 +246,7 @@ def test_what_is_not_tried_is_told_and_other_clusters_are_searched_as_ever():
 def test_too_many_possible_objects_are_refused_unless_large_clusters_are_let_through():
     energies = {(1,): 1.0, (2,): 1.0, (3,): 1.0, (1, 2): 1.0, (2, 3): 1.0, (1, 2, 3): 1.0}
 
-    with pytest.raises(WorkAmountError, match='largest cluster has 3 atoms.*large_clusters to "isbi24"'):
+    with pytest.raises(WorkAmountError, match=r'largest cluster has 3 atoms.*large_clusters to "isbi24"'):
         search(chain(energies, 0.0), max_work_amount=1)
 
 

@@ -14,6 +14,7 @@ from published import image_names, image_path, needs_data
 from scipy import ndimage
 
 import superdsm_nb
+from superdsm_nb import scale
 from superdsm_nb.errors import ScaleEstimationError
 from superdsm_nb.io import imread
 from superdsm_nb.kernels.blobs import apart
@@ -62,6 +63,18 @@ def test_noise_hardly_moves_the_robust_estimate(noise, most):
     rng = np.random.default_rng(1)
 
     assert moved(image, image + rng.normal(0, noise * image.std(), image.shape)) < most
+
+
+def test_a_large_image_is_looked_at_in_windows(monkeypatch):
+    image = nuclei(14)
+    tiled = np.pad(image, [(0, 2 * size) for size in image.shape], mode="symmetric")
+    whole = estimate_scale_robustly(tiled)
+    monkeypatch.setattr(scale, "LONG", tiled.shape[0] - 1)
+    monkeypatch.setattr(scale, "WINDOW", image.shape[0])
+
+    assert estimate_scale_robustly(tiled) == pytest.approx(whole, rel=0.1)
+    assert next(scale._windows((500, 756))) == (slice(0, 500), slice(0, image.shape[1]))
+    assert len(list(scale._windows(tiled.shape))) == 9
 
 
 @needs_data
@@ -123,7 +136,7 @@ def test_a_configuration_chooses_the_estimator():
 
 
 @pytest.mark.parametrize(
-    ("estimator", "scale", "expected"),
+    ("estimator", "estimate", "expected"),
     [
         ("published", 28.28, ["smallest"]),
         ("published", 42.4, []),
@@ -133,12 +146,12 @@ def test_a_configuration_chooses_the_estimator():
         ("robust", 200.0, ["largest"]),
     ],
 )
-def test_an_estimate_at_the_end_of_its_range_is_doubted(estimator, scale, expected):
-    found = list(doubts(estimator, scale))
+def test_an_estimate_at_the_end_of_its_range_is_doubted(estimator, estimate, expected):
+    found = list(doubts(estimator, estimate))
 
     assert [text for text in ("smallest", "largest") if any(text in doubt for doubt in found)] == expected
     assert all("AF_scale" in doubt for doubt in found)
-    assert sum("robust" in doubt for doubt in found) == (scale == 28.28)
+    assert sum("robust" in doubt for doubt in found) == (estimate == 28.28)
 
 
 def test_the_blobs_of_a_blurred_grid_are_measured_between_the_radii():

@@ -445,7 +445,9 @@ def test_a_foreground_that_hangs_together_is_warned_of_and_refused_where_it_woul
         check_work(y, clusters, maxima * 1200, heard)
     assert len(heard.warnings) == 1
     assert f"60 % of the image hang together as one bright region with {maxima} maxima" in heard.warnings[0]
-    with pytest.raises(WorkAmountError, match="nuclei bright on a dark ground.*c2f-region-analysis/max_work"):
+    with pytest.raises(
+        WorkAmountError, match=r"nuclei bright on a dark ground.*c2f-region-analysis/max_work"
+    ):
         check_work(y, clusters, maxima * 1200 - 1, heard)
 
 

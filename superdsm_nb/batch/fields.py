@@ -18,6 +18,7 @@ from ..hyperparameters import Declarations, Hyperparameter
 from ..pipeline import create_default_pipeline
 
 STAGES = tuple(stage.name for stage in create_default_pipeline().stages)
+LOADING = ("LD_", "DYLD_", "PYTHON", "NUMBA_CACHE_DIR")  # beginnings of variables that say where code is
 JSON_TYPES = {"float": "number", "int": "integer", "bool": "boolean", "str": "string"}
 
 
@@ -150,6 +151,13 @@ def problems(entries: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     environ = entries.get("environ", {})
     if "environ" not in wrong and not all(map(_is_variable, environ.items())):
         wrong["environ"] = _mismatch("environ", environ)
+    elif "environ" not in wrong:
+        loading = sorted(name for name in environ if name.upper().startswith(LOADING))
+        if loading:
+            wrong["environ"] = (
+                f"the field environ sets {shortened(', '.join(loading))}, from where code is loaded: set it "
+                "where the batch is run, not in a task."
+            )
     stage = entries.get("last_stage")
     if isinstance(stage, str) and stage not in STAGES:
         wrong["last_stage"] = _mismatch("last_stage", stage)

@@ -1,0 +1,87 @@
+"""Nothing of what is read is executed, and nothing that is written harms who opens it."""
+
+from __future__ import annotations
+
+import ast
+import io
+import zipfile
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pytest
+
+import superdsm_nb
+from superdsm_nb.batch.spec import find_tasks
+from superdsm_nb.errors import TaskError
+from superdsm_nb.outlines import rois
+
+PACKAGE = Path(superdsm_nb.__file__).parent
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+# What runs code or a program, or reads a format that does.
+MODULES = {"pickle", "marshal", "shelve", "dill", "joblib", "yaml", "subprocess", "code", "runpy", "ctypes"}
+CALLS = {"eval", "exec", "compile", "__import__", "system", "popen", "mktemp", "extractall", "unpack_archive"}
+
+
+def used(tree):
+    """Names of imported modules and of called functions, with the line."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name.split(".")[0], node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield (node.module or "").split(".")[0], node.lineno
+        elif isinstance(node, ast.Call):
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            yield f"{name}()", node.lineno
+            yield from ((f"{word.arg}=True", node.lineno) for word in node.keywords if is_true(word.value))
+
+
+def is_true(node):
+    return isinstance(node, ast.Constant) and node.value is True
+
+
+FORBIDDEN = MODULES | {f"{name}()" for name in CALLS} | {"shell=True", "allow_pickle=True"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=[str(path.relative_to(PACKAGE)) for path in SOURCES])
+def test_no_code_runs_from_data_and_no_program_is_started(path):
+    assert [(name, line) for name, line in used(ast.parse(path.read_text())) if name in FORBIDDEN] == []
+
+
+def test_what_is_forbidden_is_recognised():
+    text = (
+        "import pickle.x\nfrom yaml import load\neval('1')\nnp.load(f, allow_pickle=True)\nrun(c, shell=True)"
+    )
+
+    found = {name for name, _ in used(ast.parse(text))}
+
+    assert found >= {"pickle", "yaml", "eval()", "allow_pickle=True", "shell=True"}
+
+
+def test_an_archive_of_outlines_unpacks_into_its_own_folder_only():
+    labels = np.zeros((40, 40), np.uint16)
+    labels[3:15, 3:15], labels[20:35, 20:35] = 1, 2
+
+    names = zipfile.ZipFile(io.BytesIO(rois(labels))).namelist()
+
+    assert len(names) == len(set(names)) == 2
+    assert all(
+        len(PurePosixPath(name).parts) == 1 and ".." not in name and "\\" not in name for name in names
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "LD_PRELOAD",
+        "LD_LIBRARY_PATH",
+        "DYLD_INSERT_LIBRARIES",
+        "PYTHONPATH",
+        "PYTHONSTARTUP",
+        "NUMBA_CACHE_DIR",
+    ],
+)
+def test_a_task_does_not_choose_what_code_its_workers_load(tmp_path, name):
+    (tmp_path / "task.json").write_text(f'{{"environ": {{"{name}": "/tmp/x"}}}}')
+
+    with pytest.raises(TaskError, match=f"environ .*{name}.*code"):
+        find_tasks(tmp_path)
