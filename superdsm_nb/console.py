@@ -108,7 +108,8 @@ class ConsoleOutput(Output):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._progress.stop()
+        if not self._progress.disable:  # rich before 14.3 ends even what it has not shown with an empty line
+            self._progress.stop()
 
     def image(self, name: str, place: int = 0) -> None:
         """Take note that work on an image begins."""
