@@ -81,7 +81,8 @@ def imread(
         if path.stat().st_size == 0:
             raise ImageError(f"{path} is an empty file (0 bytes).")
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            for about_the_file in (UserWarning, RuntimeWarning):  # not about how this library is called
+                warnings.simplefilter("ignore", about_the_file)
             image, axes = _read(path)
     except ImageError:
         raise

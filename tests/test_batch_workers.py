@@ -353,6 +353,33 @@ def test_environment_variables_reach_the_workers(tmp_path):
     assert "SUPERDSM_NB_NUM_THREADS is 'none'" in witness.results["default", "a"].reason
 
 
+def test_workers_are_silent_about_warnings_unless_python_was_told_otherwise(tmp_path):
+    root = write_tree(tmp_path / "tree", names=("a",))
+    script = tmp_path / "warn.py"  # workers run it as well, up to its last two lines
+    script.write_text(
+        "import sys, warnings\n"
+        "from superdsm_nb.batch import work\n"
+        "from superdsm_nb.cli import main\n"
+        "process = work.process\n"
+        "def warn(*arguments):\n"
+        "    warnings.warn('a word of a library', stacklevel=1)\n"
+        "    return process(*arguments)\n"
+        "work.process = warn\n"
+        "if __name__ == '__main__':\n"
+        "    main()\n"
+    )
+    for options, told in (((), False), (("-W", "default"), True)):
+        ended = subprocess.run(
+            [sys.executable, *options, script, "batch", root, "--run", "--force"],
+            env={name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ended.returncode == 0
+        assert ("UserWarning: a word of a library" in ended.stderr) == told
+
+
 def test_the_memory_of_a_worker_does_not_grow_with_the_number_of_images(tmp_path):
     write_images(tmp_path / "images", ["x"])
     write_task(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import warnings
 from pathlib import Path
 
 import imageio.v3 as imageio
@@ -274,6 +275,16 @@ def test_what_pillow_remarks_about_a_file_is_no_warning(tmp_path, monkeypatch):
     path = save(tmp_path / "a.png", GREY)
     monkeypatch.setattr(Pillow, "MAX_IMAGE_PIXELS", GREY.size - 1)
     np.testing.assert_array_equal(imread(path), GREY)
+
+
+def test_what_a_library_remarks_about_our_calls_is_a_warning(tmp_path, monkeypatch):
+    def deprecated(path):
+        warnings.warn("call it in another way", DeprecationWarning, stacklevel=1)
+        return GREY, "YX"
+
+    monkeypatch.setattr("superdsm_nb.io._read", deprecated)
+    with pytest.warns(DeprecationWarning, match="call it in another way"):
+        imread(save(tmp_path / "a.png", GREY))
 
 
 def test_what_tifffile_remarks_about_a_file_is_not_printed(tmp_path, capsys):

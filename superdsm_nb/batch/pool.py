@@ -10,6 +10,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 import warnings
@@ -72,7 +73,8 @@ def serve(connection: Connection, environ: Mapping[str, str], mode: Mode) -> Non
     threading.Thread(target=_end_with_parent, daemon=True).start()
     from .work import process  # noqa: PLC0415 - it imports NumPy
 
-    warnings.simplefilter("ignore")  # what the user should know is said in our words
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # what the user should know is said in our words
     out = ConnectionOutput(connection)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
