@@ -1,6 +1,8 @@
-"""Sessions: ``nox -s tests``, ``lint``, ``docs``, ``demo``, ``bench``, ``kernels``."""
+"""Sessions, each ``nox -s``: tests, mintest, maxtest, lint, docs, demo, bench, kernels."""
 
 import tempfile
+import tomllib
+from pathlib import Path
 
 import nox
 
@@ -12,6 +14,35 @@ nox.options.reuse_existing_virtualenvs = True
 def tests(session):
     session.install("-e", ".[test]")
     session.run("pytest", *session.posargs)
+
+
+@nox.session
+def mintest(session):
+    """Test with the lowest versions that pyproject.toml allows."""
+    own = Path(session.virtualenv.location)
+    project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    declared = [*project["dependencies"], *extras["parquet"], *extras["test"]]
+    lowest = own / "lowest.txt"
+    lowest.write_text("".join(f"{each.replace('>=', '==')}\n" for each in declared if ">=" in each))
+    session.install("-e", ".[test]", "--constraint", str(lowest))
+    # A cache of kernels of its own: what another version of Numba compiled would be compiled anew each time.
+    session.run("pytest", *session.posargs, env={"NUMBA_CACHE_DIR": str(own / "numba")})
+
+
+@nox.session
+def maxtest(session):
+    """Test with the newest versions; what they call deprecated is an error."""
+    own = Path(session.virtualenv.location)
+    session.install("-e", ".[test]", "--upgrade", "--upgrade-strategy", "eager")
+    # pytest makes errors of warnings in its own process only, and our commands silence them unless Python was
+    # told otherwise: this tells it, and every process that the tests start.
+    deprecations = ("DeprecationWarning", "PendingDeprecationWarning", "FutureWarning")
+    environment = {
+        "NUMBA_CACHE_DIR": str(own / "numba"),
+        "PYTHONWARNINGS": ",".join(f"error::{kind}" for kind in deprecations),
+    }
+    session.run("pytest", *session.posargs, env=environment)
 
 
 @nox.session
