@@ -312,7 +312,7 @@ def explain_config(
 ) -> None:
     """Print the hyperparameters that an image would be segmented with, and where each comes from."""
     from .config import Config
-    from .console import table
+    from .console import ConsoleOutput, table
     from .explain import explain
     from .io import imread
     from .pipeline import create_default_pipeline
@@ -321,7 +321,7 @@ def explain_config(
     base = _read_config(config, settings or [])
     pixels = imread(image, bool(base.get("histological", False)), channel, plane, time)
     with about(image):
-        explanations, scale = explain(create_default_pipeline(), base, pixels)
+        explanations, scale = explain(create_default_pipeline(), base, pixels, ConsoleOutput(1))
     if as_json:
         used = Config()
         for entry in explanations:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from .automation import create_config
 from .config import Config
-from .pipeline import Pipeline
+from .pipeline import Output, Pipeline
 
 GIVEN, DEFAULT, ESTIMATED = "given", "default", "estimated from the image"
 
@@ -40,7 +40,9 @@ class Explanation:
     meaning: str
 
 
-def explain(pipeline: Pipeline, base_config: Config, image: ArrayLike) -> tuple[list[Explanation], float]:
+def explain(
+    pipeline: Pipeline, base_config: Config, image: ArrayLike, out: Output | None = None
+) -> tuple[list[Explanation], float]:
     """Complete a configuration for an image and tell where each value comes from.
 
     Parameters
@@ -51,6 +53,8 @@ def explain(pipeline: Pipeline, base_config: Config, image: ArrayLike) -> tuple[
         What the user sets; not changed.
     image : (H, W) array, or (H, W, 3) if ``histological`` is set
         The image.
+    out : Output, optional
+        Takes the warning that an estimated scale is not to be trusted.
 
     Returns
     -------
@@ -64,7 +68,7 @@ def explain(pipeline: Pipeline, base_config: Config, image: ArrayLike) -> tuple[
     ScaleEstimationError
         If no scale can be estimated and ``AF_scale`` is not set.
     """
-    config, scale = create_config(pipeline, base_config, image)
+    config, scale = create_config(pipeline, base_config, image, out)
     for stage in pipeline.stages:
         stage.settings(config)
     declarations = pipeline.declarations

@@ -13,6 +13,7 @@ from superdsm_nb.config import Config
 from superdsm_nb.explain import explain
 from superdsm_nb.io import imread, imsave
 from superdsm_nb.pipeline import create_default_pipeline
+from superdsm_nb.synthetic import generate
 
 PIPELINE = create_default_pipeline()
 BASE = {
@@ -73,6 +74,17 @@ def test_the_configuration_printed_as_json_gives_the_same_result(run, image_path
     run("segment", image_path, "-o", tmp_path / "b.png", "--config", tmp_path / "used.json")
     assert json.loads(outcome.out)["dsm"]["alpha"] == pytest.approx(0.121)
     assert (imread(tmp_path / "a.png") == imread(tmp_path / "b.png")).all()
+
+
+def test_an_estimate_that_is_not_to_be_trusted_is_told_with_it(run, tmp_path):
+    imsave(tmp_path / "small.tif", generate(seed=1, shape=(220, 220), nuclei=12, radius=10).image)
+
+    outcome = run("config", tmp_path / "small.tif")
+
+    assert "Warning: the estimated scale of 14.1 pixels is near the smallest" in outcome.err.replace(
+        "\n", " "
+    )
+    assert outcome.out.startswith("small.tif: scale 14.14 pixels")
 
 
 def test_an_image_without_a_scale_is_told_in_one_sentence(run, image_path):

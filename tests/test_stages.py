@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -13,7 +14,7 @@ from skimage.feature import hessian_matrix_det, peak_local_max
 
 import superdsm_nb
 from superdsm_nb import c2freganal, filters, parallel, scale
-from superdsm_nb.automation import create_config
+from superdsm_nb.automation import create_config, process_image
 from superdsm_nb.c2freganal import check_work, find_clusters
 from superdsm_nb.config import Config
 from superdsm_nb.errors import PipelineError, ScaleEstimationError, WorkAmountError
@@ -458,3 +459,22 @@ def test_an_image_of_dark_nuclei_is_not_tried_for_hours():
     with pytest.raises(WorkAmountError, match="one bright region"):
         superdsm_nb.segment(inverted, {"AF_scale": 14, "c2f-region-analysis/max_work_amount": 10**7})
     superdsm_nb.segment(sample.image, {"AF_scale": 14, "c2f-region-analysis/max_work_amount": 10**7})
+
+
+def test_fits_of_the_region_analysis_that_found_no_minimum_are_told(monkeypatch):
+    sample = generate(seed=2, shape=(160, 160), nuclei=6)
+    heard = Listener()
+    fit = c2freganal.fit
+    monkeypatch.setattr(
+        c2freganal, "fit", lambda *args: dataclasses.replace(fit(*args), status="fallback", reason="time")
+    )
+
+    data, _, _ = process_image(
+        create_default_pipeline(), Config({"AF_scale": 11}), sample.image, "c2f-region-analysis", heard
+    )
+
+    # Without an energy nothing is divided.
+    assert len(data["seeds"]) == data["clusters"].max()
+    assert [
+        line for line in heard.warnings if f"{len(data['seeds'])} fits of ellipses found no minimum" in line
+    ]
