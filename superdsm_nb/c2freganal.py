@@ -306,7 +306,10 @@ class ClusterSplitter:
         ranks = levels(np.append(highest - self._y[foreground], highest))
         self._levels[foreground], self._levels[~foreground] = ranks[:-1], ranks[-1]
         maxima = self._y == highest_around(self._y, values["seed_connectivity"])
-        maxima &= self._cluster & usable & (self._y > 0)
+        inside = self._cluster & usable & (self._y > 0)
+        maxima &= inside
+        if not maxima.any():  # its brightest pixel lies diagonally beside a brighter one of another cluster
+            maxima = inside & (self._y == self._y[inside].max())
         self._rows, self._cols = np.nonzero(maxima)
         self._places = self._rows * self._y.shape[1] + self._cols
         # Squared distance of each maximum from the seeds chosen so far.

@@ -23,6 +23,7 @@ FOUND = [
     ("configurations", 3133),  # a rim of 999 pixels took more than a minute
     ("configurations", 4517),  # infinitely many layers of a glare
     ("configurations", 18853),  # a distance in units of 5e-324 pixels
+    ("configurations", 1008680),  # a cluster without a maximum: it was beside a brighter pixel of another one
     ("tasks", 1365),  # half of a pair of code units in the name of a field
     ("tasks", 4429),  # a name of 3000 characters was repeated in full
     ("tasks", 4836),  # a null character was printed
