@@ -87,6 +87,13 @@ def test_level_markers_are_flooded_in_the_order_of_a_binary_heap(landscape):
     np.testing.assert_array_equal(flood(relief, markers, mask), naive.heap_flood(relief, markers, mask))
 
 
+def test_the_lowest_of_the_bits_is_found_wherever_it_is():
+    for position in range(64):
+        for others in (0, 2**64 - 1, 0x5555555555555555):
+            word = (others << position | 1 << position) % 2**64
+            assert kernels.lowest_bit(np.uint64(word)) == position
+
+
 def test_a_dip_beyond_a_ridge_is_flooded_as_soon_as_it_is_reached():
     relief = np.array([[0.0, 5.0, 1.0, 1.0, 6.0, 0.5]])
     markers = np.array([[1, 0, 0, 0, 0, 2]], np.int32)

@@ -16,16 +16,16 @@ OPEN, CLOSED = np.int32(0), np.int32(-1)  # instead of a label
 AHEAD = 32  # pixels
 AGE = 2**32 - 1  # the bits of a key that hold the age
 
-_SEQUENCE = np.uint64(0x03F79D71B4CB0A89)  # de Bruijn: every group of six bits occurs once
-_POSITION = np.zeros(64, np.int64)
+_PRIME = np.uint64(67)  # the powers of two below 2**64 differ modulo it
+_POSITION = np.zeros(67, np.int64)
 for _bit in range(64):
-    _POSITION[((int(_SEQUENCE) << _bit) % 2**64) >> 58] = _bit
+    _POSITION[2**_bit % 67] = _bit
 
 
 @jit
 def lowest_bit(word):
-    """Position of the lowest set bit of a uint64 that is not 0."""
-    return _POSITION[((word & (~word + np.uint64(1))) * _SEQUENCE) >> np.uint64(58)]
+    """Position of the lowest set bit of a uint64 that is not 0; nothing overflows, as NumPy would warn."""
+    return _POSITION[(word & (~word + np.uint64(1))) % _PRIME]
 
 
 @jit
