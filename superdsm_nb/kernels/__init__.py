@@ -1,1 +1,1 @@
-"""Compiled kernels: arrays in, arrays out; nothing here imports anything else of the package."""
+"""Compiled kernels: arrays in, arrays out; of the rest of the package nothing is imported but its version."""

@@ -1,6 +1,6 @@
 """The Numba policy, in one place.
 
-``nogil`` lets a thread pool run kernels side by side, ``cache`` keeps the machine code on disk between
+``nogil`` lets a thread pool run kernels side by side, the cache keeps the machine code on disk between
 processes. ``parallel`` is never used: its threading layers do not survive forks and nested threads.
 """
 
@@ -11,6 +11,8 @@ from typing import Any
 
 import numba
 
+from ._cache import KernelCache
+
 # Sums may be re-associated and products fused, which is what vectorisation needs; NaN and infinity keep
 # their meaning. The result depends on the machine code alone, not on the number of threads.
 # A division by zero gives infinity or NaN as in NumPy: a test for it would keep loops from vectorising.
@@ -18,9 +20,8 @@ OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": {"reassoc", "contract", "n
 
 
 def jit(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile ``function`` lazily, without the GIL, cached on disk if any cache folder can be written."""
-    try:
-        compiled: Callable[..., Any] = numba.njit(cache=True, **OPTIONS)(function)
-    except RuntimeError:  # what Numba raises where it finds no such folder
-        compiled = numba.njit(**OPTIONS)(function)
+    """Compile ``function`` lazily, without the GIL; its machine code is kept in a `KernelCache`."""
+    compiled: Any = numba.njit(**OPTIONS)(function)
+    if compiled is not function:  # as it is with NUMBA_DISABLE_JIT
+        compiled._cache = KernelCache(function)  # what ``cache=True`` sets to Numba's own
     return compiled
