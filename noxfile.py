@@ -1,4 +1,4 @@
-"""Sessions, each ``nox -s``: tests, mintest, maxtest, lint, docs, demo, bench, kernels."""
+"""Sessions, each ``nox -s``: tests, interpreted, mintest, maxtest, lint, docs, demo, bench, kernels."""
 
 import tempfile
 import tomllib
@@ -43,6 +43,13 @@ def maxtest(session):
         "PYTHONWARNINGS": ",".join(f"error::{kind}" for kind in deprecations),
     }
     session.run("pytest", *session.posargs, env=environment)
+
+
+@nox.session
+def interpreted(session):
+    """Everything but the tests on published images, without compiled kernels."""
+    session.install("-e", ".[test]")
+    session.run("pytest", *session.posargs, env={"NUMBA_DISABLE_JIT": "1", "SUPERDSM_NB_DATA": None})
 
 
 @nox.session

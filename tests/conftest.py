@@ -6,11 +6,10 @@ import shutil
 from typing import NamedTuple
 
 import pytest
-from trees import run_tree, write_tree
+from trees import cells, run_tree, write_tree
 
 from superdsm_nb.cli import main
 from superdsm_nb.io import imsave
-from superdsm_nb.synthetic import generate
 
 
 class Outcome(NamedTuple):
@@ -23,8 +22,8 @@ class Outcome(NamedTuple):
 
 @pytest.fixture(scope="session")
 def sample():
-    """An image of three nuclei of the scale 11, with its truth."""
-    return generate(seed=1, shape=(96, 112), nuclei=3)
+    """An image of a few nuclei, for the scale 11, with its truth."""
+    return cells()
 
 
 @pytest.fixture

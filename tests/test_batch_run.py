@@ -9,6 +9,7 @@ import shutil
 import tarfile
 import zipfile
 
+import naive
 import numpy as np
 import pytest
 import roifile
@@ -32,6 +33,7 @@ from superdsm_nb.config import Config
 from superdsm_nb.errors import ImageError
 from superdsm_nb.io import imread, imsave
 from superdsm_nb.render import render_adjacencies
+from superdsm_nb.synthetic import generate
 
 DEBUG = Mode(debug=True)
 FRESH = Mode(debug=True, fresh=True)
@@ -534,12 +536,17 @@ def test_with_fresh_nothing_is_picked_up(root):
     assert {result.picked_up for result in witness.results.values()} == {None}
 
 
+def of_an_unknown_scale():
+    if naive.COMPILED:
+        return generate(seed=1, shape=(300, 320), nuclei=8, radius=30)
+    return generate(seed=1, shape=(120, 128), nuclei=2, radius=16)
+
+
 def test_an_estimated_scale_is_used_again(tmp_path, monkeypatch):
     from superdsm_nb import automation
 
     root = write_tree(tmp_path, names=("a",), config={})
-    write_images(root / "images", ["a"], shape=(300, 320), nuclei=8)
-    sample = superdsm_nb.synthetic.generate(seed=1, shape=(300, 320), nuclei=8, radius=30)
+    sample = of_an_unknown_scale()
     imsave(root / "images" / "a.tif", sample.image)
     assert run_tree(root)[0] == 0
     assert json.loads((root / "default" / "cfg" / "a.json").read_text())["AF_scale"] is None
@@ -568,7 +575,7 @@ def test_a_scale_that_was_estimated_in_another_way_is_not_used_again(tmp_path):
 
 def test_a_scale_that_is_given_is_not_one_that_is_estimated_even_if_equal(tmp_path):
     root = write_tree(tmp_path, names=("a",), config={})
-    sample = superdsm_nb.synthetic.generate(seed=1, shape=(300, 320), nuclei=8, radius=30)
+    sample = of_an_unknown_scale()
     imsave(root / "images" / "a.tif", sample.image)
     run_tree(root)
     made = json.loads((root / "default" / "provenance.json").read_text())
@@ -580,7 +587,7 @@ def test_a_scale_that_is_given_is_not_one_that_is_estimated_even_if_equal(tmp_pa
 
 def test_a_given_scale_does_not_start_from_an_estimated_one(tmp_path):
     root = write_tree(tmp_path, names=("a",), config={})
-    sample = superdsm_nb.synthetic.generate(seed=1, shape=(300, 320), nuclei=8, radius=30)
+    sample = of_an_unknown_scale()
     imsave(root / "images" / "a.tif", sample.image)
     run_tree(root)
     edit_task(root, config={"AF_scale": 19.5})

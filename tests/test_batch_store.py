@@ -11,6 +11,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from trees import SHAPE
 
 from superdsm_nb.automation import process_image
 from superdsm_nb.batch import store
@@ -234,23 +235,23 @@ def test_a_wrong_header_is_refused(path, changes, message):
     ("array", "message"),
     [
         (np.zeros((3, 3), np.int32), "atoms does not fit"),
-        (np.zeros((96, 112)), "atoms does not fit"),
-        (np.full((96, 112), -1, np.int32), "inconsistent"),
-        (np.full((96, 112), 10**6, np.int32), "inconsistent"),
-        (np.zeros(96 * 112 * 17 + 2**20, np.uint8), "atoms is too large"),
+        (np.zeros(SHAPE), "atoms does not fit"),
+        (np.full(SHAPE, -1, np.int32), "inconsistent"),
+        (np.full(SHAPE, 10**6, np.int32), "inconsistent"),
+        (np.zeros(math.prod(SHAPE) * 17 + 2**20, np.uint8), "atoms is too large"),
     ],
 )
 def test_an_array_that_does_not_fit_the_image_is_refused(path, array, message):
     rewritten(path, lambda members: members.update({"atoms.npy": array_bytes(array)}))
     with pytest.raises(StoredResultError, match=message):
-        store.read(path, (96, 112))
+        store.read(path, SHAPE)
 
 
 def test_a_seed_outside_of_the_image_is_refused(path, result):
     seeds = np.full((len(result[0]["seeds"]), 2), np.nan)
     rewritten(path, lambda members: members.update({"seeds.npy": array_bytes(seeds)}))
     with pytest.raises(StoredResultError, match="a seed is outside of the image"):
-        store.read(path, (96, 112))
+        store.read(path, SHAPE)
 
 
 def test_a_small_file_never_takes_much_memory(path):
@@ -290,7 +291,7 @@ def shift(entries):
 )
 def test_entries_that_contradict_each_other_are_refused(path, edit):
     with pytest.raises(StoredResultError, match="damaged"):
-        store.read(with_entries(path, edit), (96, 112))
+        store.read(with_entries(path, edit), SHAPE)
 
 
 def test_nothing_in_the_package_can_unpickle_but_the_cache_of_machine_code():

@@ -8,13 +8,15 @@ import os
 import re
 import subprocess
 import sys
+from functools import partial
 
 import imageio.v3 as imageio
+import naive
 import numpy as np
 import pytest
 import tifffile
 
-from superdsm_nb import __version__
+from superdsm_nb import __version__, demo
 from superdsm_nb.config import Config
 from superdsm_nb.console import ConsoleOutput
 from superdsm_nb.io import imread, imsave
@@ -515,7 +517,9 @@ def test_a_missing_label_map_is_named(run, folders, tmp_path, place):
 # ---------------------------------------------------------------- demo
 
 
-def test_demo_shows_the_whole_way_from_images_to_scores(run, tmp_path):
+def test_demo_shows_the_whole_way_from_images_to_scores(run, tmp_path, monkeypatch):
+    if not naive.COMPILED:
+        monkeypatch.setattr(demo, "generate", partial(generate, shape=(64, 72), nuclei=2))
     folder = tmp_path / "new"
     outcome = run("demo", folder, "--count", 1, "--seed", 7)
     *_, head, scores, _, look, repeat = outcome.out.splitlines()

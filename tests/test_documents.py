@@ -9,8 +9,10 @@ from pathlib import Path
 
 import matplotlib
 import matplotlib.pyplot as plt
+import naive
+import published
 import pytest
-from published import image_names, image_path, needs_data
+from published import image_names, needs_data
 
 from superdsm_nb.batch.jobs import plan_all
 from superdsm_nb.batch.spec import find_tasks
@@ -21,6 +23,9 @@ from superdsm_nb.pipeline import create_default_pipeline
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 IMAGE = "SUPERDSM_NB_NOTEBOOK_IMAGE"
+compiled_only = pytest.mark.skipif(
+    not naive.COMPILED, reason="the text gives results of images that take hours without compiled kernels"
+)
 
 
 def run_notebook(name, monkeypatch, image=None, scale=None):
@@ -62,10 +67,11 @@ def draw_figures():
 def real_image(tmp_path):
     """A quarter of a published image, nuclei of about 14 pixels radius."""
     path = tmp_path / "quarter.tif"
-    imsave(path, imread(image_path("BBBC039", image_names("BBBC039")[0]))[:260, :348])
+    imsave(path, imread(published.image_path("BBBC039", image_names("BBBC039")[0]))[:260, :348])
     return path
 
 
+@compiled_only
 def test_the_first_segmentation_finds_the_nuclei_of_its_sample(monkeypatch):
     names = run_notebook("01", monkeypatch)
 
@@ -94,6 +100,7 @@ def check_descent(names):
     assert by_alpha[1] == full.energy
 
 
+@compiled_only
 def test_the_model_explained_reaches_the_minimum_of_the_package(monkeypatch):
     names = run_notebook("02", monkeypatch)
 
@@ -122,6 +129,7 @@ def check_tuning(names):
     assert json.loads(names["text"])["config"] == names["choice"]
 
 
+@compiled_only
 def test_tuning_shows_what_the_hyperparameters_do(monkeypatch):
     names = run_notebook("03", monkeypatch)
 
@@ -137,6 +145,7 @@ def test_tuning_shows_what_the_hyperparameters_do_to_a_real_image(monkeypatch, r
     assert names["choice"]["AF_scale"] == 10
 
 
+@compiled_only
 def test_the_answers_from_a_batch_are_those_that_the_text_gives(monkeypatch):
     names = run_notebook("04", monkeypatch)
 
@@ -161,6 +170,13 @@ def test_a_batch_of_one_real_image_is_answered(monkeypatch, real_image):
     assert names["failures"] == 0
     assert set(names["objects"]["image"]) == {"quarter"}
     assert len(names["objects"]["area"]) >= 15
+
+
+@pytest.mark.parametrize("name", ["01", "02", "03", "04"])
+def test_each_notebook_runs_on_a_small_image_of_ones_own(monkeypatch, image_path, name):
+    names = run_notebook(name, monkeypatch, image_path, scale=11)
+
+    assert names.get("failures", 0) == 0
 
 
 def test_each_notebook_is_tested_above():

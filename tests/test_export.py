@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pytest
 from PIL import Image
-from trees import contents, run_tree, write_task, write_tree
+from trees import SHAPE, contents, run_tree, write_task, write_tree
 
 from superdsm_nb.io import imread, imsave
 from superdsm_nb.labelmap import contours
@@ -38,7 +38,7 @@ def test_every_mode_gives_a_picture_of_each_image_in_a_folder_of_its_own(run, ro
     assert outcome.out.splitlines() == [str(folder / "a.png"), str(folder / "b.png")]
     pictures = {path: digest for path, digest in contents(root).items() if path not in before}
     assert set(pictures) == {f"default/export-{mode}/{name}.png" for name in "ab"}
-    assert imread(folder / "a.png", histological=True).shape == (96, 112, 3)
+    assert imread(folder / "a.png", histological=True).shape == (*SHAPE, 3)
 
 
 def test_the_modes_show_different_things(run, root):

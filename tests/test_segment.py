@@ -7,6 +7,7 @@ import importlib
 import pkgutil
 import threading
 
+import naive
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_info
 
 import superdsm_nb
+from superdsm_nb import parallel
 from superdsm_nb.automation import process_image
 from superdsm_nb.config import Config
 from superdsm_nb.metrics import score
@@ -27,7 +29,9 @@ CONFIG = {"AF_scale": 11.3, "global-energy-minimization": {"AF_beta": 1.0}}
 
 @pytest.fixture(scope="module")
 def sample():
-    return generate(seed=0, shape=(256, 256), nuclei=14)
+    if naive.COMPILED:
+        return generate(seed=0, shape=(256, 256), nuclei=14)
+    return generate(seed=5, shape=(64, 72), nuclei=2, radius=12)
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +67,12 @@ def everything(image, threads, monkeypatch):
 
 def test_no_number_depends_on_the_number_of_threads(monkeypatch):
     # Large enough for work in strips, with a scale to estimate and clusters to split.
-    image = generate(seed=5, shape=(620, 700), nuclei=24, radius=38).image
-    assert image.size > 2 * STRIP
+    if naive.COMPILED:
+        image = generate(seed=5, shape=(620, 700), nuclei=24, radius=38).image
+    else:
+        image = generate(seed=1, shape=(120, 128), nuclei=2, radius=16).image
+        monkeypatch.setattr(parallel, "STRIP", 5000)
+    assert image.size > 2 * parallel.STRIP
 
     one, two, four = (everything(image, threads, monkeypatch) for threads in (1, 2, 4))
 
