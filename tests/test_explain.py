@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import naive
 import numpy as np
 import pytest
 
@@ -94,6 +95,14 @@ def test_an_image_without_a_scale_is_told_in_one_sentence(run, image_path):
     assert outcome.err.startswith(f"Error: {image_path}: The scale estimation failed")
 
 
+@pytest.fixture
+def affordable(monkeypatch):
+    """A smaller image for the self-test where kernels are interpreted."""
+    if not naive.COMPILED:
+        monkeypatch.setattr(doctor, "generate", lambda **_: generate(5, (64, 72), 2, 12.0))
+
+
+@pytest.mark.usefixtures("affordable")
 def test_the_doctor_tells_versions_threads_and_cache_and_tests_itself(run, monkeypatch):
     monkeypatch.setenv("SUPERDSM_NB_NUM_THREADS", "1")
     outcome = run("doctor")
@@ -106,6 +115,7 @@ def test_the_doctor_tells_versions_threads_and_cache_and_tests_itself(run, monke
     assert "passed: Dice coefficient 0.9" in outcome.out
 
 
+@pytest.mark.usefixtures("affordable")
 def test_a_bad_result_is_noticed(run, monkeypatch):
     segment = doctor.segment
     monkeypatch.setattr(doctor, "segment", lambda *arguments: segment(*arguments) * 0)
@@ -114,6 +124,7 @@ def test_a_bad_result_is_noticed(run, monkeypatch):
     assert "but at least 0.9 was expected" in outcome.out
 
 
+@pytest.mark.usefixtures("affordable")
 def test_a_result_that_differs_from_run_to_run_is_noticed(run, monkeypatch):
     segment, calls = doctor.segment, []
 
