@@ -8,21 +8,27 @@ import platform
 import subprocess
 import sys
 
+import naive
 import pytest
 
-SCRIPT = """
-import hashlib, json, sys
+ROBUST = {"automation": {"estimator": "robust"}}
+IMAGE, CONFIGS = (
+    ("seed=5, shape=(420, 460), nuclei=16, radius=28", [{}, ROBUST])
+    if naive.COMPILED
+    else ("seed=5, shape=(90, 90), nuclei=3", [{"AF_scale": 11}, ROBUST])
+)
+SCRIPT = f"""
+import hashlib, json
 from threadpoolctl import threadpool_info
 import superdsm_nb
 from superdsm_nb.synthetic import generate
 
-sample = generate(seed=5, shape=(420, 460), nuclei=16, radius=28)
+image = generate({IMAGE}).image
 digests = [
-    hashlib.sha256(superdsm_nb.segment(sample.image, config).tobytes()).hexdigest()
-    for config in ({}, {"automation": {"estimator": "robust"}})
+    hashlib.sha256(superdsm_nb.segment(image, config).tobytes()).hexdigest() for config in {CONFIGS}
 ]
-architectures = sorted({str(blas.get("architecture")) for blas in threadpool_info()})
-print(json.dumps({"digests": digests, "architectures": architectures}))
+architectures = [str(blas.get("architecture")) for blas in threadpool_info()]
+print(json.dumps(dict(digests=digests, architectures=architectures)))
 """
 
 
