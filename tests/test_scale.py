@@ -22,7 +22,7 @@ from superdsm_nb.kernels.blobs import apart
 from superdsm_nb.scale import PUBLISHED_EXCESS, doubts, estimate_scale_robustly, midmean
 from superdsm_nb.synthetic import generate
 
-MIDDLE, SMALL = (20, 14) if naive.COMPILED else (7, 6)  # pixels
+MIDDLE, SMALL = (20, 14) if naive.COMPILED else (7, 10)  # pixels
 
 
 def nuclei(radius, seed=0):
