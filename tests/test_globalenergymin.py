@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from unittest import mock
 
+import naive
 import pytest
 from covers import Graph, Instance, cheapest_cover, instances
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from superdsm_nb import minsetcover
@@ -47,7 +48,7 @@ def search(instance, out=None, **values):
 
 
 @given(instances(faults=False))
-@settings(deadline=None, max_examples=1000)
+@naive.settings_for(1000)
 def test_pruning_and_exact_cover_reach_the_optimum_over_all_connected_unions(instance):
     result = search(instance)
 
@@ -57,7 +58,7 @@ def test_pruning_and_exact_cover_reach_the_optimum_over_all_connected_unions(ins
 
 
 @given(instances(faults=True))
-@settings(deadline=None, max_examples=1000)
+@naive.settings_for(1000)
 def test_inexact_energies_and_fits_that_fell_back_do_not_cost_the_optimum(instance):
     result = search(instance)
 
@@ -68,7 +69,7 @@ def test_inexact_energies_and_fits_that_fell_back_do_not_cost_the_optimum(instan
 
 
 @given(instances(faults=True, largest=8))
-@settings(deadline=None, max_examples=200)
+@naive.settings_for(200)
 def test_a_cluster_of_very_many_candidates_is_solved_exactly_in_the_end(instance):
     small = search(instance).cover
     with mock.patch.object(minsetcover, "LARGE", 3):
@@ -79,7 +80,7 @@ def test_a_cluster_of_very_many_candidates_is_solved_exactly_in_the_end(instance
 
 
 @given(instances(faults=True, largest=8))
-@settings(deadline=None, max_examples=300)
+@naive.settings_for(300)
 def test_no_family_of_the_objects_fitted_costs_less_than_the_lower_bound_of_the_published_way(instance):
     result = search(instance, solver="greedy")
 
@@ -88,7 +89,7 @@ def test_no_family_of_the_objects_fitted_costs_less_than_the_lower_bound_of_the_
 
 
 @given(instances(faults=False, largest=8))
-@settings(deadline=None, max_examples=300)
+@naive.settings_for(300)
 def test_the_published_way_costs_no_less_and_its_gap_is_true(instance):
     exact = search(instance)
     greedy = search(instance, solver="greedy")
@@ -103,7 +104,7 @@ def test_the_published_way_costs_no_less_and_its_gap_is_true(instance):
 
 
 @given(instances(faults=True, largest=8), st.sampled_from(["exact", "isbi24"]))
-@settings(deadline=None, max_examples=300)
+@naive.settings_for(300)
 def test_lower_bound_exact_and_greedy_cover_of_the_same_candidates_are_in_order(instance, pruning):
     candidates = search(instance, pruning=pruning).objects
     covers = {name: MinSetCover(instance.beta, instance.graph, name) for name in ("exact", "greedy")}
@@ -118,7 +119,7 @@ def test_lower_bound_exact_and_greedy_cover_of_the_same_candidates_are_in_order(
 
 
 @given(instances(faults=False))
-@settings(deadline=None, max_examples=300)
+@naive.settings_for(300)
 def test_a_cluster_solved_in_closed_form_is_best_as_a_whole(instance):
     result = search(instance)
 
@@ -129,7 +130,7 @@ def test_a_cluster_solved_in_closed_form_is_best_as_a_whole(instance):
 
 
 @given(instances(faults=False, largest=8))
-@settings(deadline=None, max_examples=100)
+@naive.settings_for(100)
 def test_isbi24_pruning_never_beats_the_optimum_and_never_loses_to_its_own_greedy_cover(instance):
     exact = search(instance, pruning="isbi24")
     greedy = search(instance, pruning="isbi24", solver="greedy")
