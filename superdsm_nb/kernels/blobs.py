@@ -79,7 +79,7 @@ def _boxes(strip, start, length, out):
     width = strip.size
     # From `left` up to `right` no box is cut off.
     left = max(-start, -start - length, 0)
-    right = max(min(width, width - start - length), left)
+    right = max(min(width, width - start - max(length, 0)), left)
     for place in range(width - max(right - left, 0)):
         c = place if place < left else place + max(right - left, 0)
         begin = min(max(c + start, 0), width - 1)

@@ -172,7 +172,7 @@ def exp_of_negative(x):
     """
     is_far = x < -708.0
     x = max(x, -708.0)
-    n = math.floor(x * 1.4426950408889634 + 0.5)
+    n = math.floor((x if x >= -708.0 else -708.0) * 1.4426950408889634 + 0.5)  # NaN is no integer
     r = x - n * 0.6931471803691238 - n * 1.9082149292705877e-10
     series = 1 / 479001600 + r * (1 / 6227020800)
     series = 1 / 39916800 + r * series
