@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -81,9 +81,9 @@ class C2F_RegionAnalysis(Stage):  # noqa: N801 - the documented name
         """Compute clusters and atoms."""
         y = inputs["y"]
         y_mask, clusters = find_clusters(y, values["max_cluster_marker_irregularity"])
-        if clusters.any():
-            check_work(y, clusters, values["max_work_amount"], out)
         boxes = ndimage.find_objects(clusters)
+        if boxes:
+            check_work(y, clusters, boxes, values["max_work_amount"], out)
         parameters = FitParameters.from_config(inputs["dsm_cfg"]).without_deformations()
         margin = inputs["dsm_cfg"]["background_margin"]
 
@@ -156,11 +156,16 @@ def find_clusters(
 
 
 def check_work(
-    y: NDArray[np.float64], clusters: NDArray[np.int32], max_work_amount: float, out: Output
+    y: NDArray[np.float64],
+    clusters: NDArray[np.int32],
+    boxes: Sequence[tuple[slice, slice]],
+    max_work_amount: float,
+    out: Output,
 ) -> None:
     """Say so before hours are spent on an image whose foreground hangs together.
 
-    A cluster is flooded anew from each of its maxima, so the work is its area times their number.
+    A cluster is flooded anew from each of its maxima, so the work is its area times their number. Looked at
+    is the most extended one.
 
     Parameters
     ----------
@@ -168,6 +173,8 @@ def check_work(
         Offset intensities.
     clusters : (H, W) int32
         Labels from 1.
+    boxes : sequence of (slice, slice)
+        Bounding box of each cluster, at least one.
     max_work_amount : float
         Most work on a cluster.
     out : Output
@@ -178,21 +185,22 @@ def check_work(
     WorkAmountError
         If a cluster needs more.
     """
-    foreground = y > 0
-    maxima = np.bincount(clusters[(y == highest_around(y, 4)) & foreground], minlength=2)[1:]
-    areas = np.bincount(clusters[foreground], minlength=maxima.size + 1)[1:]
-    work = maxima.astype(np.float64) * areas
-    worst = int(work.argmax())
-    what = (
-        f"{100 * areas[worst] / y.size:.0f} % of the image hang together as one bright region with "
-        f"{maxima[worst]} maxima, which"
-    )
+    extents = [(box[0].stop - box[0].start) * (box[1].stop - box[1].start) for box in boxes]
+    label = int(np.argmax(extents)) + 1
+    box = boxes[label - 1]
+    inside = (clusters[box] == label) & (y[box] > 0)
+    area = int(np.count_nonzero(inside))
+    if area**2 <= min(max_work_amount, MUCH_WORK):
+        return
+    count = int(np.count_nonzero(inside & (y[box] == highest_around(y[box], 4))))
+    share = f"{100 * area / y.size:.0f} %"
+    what = f"{share} of the image hang together as one bright region with {count} maxima, which"
     ask = "are nuclei bright on a dark ground, and is the scale right?"
-    if work[worst] > max_work_amount:
+    if count * area > max_work_amount:
         raise WorkAmountError(
             f"{what} takes hours to divide: {ask} If so, raise c2f-region-analysis/max_work_amount."
         )
-    if work[worst] > MUCH_WORK:
+    if count * area > MUCH_WORK:
         out.warn(f"{what} takes long to divide: {ask}")
 
 

@@ -18,6 +18,7 @@ from .parallel import ordered_map
 
 MIN_RADIUS, MAX_RADIUS, NUM_RADII = 20, 200, 10  # pixels
 PEAK_THRESHOLD = 0.01
+FAR_OUT = 200  # powers of two
 MAX_OVERLAP = 0.5
 STRIP = 32  # rows
 FAILED = (
@@ -259,8 +260,9 @@ def _maxima(
 
 def _enhanced(image: NDArray[Any], failed: str) -> NDArray[np.float64]:
     g = image.astype(np.float64)
-    # A power of two changes no digit, and keeps sums and squares of very large and small values in range.
-    g = np.ldexp(g, -int(np.frexp(np.abs(g).max())[1]))
+    exponent = math.frexp(max(abs(g.min()), abs(g.max())))[1]
+    if abs(exponent) > FAR_OUT:  # a power of two changes no digit, and keeps sums and squares in range
+        g = np.ldexp(g, -exponent)
     low = max(g.min(), g.mean() - g.std())
     high = min(g.max(), g.mean() + g.std())
     clipped: NDArray[np.float64] = np.clip(g, low, high) - low

@@ -211,7 +211,7 @@ def test_a_cluster_is_searched_again_with_lowered_bounds_where_energies_fell_sho
 
 
 @given(instances(faults=True), st.integers(0, 40), st.integers(0, 60))
-@settings(deadline=None, max_examples=200)
+@naive.settings_for(200)
 def test_a_cluster_that_is_too_large_is_covered_by_what_may_be_tried(instance, largest, most):
     result = search(instance, large_clusters="isbi24", max_cluster_work_amount=largest, max_work_amount=most)
     possible = len(instance.objects) - instance.size - (instance.size > 1)

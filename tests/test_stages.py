@@ -441,18 +441,19 @@ def test_a_foreground_that_hangs_together_is_warned_of_and_refused_where_it_woul
         ((y == ndimage.maximum_filter(y, footprint=ndimage.generate_binary_structure(2, 1))) & (y > 0)).sum()
     )
     heard = Listener()
+    boxes = ndimage.find_objects(clusters)
 
-    check_work(y, clusters, maxima * 1200, heard)
+    check_work(y, clusters, boxes, maxima * 1200, heard)
     assert heard.warnings == []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(c2freganal, "MUCH_WORK", maxima * 1200 - 1)
-        check_work(y, clusters, maxima * 1200, heard)
+        check_work(y, clusters, boxes, maxima * 1200, heard)
     assert len(heard.warnings) == 1
     assert f"60 % of the image hang together as one bright region with {maxima} maxima" in heard.warnings[0]
     with pytest.raises(
         WorkAmountError, match=r"nuclei bright on a dark ground.*c2f-region-analysis/max_work"
     ):
-        check_work(y, clusters, maxima * 1200 - 1, heard)
+        check_work(y, clusters, boxes, maxima * 1200 - 1, heard)
 
 
 def test_an_image_of_dark_nuclei_is_not_tried_for_hours():
