@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -122,15 +123,19 @@ class AtomAdjacencyGraph:
         place = {atom: number for number, atom in enumerate(atoms)}
         # Sets are numbers whose bits are their members.
         around = [sum(1 << place[other] for other in self[atom]) for atom in atoms]
-        near = [
-            sum(
-                1 << place[other]
-                for other in atoms
-                if self.get_seed_distance(atom, (other,)) <= max_seed_distance
-            )
-            for atom in atoms
-        ]
         whole = (1 << len(atoms)) - 1
+
+        @functools.cache
+        def near(number: int) -> int:
+            if max_seed_distance == math.inf:
+                return whole
+            close = (
+                other
+                for other in atoms
+                if self.get_seed_distance(atoms[number], (other,)) <= max_seed_distance
+            )
+            return sum(1 << place[other] for other in close)
+
         count = 0
         for first in range(len(atoms)):
             later = whole >> (first + 1) << (first + 1)
@@ -142,7 +147,7 @@ class AtomAdjacencyGraph:
                 while choices:
                     atom = (choices & -choices).bit_length() - 1
                     choices &= choices - 1
-                    if members & ~near[atom]:
+                    if members & ~near(atom):
                         continue
                     grown = members | 1 << atom
                     count += grown != whole

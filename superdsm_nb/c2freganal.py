@@ -18,7 +18,7 @@ from .errors import WorkAmountError
 from .filters import highest_around, is_near, levels, levels_of_distance, squared_distance
 from .hyperparameters import Hyperparameter, Scaling
 from .image import Image
-from .kernels.regions import component_sizes
+from .kernels.regions import component_sizes, masked_sizes
 from .kernels.watershed import flood
 from .parallel import ordered_map
 from .stage import Output, Stage
@@ -82,12 +82,11 @@ class C2F_RegionAnalysis(Stage):  # noqa: N801 - the documented name
         y = inputs["y"]
         y_mask, clusters = find_clusters(y, values["max_cluster_marker_irregularity"])
         boxes = ndimage.find_objects(clusters)
-        if boxes:
-            check_work(y, clusters, boxes, values["max_work_amount"], out)
+        check_work(y, y_mask, clusters, boxes, values, out)
         parameters = FitParameters.from_config(inputs["dsm_cfg"]).without_deformations()
         margin = inputs["dsm_cfg"]["background_margin"]
 
-        def split(label: int) -> tuple[list[tuple[Pixels, tuple[float, float]]], int]:
+        def split(label: int) -> tuple[list[tuple[Pixels, tuple[float, float]]], list[str]]:
             splitter = ClusterSplitter(
                 label, boxes[label - 1], y, y_mask, clusters, parameters, margin, values
             )
@@ -106,11 +105,11 @@ class C2F_RegionAnalysis(Stage):  # noqa: N801 - the documented name
                 seeds.append((row + box[0].start, col + box[1].start))
                 atoms[box][pixels.box][pixels.mask] = len(seeds)
         out.log(f"{len(boxes)} clusters of {len(seeds)} atoms")
-        failed = sum(count for _, count in results)
+        failed = [reason for _, reasons in results for reason in reasons]
         if failed:
             out.warn(
-                f"{failed} fits of ellipses found no minimum, so that regions may be divided less than they "
-                "should be; a larger dsm/cp_timeout may help"
+                f"{len(failed)} fits of ellipses found no minimum ({failed.count('time')} of them within "
+                "dsm/cp_timeout), so that regions may be divided less than they should be"
             )
         adjacencies = AtomAdjacencyGraph(atoms, clusters, y > 0, seeds)
         return {
@@ -157,50 +156,49 @@ def find_clusters(
 
 def check_work(
     y: NDArray[np.float64],
+    y_mask: NDArray[np.bool_],
     clusters: NDArray[np.int32],
     boxes: Sequence[tuple[slice, slice]],
-    max_work_amount: float,
+    values: Mapping[str, Any],
     out: Output,
 ) -> None:
     """Say so before hours are spent on an image whose foreground hangs together.
 
-    A cluster is flooded anew from each of its maxima, so the work is its area times their number. Looked at
-    is the most extended one.
+    A cluster is flooded anew from each of its maxima, so the work is its area times their number.
 
     Parameters
     ----------
-    y : (H, W) float64
-        Offset intensities.
-    clusters : (H, W) int32
-        Labels from 1.
+    y, y_mask, clusters : (H, W) arrays
+        Offset intensities, usable pixels, cluster labels.
     boxes : sequence of (slice, slice)
-        Bounding box of each cluster, at least one.
-    max_work_amount : float
-        Most work on a cluster.
+        Bounding box of each cluster.
+    values : dict
+        Hyperparameters of the stage.
     out : Output
         Takes a warning.
 
     Raises
     ------
     WorkAmountError
-        If a cluster needs more.
+        If a cluster needs more than ``max_work_amount``.
     """
-    extents = [(box[0].stop - box[0].start) * (box[1].stop - box[1].start) for box in boxes]
-    label = int(np.argmax(extents)) + 1
-    box = boxes[label - 1]
-    inside = (clusters[box] == label) & (y[box] > 0)
-    area = int(np.count_nonzero(inside))
-    if area**2 <= min(max_work_amount, MUCH_WORK):
-        return
-    count = int(np.count_nonzero(inside & (y[box] == highest_around(y[box], 4))))
-    share = f"{100 * area / y.size:.0f} %"
-    what = f"{share} of the image hang together as one bright region with {count} maxima, which"
+    most = values["max_work_amount"]
+    areas = masked_sizes(clusters, (y > 0) & y_mask, len(boxes))
+    worst, worst_area, worst_count = 0, 0, 0
+    for label in np.flatnonzero(areas.astype(np.float64) ** 2 > min(most, MUCH_WORK)).tolist():
+        box, area = boxes[label - 1], int(areas[label])
+        maxima = y[box] == highest_around(y[box], values["seed_connectivity"])
+        count = int(np.count_nonzero(maxima & (clusters[box] == label) & (y[box] > 0) & y_mask[box]))
+        if area * count > worst:
+            worst, worst_area, worst_count = area * count, area, count
+    share = f"{100 * worst_area / y.size:.0f} %"
+    what = f"{share} of the image hang together as one bright region with {worst_count} maxima, which"
     ask = "are nuclei bright on a dark ground, and is the scale right?"
-    if count * area > max_work_amount:
+    if worst > most:
         raise WorkAmountError(
             f"{what} takes hours to divide: {ask} If so, raise c2f-region-analysis/max_work_amount."
         )
-    if count * area > MUCH_WORK:
+    if worst > MUCH_WORK:
         out.warn(f"{what} takes long to divide: {ask}")
 
 
@@ -285,8 +283,8 @@ class ClusterSplitter:
 
     Attributes
     ----------
-    failed_fits : int
-        Fits that found no minimum; an energy they should have given is undefined.
+    failed_fits : list of str
+        Why fits found no minimum (`FitResult.reason`); an energy they should have given is undefined.
     """
 
     def __init__(
@@ -323,7 +321,7 @@ class ClusterSplitter:
         # Squared distance of each maximum from the seeds chosen so far.
         self._distance = np.full(self._rows.size, np.iinfo(np.int64).max)
         self._energies: dict[tuple[int, int, tuple[int, ...], bytes], float] = {}
-        self.failed_fits = 0
+        self.failed_fits: list[str] = []
 
     def run(self) -> list[Atom]:
         """Split the cluster until no part is to be split any more; parts in the order of their labels."""
@@ -444,5 +442,6 @@ class ClusterSplitter:
         if region.y.size == 0 or (region.y > 0).all() or (region.y < 0).all():
             return UNDEFINED
         result = fit(region, self._parameters)
-        self.failed_fits += not result.is_optimal
+        if not result.is_optimal:
+            self.failed_fits.append(result.reason)
         return result.energy / region.y.size if result.is_optimal else UNDEFINED

@@ -289,12 +289,14 @@ class Energy:
             )
             iterations += count
             stuck = status != kernels.OUT_OF_ITERATIONS or count < steps
+            is_over = stuck or iterations >= MAX_ITERATIONS
             now = time.monotonic()
             # What a step of thousands of unknowns takes is known after the first.
-            if stuck or iterations >= MAX_ITERATIONS or now + (now - begin) / count > deadline:
+            is_late = not is_over and now + (now - begin) / count > deadline
+            if is_over or is_late:
                 # A line search that finds nothing lower has reached the rounding of the sum.
                 converged = status == kernels.CONVERGED or remaining <= ENERGY_TOLERANCE * max(1.0, energy)
-                return Solution(p, energy, converged, iterations)
+                return Solution(p, energy, converged, iterations, is_late)
 
     def _trust_exact(self, start: NDArray[np.float64], deadline: float, tolerance: float) -> Solution:
         iterations = 0
@@ -311,8 +313,10 @@ class Energy:
             remaining = remaining_energy(self.grad(p), self.hessian(p))
             if remaining <= tolerance * max(1.0, energy):
                 return Solution(p, energy, True, iterations)
-            if stuck or iterations >= SCIPY_ITERATIONS or time.monotonic() > deadline:
-                return Solution(p, energy, remaining <= ENERGY_TOLERANCE * max(1.0, energy), iterations)
+            is_late = time.monotonic() > deadline
+            if stuck or iterations >= SCIPY_ITERATIONS or is_late:
+                converged = remaining <= ENERGY_TOLERANCE * max(1.0, energy)
+                return Solution(p, energy, converged, iterations, is_late)
 
     def _trust_exact_run(
         self, origin: NDArray[np.float64], deadline: float, tolerance: float
@@ -369,12 +373,17 @@ def remaining_energy(gradient: NDArray[np.float64], hessian: NDArray[np.float64]
 
 
 class Solution(NamedTuple):
-    """What a solver found: parameters (6 + M,), their energy, whether it converged, and its iterations."""
+    """What a solver found.
+
+    Parameters (6 + M,), their energy, whether it converged, its iterations, and whether it was stopped since
+    there was no time left.
+    """
 
     p: NDArray[np.float64]
     energy: float
     converged: bool
     iterations: int
+    is_late: bool = False
 
 
 _SOLVERS = {"newton": Energy._newton, "trust-exact": Energy._trust_exact}
@@ -435,14 +444,14 @@ def fit(region: Region, parameters: FitParameters) -> FitResult:
     zeros = np.zeros(energy.size)
     start = _start(energy, region, deadline)
     solution = energy.minimize(start, deadline)
-    if not solution.converged and time.monotonic() < deadline:
+    if not solution.converged and not solution.is_late:
         # The minimum does not depend on the start, only the way to it.
         other = _elliptical_start(energy, deadline) if np.array_equal(start, zeros) else zeros
         if not np.array_equal(start, other):
             solution = energy.minimize(other, deadline)
     if solution.converged:
         return _result(energy, solution, region, "optimal")
-    return _fallback(region, parameters, "iterations" if time.monotonic() < deadline else "time")
+    return _fallback(region, parameters, "time" if solution.is_late else "iterations")
 
 
 def _fallback(region: Region, parameters: FitParameters, reason: str) -> FitResult:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 LONGEST_WORD = 300  # characters; that of a path, for example
 
 
 def printable(text: str) -> str:
     """Escape the characters of a line that cannot be printed, and cut words that no line can hold."""
     text = "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text
+        each if each.isprintable() or unicodedata.category(each) == "Zs" else _escaped(each) for each in text
     )
-    return " ".join(shortened(word, LONGEST_WORD) for word in text.split(" "))
+    words = text.split(" ")
+    half = LONGEST_WORD // 2
+    return " ".join(
+        word if len(word) <= LONGEST_WORD else f"{word[:half]}...{word[-half:]}" for word in words
+    )
+
+
+def _escaped(text: str) -> str:
+    return text.encode("unicode_escape").decode("ascii")
 
 
 def shortened(text: str, length: int = 100) -> str:

@@ -69,20 +69,20 @@ class GlobalEnergyMinimization(Stage):
         ),
         Hyperparameter(
             *("max_work_amount", 10**6, "float"),
-            "more possible objects than this are refused with an error",
+            "more possible objects than this are refused with an error, unless large_clusters says otherwise",
             minimum=0,
         ),
         Hyperparameter(
             *("large_clusters", "refuse", "str"),
-            "what to do about clusters with more possible objects than max_cluster_work_amount: refuse tries "
-            "them all, within max_work_amount; isbi24 tries those that isbi24 pruning leaves, at most "
-            "max_cluster_work_amount in each, with a warning",
+            "what to do about very many possible objects: refuse an image with more than max_work_amount; or "
+            "isbi24: in a cluster with more than max_cluster_work_amount, try those only that isbi24 pruning "
+            "leaves, and at most so many, with a warning",
             choices=("refuse", "isbi24"),
         ),
         Hyperparameter(
             *("max_cluster_work_amount", 10**4, "float"),
             "clusters with more possible objects than this are large, if large_clusters is isbi24",
-            minimum=0,
+            minimum=1,
         ),
     )
 
@@ -137,10 +137,8 @@ class Search:
         self._max_seed_distance: float = values["max_seed_distance"]
         self._max_work_amount: float = values["max_work_amount"]
         self._lets_large_through = values["large_clusters"] == "isbi24"
-        self._max_cluster_work_amount: float = (
-            values["max_cluster_work_amount"] if self._lets_large_through else math.inf
-        )
-        self._left: dict[int, float] = {}  # unions that may still be fitted in each cluster that is too large
+        self._max_cluster_work_amount: float = values["max_cluster_work_amount"]
+        self._left: dict[int, int] = {}  # unions that may still be fitted in each cluster that is too large
         self._cut: set[int] = set()
         self._computed = Computed(adjacencies)
         self.objects: list[Object] = []
@@ -172,7 +170,7 @@ class Search:
             self._out.warn(
                 f"{self.performance.fallback_object_count} of {len(self.objects)} fits fell back to the best "
                 f"ellipse, {self.performance.timeout_object_count} of them because dsm/cp_timeout was over; "
-                "the log tells which"
+                "the log tells which, and why"
             )
         if self._left:
             self._out.warn(self._statement_of_large())
@@ -217,16 +215,16 @@ class Search:
         Refuses more than `max_work_amount`, unless large clusters are let through.
         """
         counts: dict[int, int] = {}
-        total = 0
+        left = self._max_work_amount
         for label in self._adjacencies.cluster_labels:
-            limit = min(self._max_work_amount - total, self._max_cluster_work_amount)
+            limit = self._max_cluster_work_amount if self._lets_large_through else left
             count = self._adjacencies.count_connected_sets(label, self._max_seed_distance, limit)
             if count > limit:
                 if not self._lets_large_through:
                     raise WorkAmountError(self._refusal())
                 count = self._left[label] = int(limit)
             counts[label] = count
-            total += count
+            left -= count
         return counts
 
     def _refusal(self) -> str:
@@ -278,7 +276,8 @@ class Search:
         for parent in generation:
             universe = self._computed.universe(self._computed.label(parent))
             for footprint in self._adjacencies.extensions(parent, self._max_seed_distance):
-                if footprint != universe:
+                # A universe was fitted before, unless its cluster is too large.
+                if footprint != universe or footprint not in self._computed:
                     unions.setdefault(footprint, []).append(parent)
         size = len(generation[0]) + 1
         large = {

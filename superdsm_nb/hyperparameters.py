@@ -125,7 +125,7 @@ class Hyperparameter:
             self.kind == "float"
             or isinstance(value, Integral)
             or float(value).is_integer()
-            or (self.infinite and math.isinf(value))
+            or (self.infinite and value == math.inf)
         )
 
     def _check_range(self, key: str, value: float) -> None:
@@ -225,4 +225,7 @@ class Declarations(Mapping[str, Hyperparameter]):
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 - whatever a user writes
-    return shortened(repr(value))
+    try:
+        return shortened(repr(value))
+    except ValueError:  # Python refuses to write more than some thousand digits
+        return "an integer of very many digits"

@@ -229,7 +229,8 @@ def _objects_of(
     """Objects of an entry of `data`, each as it is and dilated, without those that have no pixel then."""
     if "cover" not in data and objects not in data:
         raise PipelineError(
-            "There are no objects to draw: global-energy-minimization, which finds them, is disabled."
+            "There are no objects to draw: global-energy-minimization, which finds them, has not run (it is "
+            "disabled, or the pipeline ended before it)."
         )
     for item in data[objects] if objects in data and objects != "cover" else data["cover"].solution:
         moved = _dilated(item, dilate, data["g_raw"].shape)

@@ -489,7 +489,24 @@ def test_a_fit_whose_next_step_would_be_too_late_is_not_continued(monkeypatch):
     energy = Energy(wavy_region(), FitParameters(smooth_amount=4, smooth_subsample=8, alpha=0.01))
 
     # A step takes 10 s by this clock; after the first 10 are over, and the next would end at 20.
-    assert energy.minimize(np.zeros(energy.size), 15.0).iterations == 1
+    solution = energy.minimize(np.zeros(energy.size), 15.0)
+    assert (solution.iterations, solution.is_late, solution.converged) == (1, True, False)
+
+
+def test_a_fit_that_is_late_is_not_tried_from_another_start(monkeypatch):
+    starts = []
+    minimize = Energy.minimize
+
+    def late(self, start, *rest):
+        starts.append(start.size)
+        solution = minimize(self, start, *rest)
+        return solution._replace(converged=False, is_late=True) if start.size > 6 else solution
+
+    monkeypatch.setattr(Energy, "minimize", late)
+    result = fit(wavy_region(), FitParameters(smooth_amount=4, smooth_subsample=8, alpha=0.01))
+
+    assert (result.status, result.reason) == ("fallback", "time")
+    assert len([size for size in starts if size > 6]) == 1
 
 
 @naive.settings_for(40)

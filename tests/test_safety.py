@@ -12,7 +12,7 @@ import pytest
 
 import superdsm_nb
 from superdsm_nb.batch.spec import find_tasks
-from superdsm_nb.errors import TaskError
+from superdsm_nb.errors import SuperDSMError, TaskError
 from superdsm_nb.outlines import rois
 
 PACKAGE = Path(superdsm_nb.__file__).parent
@@ -82,6 +82,9 @@ def test_an_archive_of_outlines_unpacks_into_its_own_folder_only():
         "PYTHONPATH",
         "PYTHONSTARTUP",
         "NUMBA_CACHE_DIR",
+        "NUMBA_OPT",
+        "XDG_CACHE_HOME",
+        "HOME",
     ],
 )
 def test_a_task_does_not_choose_what_code_its_workers_load(tmp_path, name):
@@ -89,3 +92,24 @@ def test_a_task_does_not_choose_what_code_its_workers_load(tmp_path, name):
 
     with pytest.raises(TaskError, match=f"environ .*{name}.*code"):
         find_tasks(tmp_path)
+
+
+def test_a_task_sets_other_variables(tmp_path):
+    environ = '{"NUMBA_NUM_THREADS": 1, "PYTHONHASHSEED": "1", "OMP_NUM_THREADS": "1", "HOMEPAGE": "x"}'
+    (tmp_path / "task.json").write_text(f'{{"environ": {environ}}}')
+
+    assert len(find_tasks(tmp_path)[0].environ) == 4
+
+
+def test_a_variable_that_no_process_takes_is_refused(tmp_path):
+    (tmp_path / "task.json").write_text('{"environ": {"A": "\\ud800"}}')
+
+    with pytest.raises(TaskError, match="environ"):
+        find_tasks(tmp_path)
+
+
+def test_what_a_message_repeats_is_printable_and_keeps_the_end_of_a_long_path():
+    assert str(SuperDSMError("a\x1b[31m\ud800b\u3000c")) == "a\\x1b[31m\\ud800b\u3000c"
+    assert str(SuperDSMError("/tmp/" + "x" * 1000 + "/image.tif")).endswith("/image.tif")
+    assert len(str(SuperDSMError("x" * 1000))) < 350
+    assert str(SuperDSMError("one\ntwo")) == "one\ntwo"

@@ -441,19 +441,40 @@ def test_a_foreground_that_hangs_together_is_warned_of_and_refused_where_it_woul
         ((y == ndimage.maximum_filter(y, footprint=ndimage.generate_binary_structure(2, 1))) & (y > 0)).sum()
     )
     heard = Listener()
-    boxes = ndimage.find_objects(clusters)
+    values = {"seed_connectivity": 4}
+    usable = np.ones(y.shape, bool)
 
-    check_work(y, clusters, boxes, maxima * 1200, heard)
+    def check(most):
+        boxes = ndimage.find_objects(clusters)
+        check_work(y, usable, clusters, boxes, {**values, "max_work_amount": most}, heard)
+
+    check(maxima * 1200)
     assert heard.warnings == []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(c2freganal, "MUCH_WORK", maxima * 1200 - 1)
-        check_work(y, clusters, boxes, maxima * 1200, heard)
+        check(maxima * 1200)
     assert len(heard.warnings) == 1
     assert f"60 % of the image hang together as one bright region with {maxima} maxima" in heard.warnings[0]
     with pytest.raises(
         WorkAmountError, match=r"nuclei bright on a dark ground.*c2f-region-analysis/max_work"
     ):
-        check_work(y, clusters, boxes, maxima * 1200 - 1, heard)
+        check(maxima * 1200 - 1)
+    usable[:] = False  # what was discarded as noise is no work
+    check(0)
+
+
+def test_noise_around_few_nuclei_is_no_work():
+    rows, cols = np.ogrid[:900, :900]
+    image = np.random.default_rng(0).normal(0, 0.02, (900, 900))
+    image += (rows - 450) ** 2 + (cols - 300) ** 2 < 40**2
+    image += (rows - 200) ** 2 + (cols - 700) ** 2 < 40**2
+    heard = Listener()
+
+    config = Config({"AF_scale": 28, "c2f-region-analysis/max_work_amount": 10**7})
+    data, _, _ = process_image(create_default_pipeline(), config, image, "c2f-region-analysis", heard)
+
+    assert data["clusters"].max() == 2
+    assert heard.warnings == []
 
 
 def test_an_image_of_dark_nuclei_is_not_tried_for_hours():

@@ -18,7 +18,11 @@ from ..hyperparameters import Declarations, Hyperparameter
 from ..pipeline import create_default_pipeline
 
 STAGES = tuple(stage.name for stage in create_default_pipeline().stages)
-LOADING = ("LD_", "DYLD_", "PYTHON", "NUMBA_CACHE_DIR")  # beginnings of variables that say where code is
+# Variables that say where libraries, modules and compiled kernels are loaded from.
+LOADING = (
+    *("LD_", "DYLD_", "NUMBA_", "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONUSERBASE"),
+    *("PYTHONPYCACHEPREFIX", "XDG_CACHE_HOME", "HOME", "LOCALAPPDATA", "USERPROFILE"),
+)
 JSON_TYPES = {"float": "number", "int": "integer", "bool": "boolean", "str": "string"}
 
 
@@ -152,7 +156,7 @@ def problems(entries: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if "environ" not in wrong and not all(map(_is_variable, environ.items())):
         wrong["environ"] = _mismatch("environ", environ)
     elif "environ" not in wrong:
-        loading = sorted(name for name in environ if name.upper().startswith(LOADING))
+        loading = sorted(name for name in environ if _chooses_code(name))
         if loading:
             wrong["environ"] = (
                 f"the field environ sets {shortened(', '.join(loading))}, from where code is loaded: set it "
@@ -182,10 +186,18 @@ def _unknown(name: str) -> str:
     return f"unknown field {name}" + (f": did you mean {near[0]}?" if near else ".")
 
 
+def _chooses_code(name: str) -> bool:
+    """Whether an environment variable says where code is."""
+    name = name.upper()
+    begins = any(name.startswith(known) for known in LOADING if known.endswith("_"))
+    return name in LOADING or (begins and name != "NUMBA_NUM_THREADS")
+
+
 def _is_variable(item: tuple[str, str | int]) -> bool:
     """Whether the operating system takes this as an environment variable."""
     name, value = item
-    return bool(name) and "=" not in name and "\0" not in f"{name}{value}"
+    text = f"{name}{value}"
+    return bool(name) and "=" not in name and "\0" not in text and _is_unicode(text)
 
 
 def _mismatch(name: str, value: Any) -> str:  # noqa: ANN401 - whatever a user writes

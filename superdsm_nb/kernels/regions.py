@@ -47,6 +47,18 @@ def group_pixels(labels, mask, count):
 
 
 @jit
+def masked_sizes(labels, mask, count):
+    """Number of pixels of a mask with each label of 0 .. count; (H, W) int32, bool -> (count + 1,) int64."""
+    size = np.zeros(count + 1, np.int64)
+    height, width = labels.shape
+    for r in range(height):
+        row, inside = labels[r], mask[r]
+        for c in range(width):
+            size[row[c]] += inside[c]
+    return size
+
+
+@jit
 def component_sizes(components, count):
     """Pixels and boundary pixels of labelled components.
 
@@ -175,7 +187,7 @@ def _positive_between(a, b, c, size):
     """Whether a x^2 + 2 b x + c is positive for x = t / (size - 1), t any of -1 .. size."""
     step = 1.0 / max(size - 1, 1)
     top = min(max(-b / (a * step), -1.0), float(size)) if a < 0 else -1.0
-    below = int(top)
+    below = int(top) if top >= -1.0 else -1  # NaN is no integer
     for t in (-1, below - 1, below, below + 1, size):
         x = t * step
         if -1 <= t <= size and (a * x + 2 * b) * x + c > 0:
