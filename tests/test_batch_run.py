@@ -559,8 +559,7 @@ def test_an_estimated_scale_is_used_again(tmp_path, monkeypatch):
 
 def test_a_scale_that_was_estimated_in_another_way_is_not_used_again(tmp_path):
     root = write_tree(tmp_path, names=("a",), config={})
-    sample = superdsm_nb.synthetic.generate(seed=1, shape=(300, 320), nuclei=8, radius=30)
-    imsave(root / "images" / "a.tif", sample.image)
+    imsave(root / "images" / "a.tif", of_an_unknown_scale().image)
     run_tree(root)
     edit_task(root / "default" / "adapted", config={"automation": {"estimator": "robust"}})
     failures, witness = run_tree(root)

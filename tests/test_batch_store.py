@@ -184,6 +184,15 @@ def test_damaged_bytes_never_end_in_another_error(path, result, seed):
         assert str(path) in str(error)  # noqa: PT017 - some damage is in bytes that nobody reads
 
 
+def test_an_archive_of_a_version_to_come_is_refused(path, result):
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + 6] = 117  # the version that is needed to extract the first member
+    path.write_bytes(content)
+
+    with pytest.raises(StoredResultError, match="damaged"):
+        store.read_header(path)
+
+
 def test_a_stored_result_that_would_run_code_when_loaded_runs_nothing(path, result, tmp_path):
     witness = tmp_path / "executed"
 

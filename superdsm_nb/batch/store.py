@@ -234,7 +234,7 @@ class _Reading:
     def __enter__(self) -> _Reading:
         try:
             self._archive = zipfile.ZipFile(self._path)
-        except (OSError, zipfile.BadZipFile) as error:
+        except Exception as error:  # a damaged directory ends in many ways, NotImplementedError among them
             raise self._damaged(error) from error
         return self
 
