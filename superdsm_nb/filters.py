@@ -220,7 +220,7 @@ def wide_gaussian(image: NDArray[np.float64], sigma: float, highest: float = mat
     for row, factor in enumerate(rows):
         spectrum[row] *= factor * cols
     filtered: NDArray[np.float64] = fft.idctn(spectrum, type=2, overwrite_x=True)
-    return filtered[:height, :width]
+    return np.ascontiguousarray(filtered[:height, :width])  # which frees what was added
 
 
 def _fast_size(size: int, reach: int) -> int:

@@ -221,6 +221,13 @@ def test_a_cache_that_is_read_only_is_read(filled, normal):
     assert misses == 0
 
 
+@compiled_only
+def test_machine_code_that_cannot_be_stored_does_not_matter(place):
+    refusing = "from superdsm_nb.kernels import _cache\n_cache.dumps = lambda content: content.missing\n"
+    assert place.run(refusing + CALL) == ("1011", 0, 1)
+    assert not list(place.folder.rglob("*.nbc"))
+
+
 # ---------------------------------------------------------------- files that are damaged
 
 

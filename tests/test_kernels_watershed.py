@@ -106,3 +106,12 @@ def test_markers_are_flooded_before_pixels_reached_on_their_level():
     markers = np.array([[1, 0, 0, 2, 0, 0, 0, 3, 0, 4]], np.int32)
     labels = flood(relief, markers, np.ones((1, 10), bool))
     assert labels[0, 2] == 2
+
+
+def test_levels_of_large_images_overflow_nothing():
+    relief = np.full((40, 40), 10**6, np.int32)
+    relief[0, 0] = 0
+    markers = np.zeros((40, 40), np.int32)
+    markers[0, 0] = 7
+    labels = kernels.flood(relief, markers, np.ones((40, 40), bool))
+    assert (labels == 7).all()

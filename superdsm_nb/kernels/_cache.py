@@ -115,7 +115,10 @@ class KernelCache(NullCache):
         """Keep the machine code of a signature, where a folder can be written."""
         if cres.library.has_dynamic_globals:  # addresses of this process
             return
-        payload = dumps(cres._reduce())
+        try:
+            payload = dumps(cres._reduce())
+        except Exception:  # noqa: BLE001 - it refers to something that belongs to this process
+            return
         content = hashlib.sha256(payload).digest() + payload
         name = self._file_name(sig, cres.library.codegen)
         for folder in folders():

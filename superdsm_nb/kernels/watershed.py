@@ -114,7 +114,7 @@ def flood(levels, markers, mask):
             # Fetch the neighbourhoods of the next pixels together: one by one, memory would be waited for.
             for k in range(place, min(place + AHEAD, tail[lowest])):
                 for step in (-stride, 0, stride):
-                    touched += labels[queue[k] + step] + level[queue[k] + step]
+                    touched |= labels[queue[k] + step] | level[queue[k] + step]
         pixel = int(queue[place])
         head[lowest] += 1
         left -= 1
