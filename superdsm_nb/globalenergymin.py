@@ -262,7 +262,7 @@ class Search:
     def _is_closed(self, label: int) -> bool:
         """Whether the whole cluster is known to be the best object: every other cover has two or more.
 
-        As in the publication, the computed energies decide; they are known to `dsm.ENERGY_TOLERANCE`.
+        As in the publication, the computed energies decide; they are known to `solvers.ENERGY_TOLERANCE`.
         """
         universe = self._computed.universe(label)
         atoms = self._computed.atoms(universe)

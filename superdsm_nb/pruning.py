@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from .atoms import AtomAdjacencyGraph
-from .dsm import ENERGY_TOLERANCE
 from .maxsetpack import exact_packing, excess_packing, greedy_packing
 from .minsetcover import MinSetCover
 from .objects import Object, sum_of_energies
+from .solvers import ENERGY_TOLERANCE
 
 Packing = Callable[[Sequence[Object]], float]
 

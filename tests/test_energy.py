@@ -23,15 +23,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from superdsm_nb import dsm
-from superdsm_nb.dsm import Energy, FitParameters, Frame, change_frame, fit, gaussian_window, window_side
+from superdsm_nb import dsm, solvers
+from superdsm_nb.dsm import Energy, FitParameters, Frame, change_frame, fit, minimize
+from superdsm_nb.energy import TILE, gaussian_window, window_side
 from superdsm_nb.errors import ImageError
 from superdsm_nb.image import Image, Region
 
 ELLIPSE = FitParameters(smooth_amount=math.inf)
 LARGEST = 40 if naive.COMPILED else 20
 seeds = st.integers(0, 2**32 - 1)
-solvers = st.sampled_from(["newton", "trust-exact"])
+solver_names = st.sampled_from(["newton", "trust-exact"])
 
 
 @st.composite
@@ -130,7 +131,7 @@ def test_the_window_of_the_deformations_is_the_filtered_impulse(smooth_amount):
     side, window = window_side(smooth_amount, 2), gaussian_window(smooth_amount, 2)
     kernel = naive.gaussian_kernel(smooth_amount)
     assert side == len(kernel)
-    np.testing.assert_allclose(window, np.pad(kernel, dsm.TILE), rtol=1e-6, atol=1e-12)
+    np.testing.assert_allclose(window, np.pad(kernel, TILE), rtol=1e-6, atol=1e-12)
 
 
 @pytest.mark.parametrize(("side", "columns"), [(16, 0), (17, 9)])
@@ -227,7 +228,7 @@ def test_the_minimum_is_invariant_under_translation(region, parameters, down, ri
 def test_the_minimum_is_invariant_under_a_change_of_frame(region, parameters, frame):
     elsewhere = Energy(region, parameters, frame)
     energy = fit(region, parameters).energy
-    found = elsewhere.minimize(np.zeros(elsewhere.size)).energy
+    found = minimize(elsewhere, np.zeros(elsewhere.size)).energy
     assert found == pytest.approx(energy, abs=tolerance(energy))
 
 
@@ -257,7 +258,7 @@ def test_the_reported_energy_is_that_of_the_reported_surface(region, parameters)
 @given(region=any_regions, parameters=fit_parameters(), seed=seeds)
 def test_no_other_point_has_a_lower_energy(region, parameters, seed):
     energy = Energy(region, parameters)
-    solution = energy.minimize(np.zeros(energy.size))
+    solution = minimize(energy, np.zeros(energy.size))
     rng = np.random.default_rng(seed)
     for size in (1e-3, 0.1, 10.0):
         near = solution.p + rng.normal(size=energy.size) * size
@@ -265,7 +266,7 @@ def test_no_other_point_has_a_lower_energy(region, parameters, seed):
 
 
 @naive.settings_for(40)
-@given(region=any_regions, parameters=fit_parameters(), solver=solvers)
+@given(region=any_regions, parameters=fit_parameters(), solver=solver_names)
 def test_every_fit_is_optimal(region, parameters, solver):
     result = fit(region, solved_by(solver, parameters))
     assert result.is_optimal
@@ -346,7 +347,7 @@ def test_the_parameters_of_a_fit_come_from_the_configuration():
 
 
 @naive.settings_for(30)
-@given(region=any_regions, parameters=fit_parameters(), solver=solvers, sign=st.sampled_from([-1, 1]))
+@given(region=any_regions, parameters=fit_parameters(), solver=solver_names, sign=st.sampled_from([-1, 1]))
 def test_a_region_of_one_sign_has_no_energy_and_finite_parameters(region, parameters, solver, sign):
     region = region._replace(y=sign * (np.abs(region.y) + 0.05))
     result = fit(region, solved_by(solver, parameters))
@@ -356,7 +357,7 @@ def test_a_region_of_one_sign_has_no_energy_and_finite_parameters(region, parame
 
 
 @naive.settings_for(30)
-@given(seed=seeds, parameters=fit_parameters(), solver=solvers)
+@given(seed=seeds, parameters=fit_parameters(), solver=solver_names)
 def test_a_region_that_an_ellipse_separates_has_no_energy_and_finite_parameters(seed, parameters, solver):
     rng = np.random.default_rng(seed)
     rows, cols = np.mgrid[:20, :20]
@@ -378,7 +379,7 @@ def wavy_region():
 
 def hurried(monkeypatch, solver, timeout):
     """Fit the wavy region with a look at the clock after every Newton step; return the result and ellipse."""
-    monkeypatch.setattr(dsm, "SLICE", 1)
+    monkeypatch.setattr(solvers, "SLICE", 1)
     parameters = FitParameters(
         smooth_amount=4, smooth_subsample=8, alpha=0.01, solver=solver, timeout=timeout
     )
@@ -413,7 +414,7 @@ def test_a_fit_in_time_is_optimal_and_below_the_ellipse(monkeypatch, solver, tim
     lengthwise=st.booleans(),
     seed=seeds,
     parameters=fit_parameters(),
-    solver=solvers,
+    solver=solver_names,
 )
 def test_a_region_of_one_row_or_column_has_a_fit(height, width, lengthwise, seed, parameters, solver):
     image = Image.create_from_array(np.random.default_rng(seed).normal(size=(height, width)))
@@ -432,7 +433,7 @@ def test_a_region_of_one_row_or_column_has_a_fit(height, width, lengthwise, seed
     sign=st.sampled_from([-1, 1]),
     row=st.integers(0, 5),
     col=st.integers(0, 5),
-    solver=solvers,
+    solver=solver_names,
 )
 def test_a_region_of_one_pixel_has_no_energy(y, sign, row, col, solver):
     region = Region(np.array([row]), np.array([col]), np.array([sign * y]), (6, 6))
@@ -443,7 +444,7 @@ def test_a_region_of_one_pixel_has_no_energy(y, sign, row, col, solver):
 
 
 @naive.settings_for(20)
-@given(region=any_regions, parameters=fit_parameters(), solver=solvers)
+@given(region=any_regions, parameters=fit_parameters(), solver=solver_names)
 def test_a_flat_region_costs_ln_2_per_pixel(region, parameters, solver):
     flat = region._replace(y=np.zeros(region.y.size))
     result = fit(flat, solved_by(solver, parameters))
@@ -466,12 +467,11 @@ def test_a_region_with_more_deformations_than_memory_allows_falls_back_to_the_el
 @pytest.mark.parametrize("init", ["elliptical", None])
 def test_a_fit_that_takes_too_many_steps_falls_back_and_is_tried_from_two_starts(monkeypatch, init):
     starts = []
-    minimize = Energy.minimize
-    monkeypatch.setattr(dsm, "MAX_ITERATIONS", 1)
-    monkeypatch.setattr(dsm, "SLICE", 1)
-    monkeypatch.setattr(dsm, "ENERGY_TOLERANCE", 0.0)
+    monkeypatch.setattr(solvers, "MAX_ITERATIONS", 1)
+    monkeypatch.setattr(solvers, "SLICE", 1)
+    monkeypatch.setattr(solvers, "ENERGY_TOLERANCE", 0.0)
     monkeypatch.setattr(
-        Energy, "minimize", lambda self, start, *rest: starts.append(start) or minimize(self, start, *rest)
+        dsm, "minimize", lambda psi, start, *rest: starts.append(start) or minimize(psi, start, *rest)
     )
     parameters = FitParameters(smooth_amount=4, smooth_subsample=8, alpha=0.01, init=init)
 
@@ -484,25 +484,24 @@ def test_a_fit_that_takes_too_many_steps_falls_back_and_is_tried_from_two_starts
 
 def test_a_fit_whose_next_step_would_be_too_late_is_not_continued(monkeypatch):
     clock = iter(range(0, 10**6, 10))
-    monkeypatch.setattr(dsm.time, "monotonic", lambda: next(clock))
-    monkeypatch.setattr(dsm, "SLICE", 1)
+    monkeypatch.setattr(solvers.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(solvers, "SLICE", 1)
     energy = Energy(wavy_region(), FitParameters(smooth_amount=4, smooth_subsample=8, alpha=0.01))
 
     # A step takes 10 s by this clock; after the first 10 are over, and the next would end at 20.
-    solution = energy.minimize(np.zeros(energy.size), 15.0)
+    solution = minimize(energy, np.zeros(energy.size), 15.0)
     assert (solution.iterations, solution.is_late, solution.converged) == (1, True, False)
 
 
 def test_a_fit_that_is_late_is_not_tried_from_another_start(monkeypatch):
     starts = []
-    minimize = Energy.minimize
 
-    def late(self, start, *rest):
+    def late(psi, start, *rest):
         starts.append(start.size)
-        solution = minimize(self, start, *rest)
+        solution = minimize(psi, start, *rest)
         return solution._replace(converged=False, is_late=True) if start.size > 6 else solution
 
-    monkeypatch.setattr(Energy, "minimize", late)
+    monkeypatch.setattr(dsm, "minimize", late)
     result = fit(wavy_region(), FitParameters(smooth_amount=4, smooth_subsample=8, alpha=0.01))
 
     assert (result.status, result.reason) == ("fallback", "time")

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from superdsm_nb import minsetcover
-from superdsm_nb.dsm import ENERGY_TOLERANCE
 from superdsm_nb.errors import WorkAmountError
 from superdsm_nb.globalenergymin import GlobalEnergyMinimization, Search
 from superdsm_nb.minsetcover import MinSetCover
 from superdsm_nb.objects import Object
 from superdsm_nb.pruning import Computed, ProvenPruning
+from superdsm_nb.solvers import ENERGY_TOLERANCE
 from superdsm_nb.stage import Output
 
 DEFAULTS = {item.name: item.default for item in GlobalEnergyMinimization.hyperparameters}

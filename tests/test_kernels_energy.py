@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.optimize import minimize
 
 from superdsm_nb.kernels import energy as kernels
-from superdsm_nb.kernels import gaussian
+from superdsm_nb.kernels import gaussian, newton
 
 seeds = st.integers(0, 2**32 - 1)
 alphas = st.floats(1e-3, 10)
@@ -185,7 +185,7 @@ def test_the_energy_and_its_derivatives_are_those_of_the_dense_statement(problem
     a=arrays(np.float64, 7, elements=st.floats(-10, 10)), b=arrays(np.float64, 7, elements=st.floats(-10, 10))
 )
 def test_the_inner_product_is_the_sum_of_products(a, b):
-    np.testing.assert_allclose(kernels.dot(a, b), np.sum(a * b), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(newton.dot(a, b), np.sum(a * b), rtol=0, atol=1e-12)
 
 
 @naive.settings_for(80)
@@ -194,7 +194,7 @@ def test_a_definite_system_is_solved_as_by_lapack(seed, size):
     rng = np.random.default_rng(seed)
     half = rng.normal(size=(size, size))
     matrix, diagonal, rhs = half @ half.T, rng.random(size) + 0.1, rng.normal(size=size)
-    x = kernels.solve_positive(matrix, diagonal, rhs)
+    x = newton.solve_positive(matrix, diagonal, rhs)
     np.testing.assert_allclose(x, np.linalg.solve(matrix + np.diag(diagonal), rhs), rtol=1e-8, atol=1e-10)
 
 
@@ -204,7 +204,7 @@ def test_a_singular_system_has_a_finite_solution_that_descends(seed, size, rank,
     rng = np.random.default_rng(seed)
     half = rng.normal(size=(size, min(rank, size - 1))) * scale
     matrix, rhs = half @ half.T, rng.normal(size=size)
-    x = kernels.solve_positive(matrix, np.zeros(size), rhs)
+    x = newton.solve_positive(matrix, np.zeros(size), rhs)
     assert np.isfinite(x).all()
     assert rhs @ x > 0
 
@@ -216,18 +216,18 @@ def test_a_singular_system_that_has_a_solution_is_solved(seed, size):
     half = rng.normal(size=(size, size - 1))
     matrix = half @ half.T
     rhs = matrix @ rng.normal(size=size)
-    x = kernels.solve_positive(matrix, np.zeros(size), rhs)
+    x = newton.solve_positive(matrix, np.zeros(size), rhs)
     np.testing.assert_allclose(matrix @ x, rhs, rtol=0, atol=1e-5 * np.abs(rhs).max())
 
 
 def test_a_system_that_rounding_made_indefinite_has_a_finite_solution():
     matrix = np.array([[1, 1 + 1e-12], [1 + 1e-12, 1]])
-    x = kernels.solve_positive(matrix, np.zeros(2), np.array([1.0, 1.0]))
+    x = newton.solve_positive(matrix, np.zeros(2), np.array([1.0, 1.0]))
     np.testing.assert_allclose(matrix @ x, 1, rtol=1e-6)
 
 
 def test_a_system_that_is_not_a_number_has_no_solution():
-    x = kernels.solve_positive(np.full((2, 2), np.nan), np.zeros(2), np.ones(2))
+    x = newton.solve_positive(np.full((2, 2), np.nan), np.zeros(2), np.ones(2))
     assert np.isnan(x).all()
 
 
@@ -242,7 +242,7 @@ def line_of(problem):
 @given(problem=problems(), step=st.floats(-1, 2), alpha=alphas, epsilon=epsilons)
 def test_the_value_on_a_line_is_the_energy_there(problem, step, alpha, epsilon):
     s, ds, xi, dxi, dp = line_of(problem)
-    value, _, _ = kernels.line_derivatives(problem.y, s, ds, xi, dxi, step, alpha, epsilon)
+    value, _, _ = newton.line_derivatives(problem.y, s, ds, xi, dxi, step, alpha, epsilon)
     expected = naive.energy(problem.A, problem.y, problem.p + step * dp, alpha, epsilon)
     np.testing.assert_allclose(value, expected, rtol=1e-11)
 
@@ -253,7 +253,7 @@ def test_the_derivatives_on_a_line_are_its_finite_differences(problem, step, alp
     s, ds, xi, dxi, _ = line_of(problem)
     h = 1e-5
     before, here, after = (
-        kernels.line_derivatives(problem.y, s, ds, xi, dxi, step + k * h, alpha, epsilon) for k in (-1, 0, 1)
+        newton.line_derivatives(problem.y, s, ds, xi, dxi, step + k * h, alpha, epsilon) for k in (-1, 0, 1)
     )
     scale = 1 + abs(here[0]) + abs(here[1]) + abs(here[2])
     # The third and fourth derivatives are bounded by the cube and the fourth power of the speed.
@@ -269,7 +269,7 @@ def test_the_line_search_steps_to_a_lower_energy(problem, alpha, epsilon):
     blocks, A, y, p, _ = problem
     gradient = naive.energy_gradient(A, y, p, alpha, epsilon)
     energy, dp = naive.energy(A, y, p, alpha, epsilon), -gradient
-    step, value = kernels.line_search(
+    step, value = newton.line_search(
         *(y, A @ p, A @ dp, p[6:], dp[6:]), energy, float(gradient @ dp), alpha, epsilon
     )
     assert step > 0
@@ -282,7 +282,7 @@ def test_the_line_search_steps_to_a_lower_energy(problem, alpha, epsilon):
 def minimum(problem, alpha, epsilon):
     """Minimise with the compiled Newton method, from zero."""
     start = np.zeros(problem.blocks.size)
-    return kernels.newton(problem.blocks, problem.y, alpha, epsilon, start, start[6:].copy(), 200, 1e-10)
+    return newton.newton(problem.blocks, problem.y, alpha, epsilon, start, start[6:].copy(), 200, 1e-10)
 
 
 @naive.settings_for(40)
@@ -304,7 +304,7 @@ def test_newton_reaches_the_minimum_of_the_dense_statement(problem, alpha, epsil
 @given(problem=problems(), alpha=alphas, epsilon=epsilons)
 def test_newton_reports_the_energy_of_the_parameters_it_returns(problem, alpha, epsilon):
     p, dual, energy, remaining, _, status = minimum(problem, alpha, epsilon)
-    assert status == kernels.CONVERGED
+    assert status == newton.CONVERGED
     assert remaining <= 1e-10 * max(1, energy)
     assert (np.abs(dual) <= 1).all()
     np.testing.assert_allclose(
@@ -316,24 +316,24 @@ def test_newton_reports_the_energy_of_the_parameters_it_returns(problem, alpha, 
 @given(problem=problems(), iterations=st.integers(1, 3))
 def test_newton_takes_no_more_steps_than_it_may(problem, iterations):
     start = np.zeros(problem.blocks.size)
-    *_, count, status = kernels.newton(
+    *_, count, status = newton.newton(
         problem.blocks, problem.y, 0.5, 1.0, start, start[6:].copy(), iterations, 0.0
     )
     assert count <= iterations
-    assert status in {kernels.OUT_OF_ITERATIONS, kernels.CONVERGED}
+    assert status in {newton.OUT_OF_ITERATIONS, newton.CONVERGED}
 
 
 @naive.settings_for(10)
 @given(problem=problems())
 def test_newton_says_where_the_energy_is_not_a_number(problem):
     *_, status = minimum(problem._replace(y=np.full(problem.y.size, np.nan)), 0.5, 1.0)
-    assert status == kernels.NOT_FINITE
+    assert status == newton.NOT_FINITE
 
 
 @naive.settings_for(20)
 @given(problem=problems())
 def test_newton_leaves_its_start_untouched(problem):
     start, dual = np.zeros(problem.blocks.size), np.zeros(problem.blocks.size - 6)
-    kernels.newton(problem.blocks, problem.y, 0.5, 1.0, start, dual, 5, 1e-9)
+    newton.newton(problem.blocks, problem.y, 0.5, 1.0, start, dual, 5, 1e-9)
     assert not start.any()
     assert not dual.any()
