@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from typing import NamedTuple
 
 import pytest
@@ -10,6 +11,9 @@ from trees import cells, run_tree, write_tree
 
 from superdsm_nb.cli import main
 from superdsm_nb.io import imsave
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in the background of a script; children inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Outcome(NamedTuple):
