@@ -7,10 +7,11 @@ import signal
 from typing import NamedTuple
 
 import pytest
-from trees import cells, run_tree, write_tree
 
 from superdsm_nb.cli import main
 from superdsm_nb.io import imsave
+
+from support.trees import cells, run_tree, write_tree
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in the background of a script; children inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -7,11 +7,12 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from covers import Graph, random_graph
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from superdsm_nb.atoms import AtomAdjacencyGraph
+
+from support.covers import Graph, random_graph
 
 
 @pytest.fixture

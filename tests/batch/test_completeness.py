@@ -1,0 +1,138 @@
+"""What is complete is left alone, and what is missing or changed is made again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from superdsm_nb.batch import run as run_module
+from superdsm_nb.batch.jobs import TABLES
+from superdsm_nb.io import imread
+
+from support.runs import edit_task, forbid_fits, rows_of
+from support.trees import contents, run_tree
+
+
+def test_complete_tasks_are_skipped(root):
+    before = contents(root)
+    failures, witness = run_tree(root)
+    assert failures == 0
+    assert witness.skips == ["tree", "default", "adapted"]
+    assert not witness.results
+    assert contents(root) == before
+
+
+def test_complete_tasks_run_again_if_forced(root):
+    before = contents(root)
+    _, witness = run_tree(root, force=True)
+    assert len(witness.results) == 4
+    assert contents(root) == before
+
+
+@pytest.mark.parametrize("kind", ["seg", "overlay", "adj", "cfg", "log"])
+def test_a_missing_output_is_written_again_without_any_fit(root, kind, monkeypatch):
+    before = contents(root)
+    (path,) = (root / "default" / kind).glob("a.*")
+    path.unlink()
+    forbid_fits(monkeypatch)
+    _, witness = run_tree(root)
+    assert list(witness.results) == [("default", "a")]
+    assert contents(root) == before
+
+
+def test_an_output_that_somebody_changed_is_written_again(root):
+    before = contents(root)
+    (root / "default" / "seg" / "a.png").write_bytes(b"changed")
+    run_tree(root)
+    assert contents(root) == before
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_missing_table_is_written_again(root, name):
+    before = contents(root)
+    (root / "default" / name).unlink()
+    _, witness = run_tree(root)
+    assert not witness.results
+    assert contents(root) == before
+
+
+def test_an_image_that_changed_is_segmented_anew_in_all_tasks(root):
+    shutil.copy(root / "images" / "b.tif", root / "images" / "a.tif")
+    _, witness = run_tree(root)
+    assert set(witness.results) == {("default", "a"), ("adapted", "a")}
+    assert witness.results["default", "a"].picked_up is None
+    labels = [(root / "default" / "seg" / f"{name}.png") for name in "ab"]
+    assert np.array_equal(*map(imread, labels))
+
+
+@pytest.mark.parametrize("log", [True, False])
+def test_tables_never_outlive_the_results_that_they_are_of(root, log):
+    # Without a log no output of the image that fails is younger than the tables.
+    edit_task(root, log_pathpattern="log/%s" if log else None)
+    run_tree(root)
+    before = contents(root)
+    content = (root / "images" / "b.tif").read_bytes()
+    (root / "images" / "b.tif").write_bytes(content[:200])
+    assert run_tree(root)[0] == 2
+    assert {row["image"] for row in rows_of(root / "default" / "objects.csv")} == {"a"}
+    assert not (root / "default" / "provenance.json").exists()
+    (root / "images" / "b.tif").write_bytes(content)
+    assert run_tree(root)[0] == 0
+    assert contents(root) == before
+
+
+def test_a_run_that_is_interrupted_before_its_tables_is_not_complete(root, monkeypatch):
+    shutil.copy(root / "images" / "a.tif", root / "images" / "b.tif")
+
+    def interrupt(plan, failures):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run_module, "write_tables", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run_tree(root)
+    _, witness = run_tree(root)
+    assert witness.skips == ["tree"]
+    rows = rows_of(root / "default" / "objects.csv")
+    areas = [[row["area"] for row in rows if row["image"] == name] for name in "ab"]
+    assert areas[0] == areas[1]
+
+
+def test_another_order_of_images_is_the_order_of_the_tables(root):
+    edit_task(root, file_ids=["b", "a"])
+    _, witness = run_tree(root)
+    assert not witness.results
+    assert [row["file_id"] for row in rows_of(root / "default" / "performance.csv")] == ["b", "a", "total"]
+
+
+def test_a_copy_of_a_finished_tree_is_as_complete_whatever_its_times(root):
+    for path in root.rglob("*"):
+        os.utime(path, (0, 0) if path.suffix == ".npz" else None)
+    assert run_tree(root)[1].skips == ["tree", "default", "adapted"]
+
+
+def test_an_output_replaced_by_an_older_file_is_written_again(root):
+    before = contents(root)
+    path = root / "default" / "seg" / "a.png"
+    path.write_bytes(b"older")
+    os.utime(path, (0, 0))
+    run_tree(root)
+    assert contents(root) == before
+
+
+def test_an_image_that_is_gone_takes_no_result_with_it(root):
+    (root / "images" / "a.tif").unlink()
+    failures, witness = run_tree(root)
+    assert failures == 0
+    assert witness.skips == ["tree", "default", "adapted"]
+
+
+def test_a_new_file_id_runs_alone_and_enters_the_tables(root):
+    shutil.copy(root / "images" / "b.tif", root / "images" / "c.tif")
+    edit_task(root, file_ids=["a", "b", "c"])
+    _, witness = run_tree(root)
+    assert set(witness.results) == {("default", "c"), ("adapted", "c")}
+    assert {row["image"] for row in rows_of(root / "default" / "objects.csv")} == {"a", "b", "c"}

@@ -1,0 +1,207 @@
+"""Runs in several processes: as many as asked for, with the same results as in one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+
+import pytest
+
+from superdsm_nb.batch.outcome import Failure, Mode, Summary
+from superdsm_nb.batch.pool import Pool
+from superdsm_nb.batch.run import Runner
+from superdsm_nb.batch.spec import find_tasks
+from superdsm_nb.batch.survey import survey
+from superdsm_nb.io import imsave
+from superdsm_nb.pipeline import create_default_pipeline
+from superdsm_nb.synthetic import generate
+
+from support import naive
+from support.commands import IMAGES, NAMES, finish, start
+from support.trees import (
+    NUCLEI,
+    PATTERNS,
+    RADIUS,
+    SHAPE,
+    Witness,
+    contents,
+    write_images,
+    write_task,
+    write_tree,
+)
+
+STAGES = ("scale", *(stage.name for stage in create_default_pipeline().stages), "writing")
+
+
+def test_a_worker_that_dies_while_it_waits_costs_no_image(tmp_path):
+    import multiprocessing
+
+    root = write_tree(tmp_path)
+    (plan, _) = [plan for plan in survey(find_tasks(root), root) if plan.task.runnable]
+    with Pool(2, {}, Mode()) as pool:
+        done = list(pool.run(plan.jobs, lambda *_: None))
+        for process in multiprocessing.active_children():
+            process.kill()
+            process.join()
+        done += pool.run(plan.jobs, lambda *_: None)
+    assert len(done) == 4
+    assert all(isinstance(finished.result, Summary) for finished in done)
+
+
+def test_an_image_that_kills_its_worker_fails_alone(root):
+    class Killer(Witness):
+        """Kills the worker that has reached a stage of one image."""
+
+        def __init__(self):
+            super().__init__()
+            self.at = {}
+            self.killed = False
+
+        def tell(self, place, kind, values):
+            super().tell(place, kind, values)
+            if kind == "image":
+                self.at[place] = values[0].file_id
+            elif kind == "stage" and self.at[place] == "c" and not self.killed:
+                self.killed = True
+                os.kill(worker_of(place), signal.SIGKILL)
+
+    def worker_of(place):
+        import multiprocessing
+
+        (worker,) = [
+            process for process in multiprocessing.active_children() if process.name == f"superdsm-nb-{place}"
+        ]
+        return worker.pid
+
+    witness = Killer()
+    plans = [plan for plan in survey(find_tasks(root), root) if plan.task.folder.name != "adapted"]
+    assert Runner(root, witness, Mode()).run(plans) == 1
+    failure = witness.results["default", "c"]
+    assert isinstance(failure, Failure)
+    assert "the process that worked on it died (out of memory?)" in failure.reason
+    assert failure.stage in STAGES
+    with tarfile.open(root / "default" / "log" / "c.tgz") as archive:
+        assert failure.reason in archive.extractfile("c/log.txt").read().decode()
+    assert sum(isinstance(result, Summary) for result in witness.results.values()) == len(NAMES) - 1
+
+
+def test_as_many_workers_as_asked_are_used_and_no_more_than_images(tmp_path):
+    root = write_tree(tmp_path, num_cpus=7)
+    assert run_workers(root).sizes == [("default", 2, 2), ("adapted", 2, 2)]
+
+
+def run_workers(root):
+    witness = Witness()
+    assert Runner(root, witness, Mode()).run(survey(find_tasks(root), root)) == 0
+    return witness
+
+
+def test_environment_variables_reach_the_workers(tmp_path):
+    root = write_tree(tmp_path, environ={"SUPERDSM_NB_NUM_THREADS": "none"})
+    witness = Witness()
+    failures = Runner(root, witness, Mode()).run(survey(find_tasks(root), root))
+    assert failures == 4
+    assert "SUPERDSM_NB_NUM_THREADS is 'none'" in witness.results["default", "a"].reason
+
+
+def test_workers_are_silent_about_warnings_unless_python_was_told_otherwise(tmp_path):
+    root = write_tree(tmp_path / "tree", names=("a",))
+    script = tmp_path / "warn.py"  # workers run it as well, up to its last two lines
+    script.write_text(
+        "import sys, warnings\n"
+        "from superdsm_nb.batch import work\n"
+        "from superdsm_nb.cli import main\n"
+        "process = work.process\n"
+        "def warn(*arguments):\n"
+        "    warnings.warn('a word of a library', stacklevel=1)\n"
+        "    return process(*arguments)\n"
+        "work.process = warn\n"
+        "if __name__ == '__main__':\n"
+        "    main()\n"
+    )
+    for options, told in (((), False), (("-W", "default"), True)):
+        ended = subprocess.run(
+            [sys.executable, *options, script, "batch", root, "--run", "--force"],
+            env={name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ended.returncode == 0
+        assert ("UserWarning: a word of a library" in ended.stderr) == told
+
+
+def test_the_memory_of_a_worker_does_not_grow_with_the_number_of_images(tmp_path):
+    write_images(tmp_path / "images", ["x"])
+    write_task(
+        tmp_path,
+        runnable=True,
+        img_pathpattern="{ROOTDIR}/images/x.tif%.0s",
+        file_ids=[f"{number:03d}" for number in range(IMAGES)],
+        config={"AF_scale": 11},
+        **PATTERNS,
+    )
+    ((plan),) = survey(find_tasks(tmp_path), tmp_path)
+    resident = []
+    with Pool(1, {}, Mode()) as pool:
+        for finished in pool.run(plan.jobs, lambda *_: None):
+            assert isinstance(finished.result, Summary)
+            (pid,) = [process.pid for process in __import__("multiprocessing").active_children()]
+            with open(f"/proc/{pid}/statm") as file:  # noqa: PTH123 - not a file of ours
+                resident.append(int(file.read().split()[1]))
+    assert len(resident) == IMAGES
+    assert resident[-1] < 1.1 * resident[19]
+
+
+@pytest.mark.parametrize(
+    ("verbosity", "shown"), [("0", (False, False)), ("1", (True, False)), ("2", (True, True))]
+)
+def test_the_verbosity_decides_how_much_is_shown(tmp_path, verbosity, shown):
+    root = write_tree(tmp_path, names=("a",))
+    if not naive.COMPILED:  # the images are too small for unions
+        imsave(root / "images" / "a.tif", generate(14, SHAPE, NUCLEI, RADIUS).image)
+    code, out, err = finish(start(root, "--verbosity", verbosity))
+    assert code == 0
+    assert ("objects" in out, "unions of 2 atoms" in err) == shown
+
+
+def test_without_a_terminal_there_are_plain_lines_only(root):
+    _, out, err = finish(start(root))
+    assert "\x1b" not in out + err
+    assert sum(" objects, scale 11.0 pixels (given)" in line for line in out.splitlines()) == 2 * len(NAMES)
+
+
+def test_tracebacks_are_for_debugging(root):
+    (root / "images" / "a.tif").write_bytes(b"no image")
+    assert "Traceback" not in finish(start(root))[2]
+    assert "Traceback (most recent call last)" in finish(start(root, "--debug"))[2]
+
+
+def test_force_fresh_task_and_report_reach_the_run(finished_tree, tmp_path):
+    root = tmp_path / "tree"
+    shutil.copytree(finished_tree, root)
+    report = tmp_path / "report.txt"
+    _, out, _ = finish(start(root, "--task", "default/adapted", "--report", str(report)))
+    assert out == f"{root / 'default' / 'adapted'}: complete, nothing to do\n"
+    assert report.read_text() == "default/adapted: skipped, complete already\n"
+    _, out, _ = finish(start(root, "--task", "default/adapted", "--force"))
+    assert out.count("from its stored result, files written only") == len(NAMES)
+    _, out, _ = finish(start(root, "--task-dir", "default", "--force", "--fresh"))
+    assert out.count(" objects, ") == 2 * len(NAMES)
+    assert "picked up" not in out
+    assert contents(root) == contents(finished_tree)
+
+
+def test_a_oneshot_run_stores_nothing(root):
+    code, _, _ = finish(start(root, "--oneshot", "--last-stage", "c2f-region-analysis"))
+    assert code == 0
+    assert (root / "default" / "adj" / "a.png").exists()
+    assert not list(root.rglob("*.npz"))
+    assert not list(root.rglob("provenance.json"))
+    used = json.loads((root / "default" / "cfg" / "a.json").read_text())
+    assert "postprocess" not in used or "min_contrast" not in used["postprocess"]

@@ -1,0 +1,1 @@
+"""What tests share: oracles, generated inputs, and processes."""

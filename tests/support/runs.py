@@ -1,0 +1,34 @@
+"""What runs of tasks leave behind, and what is changed between them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import tarfile
+
+from superdsm_nb import c2freganal, objects
+
+from support.trees import write_task
+
+
+def rows_of(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def log_of(folder, name="a"):
+    with tarfile.open(folder / "log" / f"{name}.tgz") as archive:
+        return archive.extractfile(f"{name}/log.txt").read().decode()
+
+
+def edit_task(folder, **fields):
+    task = json.loads((folder / "task.json").read_text())
+    write_task(folder, **{**task, **fields})
+
+
+def forbid_fits(monkeypatch):
+    def refuse(*_):
+        raise AssertionError("a model is fitted")
+
+    monkeypatch.setattr(objects, "fit", refuse)
+    monkeypatch.setattr(c2freganal, "fit", refuse)
