@@ -1,7 +1,8 @@
 """Images, configurations and files that nobody would give on purpose, and what must come of each.
 
-``python tests/support/fuzz.py images|configurations|tasks CASES [SEED]`` runs as many cases as asked for and prints
-every seed that broke a promise; the test suite runs some of them. A case is a function of its seed alone.
+``python tests/support/fuzz.py images|configurations|tasks CASES [SEED]`` runs as many cases as asked for and
+prints every seed that broke a promise; the test suite runs some of them. A case is a function of its seed
+alone.
 """
 
 from __future__ import annotations
