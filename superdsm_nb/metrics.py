@@ -4,25 +4,23 @@ Both are label images: two-dimensional integer arrays in which every positive nu
 and negative numbers are background. Labels may have gaps, need not agree between the images, and may name
 objects of several parts. No function changes its input.
 
-**Assignment.** Splits, merges, missed and added objects and the Hausdorff distance rest on one rule [1]_: an
-object is assigned to what shares most pixels with it in the other image, *background included*. Of equal
-overlaps background wins, then the smaller label, as ``argmax`` has it in the code published with [1]_. Ties
-between two objects are the only case in which a result depends on the numbering of the objects.
+**Assignment.** Splits, merges, missed and added objects and the Hausdorff distance rest on one rule (Coelho
+et al., 2009): an object is assigned to whatever shares most pixels with it in the other image, *background
+included*. Of equal overlaps background wins, then the smaller label, as ``argmax`` has it in the code
+published with that article. Ties between two objects are the only case in which a result depends on the
+numbering of the objects.
 
 **Empty images.** With no object in either image SEG, Dice and average precision are 1; with objects in only
 one of the two they are 0, and all of these objects are missed or added.
 
-**Errors.** All functions raise :class:`~superdsm_nb.errors.ImageError` if an image is not two-dimensional or
-not of an integer type (``bool`` and ``float`` are refused whatever the values), or if the shapes differ.
+**Errors.** All functions raise `superdsm_nb.errors.ImageError` if an image is not two-dimensional or not of
+an integer type (``bool`` and ``float`` are refused whatever the values), or if the shapes differ.
 
 References
 ----------
-.. [1] Coelho, Shariff, Murphy, "Nuclear segmentation in microscope cell images: a hand-segmented dataset and
-   comparison of algorithms", ISBI 2009, 518–521, doi:10.1109/ISBI.2009.5193098.
-.. [2] Maška et al., "A benchmark for comparison of cell tracking algorithms", Bioinformatics 30 (2014),
-   1609–1617, doi:10.1093/bioinformatics/btu080.
-.. [3] Caicedo et al., "Nucleus segmentation across imaging experiments: the 2018 Data Science Bowl", Nature
-   Methods 16 (2019), 1247–1253, doi:10.1038/s41592-019-0612-7.
+L. P. Coelho, A. Shariff and R. F. Murphy: Nuclear segmentation in microscope cell images: a hand-segmented
+dataset and comparison of algorithms. ISBI 2009, 518-521,
+[doi:10.1109/ISBI.2009.5193098](https://doi.org/10.1109/ISBI.2009.5193098).
 """
 
 from __future__ import annotations
@@ -43,19 +41,35 @@ Labels = NDArray[np.integer[Any]]
 
 @dataclass(frozen=True)
 class Score:
-    """Every metric of this module for one image; each is defined by the function named here."""
+    """Every metric of this module for one image.
 
-    seg: float  # seg
-    dice: float  # dice
-    ap50: float  # average_precision at 0.5
-    ap75: float  # average_precision at 0.75
-    splits: int  # split_count
-    merges: int  # merge_count
-    missed: int  # missed_count
-    added: int  # added_count
-    hausdorff: float  # hausdorff, in pixels, possibly NaN
-    predicted_count: int  # objects in the prediction
-    truth_count: int  # objects in the truth
+    Attributes
+    ----------
+    seg : float
+        SEG of the Cell Tracking Challenge, see `seg`.
+    dice : float
+        Dice coefficient of the two foregrounds, see `dice`.
+    ap50, ap75 : float
+        Average precision at the IoU thresholds 0.5 and 0.75, see `average_precision`.
+    splits, merges, missed, added : int
+        Numbers of wrong objects, see `split_count`, `merge_count`, `missed_count` and `added_count`.
+    hausdorff : float
+        Hausdorff distance in pixels, NaN if no objects are matched, see `hausdorff`.
+    predicted_count, truth_count : int
+        Number of objects in the prediction and in the truth.
+    """
+
+    seg: float
+    dice: float
+    ap50: float
+    ap75: float
+    splits: int
+    merges: int
+    missed: int
+    added: int
+    hausdorff: float
+    predicted_count: int
+    truth_count: int
 
 
 def score(predicted: Labels, truth: Labels) -> Score:
@@ -64,10 +78,12 @@ def score(predicted: Labels, truth: Labels) -> Score:
     Parameters
     ----------
     predicted, truth : ndarray of int, shape (rows, columns)
+        Label images of the same shape.
 
     Returns
     -------
     Score
+        One number per metric, and the number of objects in each image.
 
     Examples
     --------
@@ -92,11 +108,12 @@ def score(predicted: Labels, truth: Labels) -> Score:
 
 
 def seg(predicted: Labels, truth: Labels) -> float:
-    """SEG of the Cell Tracking Challenge [2]_, doi:10.1093/bioinformatics/btu080.
+    """SEG, the measure of segmentation of the Cell Tracking Challenge.
 
     Parameters
     ----------
     predicted, truth : ndarray of int, shape (rows, columns)
+        Label images of the same shape.
 
     Returns
     -------
@@ -105,6 +122,11 @@ def seg(predicted: Labels, truth: Labels) -> float:
         |R ∩ S| > |R| / 2, and of 0 where there is none: to cover exactly half is not enough. Added objects
         cost nothing, unless there is no truth object, where SEG is undefined and taken as 0 (1 if both images
         are empty).
+
+    References
+    ----------
+    M. Maška et al.: A benchmark for comparison of cell tracking algorithms. Bioinformatics 30 (2014),
+    1609-1617, [doi:10.1093/bioinformatics/btu080](https://doi.org/10.1093/bioinformatics/btu080).
 
     Examples
     --------
@@ -117,16 +139,22 @@ def seg(predicted: Labels, truth: Labels) -> float:
 
 
 def dice(predicted: Labels, truth: Labels) -> float:
-    """Dice coefficient (doi:10.2307/1932409) of the two foregrounds, whatever objects they consist of.
+    """Dice coefficient of the two foregrounds, whatever objects they consist of.
 
     Parameters
     ----------
     predicted, truth : ndarray of int, shape (rows, columns)
+        Label images of the same shape.
 
     Returns
     -------
     float
         2 |P ∩ T| / (|P| + |T|) with P and T the pixels of all predicted and of all truth objects.
+
+    References
+    ----------
+    L. R. Dice: Measures of the amount of ecologic association between species. Ecology 26 (1945), 297-302,
+    [doi:10.2307/1932409](https://doi.org/10.2307/1932409).
 
     Examples
     --------
@@ -137,14 +165,15 @@ def dice(predicted: Labels, truth: Labels) -> float:
 
 
 def average_precision(predicted: Labels, truth: Labels, threshold: float = 0.5) -> float:
-    """Average precision at one IoU threshold, TP / (TP + FP + FN) [3]_, doi:10.1038/s41592-019-0612-7.
+    """Average precision at one IoU threshold, TP / (TP + FP + FN).
 
     Parameters
     ----------
     predicted, truth : ndarray of int, shape (rows, columns)
+        Label images of the same shape.
     threshold : float in (0, 1]
         Objects P and T may be matched if |P ∩ T| / |P ∪ T| > ``threshold``, strictly, as in the Data Science
-        Bowl 2018 (StarDist, doi:10.1007/978-3-030-00934-2_30, admits equality). Identical objects may be
+        Bowl 2018 (StarDist admits equality). Identical objects may be
         matched at every threshold, so that 1 asks for exactly these.
 
     Returns
@@ -159,6 +188,15 @@ def average_precision(predicted: Labels, truth: Labels, threshold: float = 0.5) 
     ConfigError
         If ``threshold`` is not in (0, 1].
 
+    References
+    ----------
+    J. C. Caicedo et al.: Nucleus segmentation across imaging experiments: the 2018 Data Science Bowl. Nature
+    Methods 16 (2019), 1247-1253,
+    [doi:10.1038/s41592-019-0612-7](https://doi.org/10.1038/s41592-019-0612-7).
+
+    U. Schmidt et al.: Cell detection with star-convex polygons. MICCAI 2018, 265-273,
+    [doi:10.1007/978-3-030-00934-2_30](https://doi.org/10.1007/978-3-030-00934-2_30).
+
     Examples
     --------
     >>> average_precision(np.array([[1, 1, 0, 2]]), np.array([[1, 1, 0, 0]]))
@@ -168,11 +206,12 @@ def average_precision(predicted: Labels, truth: Labels, threshold: float = 0.5) 
 
 
 def split_count(predicted: Labels, truth: Labels) -> int:
-    """Count the truth objects to which more than one predicted object is assigned [1]_.
+    """Count the truth objects to which more than one predicted object is assigned.
 
     Parameters
     ----------
     predicted, truth : ndarray of int, shape (rows, columns)
+        Label images of the same shape.
 
     Returns
     -------
@@ -189,11 +228,12 @@ def split_count(predicted: Labels, truth: Labels) -> int:
 
 
 def merge_count(predicted: Labels, truth: Labels) -> int:
-    """Count the predicted objects to which more than one truth object is assigned [1]_.
+    """Count the predicted objects to which more than one truth object is assigned.
 
     Parameters
     ----------
     predicted, truth : ndarray of int, shape (rows, columns)
+        Label images of the same shape.
 
     Returns
     -------
@@ -210,11 +250,12 @@ def merge_count(predicted: Labels, truth: Labels) -> int:
 
 
 def missed_count(predicted: Labels, truth: Labels) -> int:
-    """Count the truth objects that are assigned to background, "missing" in [1]_.
+    """Count the truth objects that are assigned to background.
 
     Parameters
     ----------
     predicted, truth : ndarray of int, shape (rows, columns)
+        Label images of the same shape.
 
     Returns
     -------
@@ -230,11 +271,12 @@ def missed_count(predicted: Labels, truth: Labels) -> int:
 
 
 def added_count(predicted: Labels, truth: Labels) -> int:
-    """Count the predicted objects that are assigned to background, the spurious ones, "added" in [1]_.
+    """Count the predicted objects that are assigned to background, the spurious ones.
 
     Parameters
     ----------
     predicted, truth : ndarray of int, shape (rows, columns)
+        Label images of the same shape.
 
     Returns
     -------
@@ -255,16 +297,17 @@ def hausdorff(predicted: Labels, truth: Labels) -> float:
     Parameters
     ----------
     predicted, truth : ndarray of int, shape (rows, columns)
+        Label images of the same shape.
 
     Returns
     -------
     float
         Mean, in pixels, of max(max_{r ∈ ∂R} d(r, ∂S), max_{s ∈ ∂S} d(s, ∂R)) over the truth objects R that
-        are assigned to a predicted object S, as for :func:`merge_count`. Truth objects assigned to background
+        are assigned to a predicted object S, as for `merge_count`. Truth objects assigned to background
         are left out; NaN if none remains. The boundary ∂ of an object is made of those of its pixels that
         have one of their four neighbours outside it, where beyond the edge of the image is outside; d is
-        Euclidean between pixel centres. The code of [1]_ differs: it averages over predicted objects the
-        largest distance of a differing pixel from the truth boundary.
+        Euclidean between pixel centres. The code of Coelho et al. differs: it averages over predicted objects
+        the largest distance of a differing pixel from the truth boundary.
 
     Examples
     --------
