@@ -22,7 +22,7 @@ from superdsm_nb.pipeline import create_default_pipeline
 from superdsm_nb.tables import OBJECT_COLUMNS
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = sorted(DOCS.glob("*.md"))
+PAGES = sorted(DOCS.rglob("*.md"))
 DECLARED = create_default_pipeline().declarations
 SECTIONS = {key.partition("/")[0] for key in DECLARED if "/" in key}
 COMMANDS = {command.name or command.callback.__name__ for command in app.registered_commands}
@@ -30,7 +30,12 @@ FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)")
 OPTION = re.compile(r"(?<![\w-])(--[a-z][\w-]*)")
-every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: name_of(page).removesuffix(".md"))
+
+
+def name_of(page):
+    """A page as the menu names it."""
+    return page.relative_to(DOCS).as_posix()
 
 
 @cache
@@ -90,8 +95,8 @@ def options_of(run, command):
 def test_there_are_pages_and_all_of_them_are_in_the_menu():
     menu = (DOCS.parent / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:")[2]
 
-    assert len(PAGES) >= 11
-    assert sorted(re.findall(r": (\S+\.md)$", menu, re.MULTILINE)) == [page.name for page in PAGES]
+    assert len(PAGES) >= 21
+    assert sorted(re.findall(r": (\S+\.md)$", menu, re.MULTILINE)) == sorted(map(name_of, PAGES))
 
 
 @every_page
@@ -201,7 +206,7 @@ def test_links_lead_to_pages_and_places_that_exist(page):
         if target.startswith("https://"):
             continue
         name, _, place = target.partition("#")
-        other = DOCS / name if name else page
+        other = page.parent / name if name else page
         assert other.exists(), target
         assert not place or place in anchors(other), target
 
@@ -209,14 +214,16 @@ def test_links_lead_to_pages_and_places_that_exist(page):
 @every_page
 def test_images_exist_and_are_described(page):
     for words, target in IMAGE.findall(page.read_text(encoding="utf-8")):
-        assert (DOCS / target).exists(), target
+        assert (page.parent / target).exists(), target
         assert words
 
 
 def test_the_modules_of_the_reference_exist():
-    named = re.findall(r"^::: (\S+)$", (DOCS / "api.md").read_text(encoding="utf-8"), re.MULTILINE)
+    pages = [page.read_text(encoding="utf-8") for page in PAGES]
+    named = [name for page in pages for name in re.findall(r"^::: (\S+)$", page, re.MULTILINE)]
 
     assert named
+    assert len(named) == len(set(named))
     assert all(find_spec(name) for name in named)
 
 
