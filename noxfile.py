@@ -1,4 +1,4 @@
-"""Sessions, each ``nox -s``: tests, interpreted, mintest, maxtest, lint, docs, demo, bench, kernels."""
+"""Sessions, each ``nox -s NAME``; CONTRIBUTING.md tells what each is for."""
 
 import tempfile
 import tomllib
@@ -17,6 +17,13 @@ def tests(session):
 
 
 @nox.session
+def whole(session):
+    """All tests; those on published images need SUPERDSM_NB_DATA."""
+    session.install("-e", ".[test]")
+    session.run("pytest", "-m", "", *session.posargs)
+
+
+@nox.session
 def mintest(session):
     """Test with the lowest versions that pyproject.toml allows."""
     own = Path(session.virtualenv.location)
@@ -27,7 +34,7 @@ def mintest(session):
     lowest.write_text("".join(f"{each.replace('>=', '==')}\n" for each in declared if ">=" in each))
     session.install("-e", ".[test]", "--constraint", str(lowest))
     # A cache of kernels of its own: what another version of Numba compiled would be compiled anew each time.
-    session.run("pytest", *session.posargs, env={"NUMBA_CACHE_DIR": str(own / "numba")})
+    session.run("pytest", "-m", "", *session.posargs, env={"NUMBA_CACHE_DIR": str(own / "numba")})
 
 
 @nox.session
@@ -42,14 +49,14 @@ def maxtest(session):
         "NUMBA_CACHE_DIR": str(own / "numba"),
         "PYTHONWARNINGS": ",".join(f"error::{kind}" for kind in deprecations),
     }
-    session.run("pytest", *session.posargs, env=environment)
+    session.run("pytest", "-m", "", *session.posargs, env=environment)
 
 
 @nox.session
 def interpreted(session):
     """Everything but the tests on published images, without compiled kernels."""
     session.install("-e", ".[test]")
-    session.run("pytest", *session.posargs, env={"NUMBA_DISABLE_JIT": "1", "SUPERDSM_NB_DATA": None})
+    session.run("pytest", "-m", "not published", *session.posargs, env={"NUMBA_DISABLE_JIT": "1"})
 
 
 @nox.session

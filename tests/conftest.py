@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 from typing import NamedTuple
 
 import pytest
+from hypothesis import settings
 
 from superdsm_nb.cli import main
 from superdsm_nb.io import imsave
 
+from support.published import VARIABLE
 from support.trees import cells, run_tree, write_tree
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in the background of a script; children inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+settings.register_profile("quick", max_examples=25)  # a quarter of the usual; see naive.settings_for
+
+
+def pytest_configure(config):
+    """Let the quick run, which leaves out the slow tests, try fewer examples as well."""
+    if "not slow" in config.option.markexpr:
+        settings.load_profile("quick")
+
+
+def pytest_runtest_setup(item):
+    """Skip what needs the published images where there are none."""
+    if item.get_closest_marker("published") and VARIABLE not in os.environ:
+        pytest.skip(f"{VARIABLE} does not name the folder of published images")
 
 
 class Outcome(NamedTuple):

@@ -21,7 +21,7 @@ from superdsm_nb.scale import PUBLISHED_EXCESS, doubts, estimate_scale_robustly,
 from superdsm_nb.synthetic import generate
 
 from support import naive
-from support.published import image_names, image_path, needs_data
+from support.published import image_names, image_path
 
 MIDDLE, SMALL = (20, 14) if naive.COMPILED else (7, 10)  # pixels
 
@@ -81,7 +81,7 @@ def test_a_large_image_is_looked_at_in_windows(monkeypatch):
     assert len(list(scale._windows(tiled.shape))) == 9
 
 
-@needs_data
+@pytest.mark.published
 @pytest.mark.parametrize("dataset", ["U2OS", "NIH3T3", "BBBC039"])
 def test_the_robust_estimate_of_real_images_stays_where_it_is(dataset):
     rng = np.random.default_rng(2)

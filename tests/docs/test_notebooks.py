@@ -15,7 +15,7 @@ import pytest
 from superdsm_nb.io import imread, imsave
 
 from support import naive, published
-from support.published import image_names, needs_data
+from support.published import image_names
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -75,7 +75,7 @@ def test_the_first_segmentation_finds_the_nuclei_of_its_sample(monkeypatch):
     assert names["score"](names["labels"], names["truth"]).seg > 0.7
 
 
-@needs_data
+@pytest.mark.published
 @pytest.mark.parametrize("scale", [10, None], ids=["scale given", "scale estimated"])
 def test_the_first_segmentation_finds_the_nuclei_of_a_real_image(monkeypatch, real_image, scale):
     # The nuclei have 14 pixels radius, and the published estimate begins at 20: that is told.
@@ -109,7 +109,7 @@ def test_the_model_explained_reaches_the_minimum_of_the_package(monkeypatch):
     assert names["full"].energy < 0.7 * names["ellipse"].energy
 
 
-@needs_data
+@pytest.mark.published
 def test_the_model_explained_reaches_the_minimum_of_the_package_on_a_real_image(monkeypatch, real_image):
     names = run_notebook("02", monkeypatch, real_image, scale=10)
 
@@ -137,7 +137,7 @@ def test_tuning_shows_what_the_hyperparameters_do(monkeypatch):
     assert names["labels"].max() == 14
 
 
-@needs_data
+@pytest.mark.published
 def test_tuning_shows_what_the_hyperparameters_do_to_a_real_image(monkeypatch, real_image):
     names = run_notebook("03", monkeypatch, real_image, scale=10)
 
@@ -163,7 +163,7 @@ def test_the_answers_from_a_batch_are_those_that_the_text_gives(monkeypatch):
     assert (lost & faint).sum() > 0.8 * lost.sum()
 
 
-@needs_data
+@pytest.mark.published
 def test_a_batch_of_one_real_image_is_answered(monkeypatch, real_image):
     names = run_notebook("04", monkeypatch, real_image, scale=10)
 

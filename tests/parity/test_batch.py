@@ -15,10 +15,10 @@ from superdsm_nb.batch.spec import find_tasks
 from superdsm_nb.batch.survey import survey
 from superdsm_nb.io import imread
 
-from support.published import CONFIGS, GREEDY, REFERENCE, image_names, image_path, needs_data
+from support.published import CONFIGS, GREEDY, REFERENCE, image_names, image_path
 from support.trees import PATTERNS, Witness, contents, run_tree, write_task
 
-pytestmark = needs_data
+pytestmark = pytest.mark.published
 
 
 def plant(root, dataset, names, changes):

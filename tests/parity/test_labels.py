@@ -32,7 +32,6 @@ from support.published import (
     image_path,
     is_near,
     is_same,
-    needs_data,
     published_rows,
     references,
     rows_of,
@@ -40,7 +39,7 @@ from support.published import (
     segment_published,
 )
 
-pytestmark = needs_data
+pytestmark = pytest.mark.published
 IMAGES = [(d, c, n) for d, c in CONFIGS for n in image_names(d)] if DATA.name else []
 
 

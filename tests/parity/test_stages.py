@@ -18,9 +18,9 @@ from superdsm_nb.objects import Object, compute_objects
 from superdsm_nb.pipeline import create_default_pipeline
 from superdsm_nb.scale import estimate_scale
 
-from support.published import DATA, Reference, image_names, image_path, needs_data, references, run, scales
+from support.published import DATA, Reference, image_names, image_path, references, run, scales
 
-pytestmark = needs_data
+pytestmark = pytest.mark.published
 # Called optimal by the reference at 1194.59, where its solver ended without a decision somewhere between
 # the best ellipse (1317.86) and the minimum (437.52, which both of our solvers find).
 ENDED_UNDECIDED = ("A18_s1", [20, 22, 25, 26])

@@ -24,6 +24,7 @@ from superdsm_nb.synthetic import generate
 from support import naive
 from support.processes import as_an_ordinary_user
 
+pytestmark = pytest.mark.slow
 compiled_only = pytest.mark.skipif(not naive.COMPILED, reason="without compiled kernels nothing is cached")
 HELPER = """
 from ._jit import jit

@@ -12,6 +12,7 @@ import pytest
 
 from support import naive
 
+pytestmark = pytest.mark.slow
 ROBUST = {"automation": {"estimator": "robust"}}
 IMAGE, CONFIGS = (
     ("seed=5, shape=(420, 460), nuclei=16, radius=28", [{}, ROBUST])

@@ -1,7 +1,8 @@
 """Slow and obvious NumPy and SciPy statements of every kernel: the oracles of the kernel tests.
 
 They follow the specification word by word and share no code with the package. `settings_for` gives the
-number of hypothesis examples that the compiled and the interpreted (NUMBA_DISABLE_JIT=1) run can afford.
+number of hypothesis examples that the compiled and the interpreted (NUMBA_DISABLE_JIT=1) run can afford; the
+quick run takes a quarter of them (see `conftest`).
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ HUGE = np.iinfo(np.int64).max
 
 
 def settings_for(compiled, interpreted=None):
-    """Choose the number of examples by whether the kernels are compiled."""
+    """Choose the number of examples by whether the kernels are compiled, and by the profile."""
     few = max(5, compiled // 5) if interpreted is None else interpreted
+    examples = compiled if COMPILED else few
     return settings(
         deadline=None,
-        max_examples=compiled if COMPILED else few,
+        max_examples=max(1, examples * settings.default.max_examples // 100),
         database=None,
         suppress_health_check=[HealthCheck.too_slow],
     )

@@ -1,7 +1,7 @@
 """The published results and the stage-by-stage output of the reference, as tests use them.
 
 They are found through the environment variable ``SUPERDSM_NB_DATA``, which names the folder of images; the
-reference lies beside it. Without it the tests that need them are skipped with this reason.
+reference lies beside it. Tests that need them have the marker ``published``, and are skipped without it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from scipy import ndimage
 
 from superdsm_nb.automation import process_image
@@ -27,10 +26,6 @@ from superdsm_nb.render import rasterize_labels
 VARIABLE = "SUPERDSM_NB_DATA"
 DATA = Path(os.environ.get(VARIABLE, ""))
 REFERENCE = DATA.parent / "reference"
-
-needs_data = pytest.mark.skipif(
-    VARIABLE not in os.environ, reason=f"{VARIABLE} does not name the folder of published images"
-)
 
 U2OS_ADAPTED = {
     "global-energy-minimization": {"AF_beta": 0.3},

@@ -16,6 +16,7 @@ from superdsm_nb.io import imsave
 
 from support.reports import header_of, plan_of
 
+pytestmark = pytest.mark.slow
 FLAGS = [
     "--headless=new",
     "--no-sandbox",

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import resource
 
+import pytest
+
 from support.commands import children, finish, start
 from support.processes import as_an_ordinary_user
 from support.trees import contents, unfinished
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_full_disk_is_told_of_and_the_next_run_heals(finished_tree, root):

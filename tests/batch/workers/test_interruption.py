@@ -18,8 +18,9 @@ from superdsm_nb.batch.lock import exclusive
 
 from support import naive
 from support.commands import KILLS, NAMES, children, finish, start
-from support.trees import contents, run_tree, unfinished, write_images, write_tree
+from support.trees import contents, unfinished, write_images, write_tree
 
+pytestmark = pytest.mark.slow
 HOLD = """
 import sys, time, pathlib
 from superdsm_nb.batch.lock import exclusive
@@ -27,12 +28,6 @@ with exclusive([pathlib.Path(sys.argv[1])]):
     print("held", flush=True)
     time.sleep(60)
 """
-
-
-def test_workers_give_the_same_files_as_one_process(finished_tree, tmp_path):
-    root = write_tree(tmp_path / "tree", names=NAMES, num_cpus=2)
-    assert run_tree(root)[0] == 0
-    assert contents(root) == contents(finished_tree)
 
 
 def stored(root):

@@ -30,6 +30,7 @@ from support.trees import (
     SHAPE,
     Witness,
     contents,
+    run_tree,
     write_images,
     write_task,
     write_tree,
@@ -38,6 +39,13 @@ from support.trees import (
 STAGES = ("scale", *(stage.name for stage in create_default_pipeline().stages), "writing")
 
 
+def test_workers_give_the_same_files_as_one_process(finished_tree, tmp_path):
+    root = write_tree(tmp_path / "tree", names=NAMES, num_cpus=2)
+    assert run_tree(root)[0] == 0
+    assert contents(root) == contents(finished_tree)
+
+
+@pytest.mark.slow
 def test_a_worker_that_dies_while_it_waits_costs_no_image(tmp_path):
     import multiprocessing
 
@@ -53,6 +61,7 @@ def test_a_worker_that_dies_while_it_waits_costs_no_image(tmp_path):
     assert all(isinstance(finished.result, Summary) for finished in done)
 
 
+@pytest.mark.slow
 def test_an_image_that_kills_its_worker_fails_alone(root):
     class Killer(Witness):
         """Kills the worker that has reached a stage of one image."""
@@ -136,6 +145,7 @@ def test_workers_are_silent_about_warnings_unless_python_was_told_otherwise(tmp_
         assert ("UserWarning: a word of a library" in ended.stderr) == told
 
 
+@pytest.mark.slow
 def test_the_memory_of_a_worker_does_not_grow_with_the_number_of_images(tmp_path):
     write_images(tmp_path / "images", ["x"])
     write_task(
@@ -158,6 +168,7 @@ def test_the_memory_of_a_worker_does_not_grow_with_the_number_of_images(tmp_path
     assert resident[-1] < 1.1 * resident[19]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("verbosity", "shown"), [("0", (False, False)), ("1", (True, False)), ("2", (True, True))]
 )
@@ -182,6 +193,7 @@ def test_tracebacks_are_for_debugging(root):
     assert "Traceback (most recent call last)" in finish(start(root, "--debug"))[2]
 
 
+@pytest.mark.slow
 def test_force_fresh_task_and_report_reach_the_run(finished_tree, tmp_path):
     root = tmp_path / "tree"
     shutil.copytree(finished_tree, root)
