@@ -66,6 +66,7 @@ def lint(session):
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
     session.run("lint-imports")
+    session.run("numpydoc", "lint", *map(str, sorted(Path("superdsm_nb").rglob("*.py"))))
 
 
 @nox.session
