@@ -15,7 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from superdsm_nb import exactcover
+import scipy
+
 from superdsm_nb.automation import process_image
 from superdsm_nb.config import Config
 from superdsm_nb.io import imread
@@ -49,12 +50,12 @@ def measure(data: dict[str, Any], config: Config, truth: Path, repeats: int) -> 
     """Energy minimisation and post-processing from the data of the stages before."""
     pipeline = create_default_pipeline()
     seconds, programmes = [], []
-    solve = exactcover.milp
+    solve = scipy.optimize.milp
     for _ in range(repeats):
         programme = [0.0]
-        exactcover.milp = timed(solve, programme)
+        scipy.optimize.milp = timed(solve, programme)
         result, _, timings = pipeline.process_image(data["g_raw"], config, first_stage=STAGE, data=data)
-        exactcover.milp = solve
+        scipy.optimize.milp = solve
         seconds.append(timings[STAGE])
         programmes.append(programme[0])
     labels = rasterize_labels(result)

@@ -24,10 +24,10 @@ from typing import Any
 
 from yardstick import multiply_adds_per_second, yardstick
 
-from superdsm_nb import objects
 from superdsm_nb.automation import process_image
 from superdsm_nb.config import Config
 from superdsm_nb.dsm import FitParameters, FitResult
+from superdsm_nb.globalenergymin import GlobalEnergyMinimization
 from superdsm_nb.image import Region
 from superdsm_nb.io import imread
 from superdsm_nb.parallel import thread_count
@@ -67,16 +67,16 @@ def measure(what: str, repeats: int) -> dict[str, Any]:
     pipeline = create_default_pipeline()
 
     sizes: list[tuple[int, int]] = []
-    fit = objects.fit
+    fit = GlobalEnergyMinimization.fit
 
     def counting_fit(region: Region, parameters: FitParameters) -> FitResult:
         result = fit(region, parameters)
         sizes.append((region.y.size, 6 + result.model.xi.size))
         return result
 
-    objects.fit = counting_fit
+    GlobalEnergyMinimization.fit = staticmethod(counting_fit)
     labels = rasterize_labels(process_image(pipeline, config, image)[0])
-    objects.fit = fit
+    GlobalEnergyMinimization.fit = staticmethod(fit)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
     before = yardstick()

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from run import layout
 
 import superdsm_nb
+from superdsm_nb.automation.scale import ESTIMATORS
 from superdsm_nb.errors import ScaleEstimationError
 from superdsm_nb.io import imread
 from superdsm_nb.metrics import score
-from superdsm_nb.scale import ESTIMATORS
 
 Image = NDArray[Any]
 

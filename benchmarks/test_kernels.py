@@ -15,11 +15,11 @@ from skimage.feature import hessian_matrix_det
 from skimage.segmentation import watershed
 
 from superdsm_nb.dsm import Energy, FitParameters
-from superdsm_nb.filters import distance, gaussian, levels_of_distance, squared_distance
+from superdsm_nb.filters import dense_rank_of_distance, distance, gaussian, squared_distance
 from superdsm_nb.image import Image
 from superdsm_nb.kernels import energy as kernels
+from superdsm_nb.kernels import watershed as watershed_kernels
 from superdsm_nb.kernels.blobs import hessian_determinant
-from superdsm_nb.kernels.watershed import flood
 from superdsm_nb.synthetic import generate
 
 SAMPLE = generate(seed=0, shape=(700, 800), nuclei=60)
@@ -52,7 +52,9 @@ TASKS: dict[str, dict[str, Callable[[], Any]]] = {
         "scipy": lambda: ndimage.distance_transform_edt(MARKERS == 0),
     },
     "watershed": {
-        "ours": lambda: flood(levels_of_distance(squared_distance(MARKERS > 0)), MARKERS, EVERYWHERE),
+        "ours": lambda: watershed_kernels.watershed(
+            dense_rank_of_distance(squared_distance(MARKERS > 0)), MARKERS, EVERYWHERE
+        ),
         "scikit-image": lambda: watershed(ndimage.distance_transform_edt(MARKERS == 0), MARKERS),
     },
     "wide gaussian": {

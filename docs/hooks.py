@@ -16,15 +16,14 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from superdsm_nb.batch import fields
 from superdsm_nb.batch.spec import REQUIRED
 from superdsm_nb.cli import app
-from superdsm_nb.hyperparameters import Declarations, Hyperparameter
-from superdsm_nb.pipeline import create_default_pipeline
+from superdsm_nb.config import DECLARATIONS, Hyperparameter
 
 MARKER = re.compile(r"^<!-- table: ([\w-]+) -->$", re.MULTILINE)
 CODE = re.compile(r"(^(`{3,}|~{3,}).*?^\2[ \t]*$|`[^`\n]+`)", re.MULTILINE | re.DOTALL)
 FORMULA = re.compile(r"\$\$(.+?)\$\$|(?<![\\\w])\$(?!\s)([^$\n]+?)(?<!\s)\$(?!\w)", re.DOTALL)
 PLACE = re.compile(r"FORMULA(BLOCK|INLINE)(\d+)E")
 UNITS = {"scale": "scale", "scale^2": "scale²", "radius": "radius", "diameter": "diameter"}
-KINDS = {"float": "number", "int": "whole number", "bool": "`true` or `false`", "str": "text", "any": "any"}
+KINDS = {"float": "number", "int": "whole number", "bool": "`true` or `false`", "str": "string", "any": "any"}
 PLACEHOLDERS: dict[type, str] = {int: "N", Path: "PATH", str: "TEXT"}
 PIPE = "\\|"
 # Placeholders, JSON, values, names of fields and files, which else would be taken for something.
@@ -33,7 +32,7 @@ VERBATIM = re.compile(
     r"|dsm/\w+(?:=[\d.]+)?|--[a-z][\w-]*|~(?=:)|(?:\.[a-z]{3,}\b)|lo:hi:gain:cmap)(?!`)"
 )
 
-PATTERN = re.compile("a text in which .*")
+PATTERN = re.compile("a string in which .*")
 
 _formulae: list[str] = []
 
@@ -92,9 +91,8 @@ def _sentence(text: str) -> str:
 
 def hyperparameter_tables() -> Iterator[str]:
     """A heading and a table for every section of the configuration."""
-    declarations = create_default_pipeline().declarations
     sections: dict[str, list[str]] = {}
-    for key in declarations:
+    for key in DECLARATIONS:
         sections.setdefault(key.rpartition("/")[0], []).append(key)
     for section, keys in sections.items():
         yield f"\n## {section or 'General'}\n"
@@ -103,9 +101,9 @@ def hyperparameter_tables() -> Iterator[str]:
             [
                 (
                     _anchored(key, key.rpartition("/")[2]),
-                    _default(declarations, key),
-                    _range(declarations[key]),
-                    _meaning(declarations[key]),
+                    _default(key),
+                    _range(DECLARATIONS[key]),
+                    _meaning(DECLARATIONS[key]),
                 )
                 for key in keys
             ],
@@ -120,9 +118,9 @@ def _meaning(declared: Hyperparameter) -> str:
     return _sentence(re.sub(rf"\b{scaled}\b", f"`{scaled}`", declared.meaning).replace("^2", "²"))
 
 
-def _default(declarations: Declarations, key: str) -> str:
+def _default(key: str) -> str:
     """The default, or how it follows from the size of the nuclei."""
-    declared = declarations[key]
+    declared = DECLARATIONS[key]
     if declared.scaling is None:
         return _value(declared.default)
     text = f"`AF_{declared.name}` × {UNITS[declared.scaling.unit]}"
@@ -148,7 +146,7 @@ def _range(declared: Hyperparameter) -> str:
     if declared.kind in ("float", "int"):
         limits = declared.range_text()
         text += "" if limits.startswith("a number") else f" {limits}"
-    return f"{text}, or `null`" if declared.optional or declared.scaling is not None else text
+    return f"{text}, or `null`" if declared.accepts_none else text
 
 
 def field_table() -> Iterator[str]:

@@ -3,22 +3,12 @@
 ``superdsm_nb.segment(image)`` turns an image into a label map.
 """
 
-from __future__ import annotations
+import lazy_loader
 
-from typing import TYPE_CHECKING, Any
+from ._moved import install
 
-from ._version import __version__
+# Numba and SciPy take their time to import: they come with the first use of what needs them. What there is
+# stands in __init__.pyi, which editors and type checkers read as well.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
-if TYPE_CHECKING:
-    from .segmentation import segment
-
-__all__ = ["__version__", "segment"]
-
-
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever is asked for
-    # Numba and SciPy take their time to import: they come with the first use.
-    if name == "segment":
-        from .segmentation import segment  # noqa: PLC0415
-
-        return segment
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+install()

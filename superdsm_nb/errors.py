@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import ClassVar
 
-LONGEST_WORD = 300  # characters; that of a path, for example
+MAX_WORD_LENGTH = 300  # characters; that of a path, for example
 
 
 def printable(text: str) -> str:
@@ -13,9 +17,9 @@ def printable(text: str) -> str:
         each if each.isprintable() or unicodedata.category(each) == "Zs" else _escaped(each) for each in text
     )
     words = text.split(" ")
-    half = LONGEST_WORD // 2
+    half = MAX_WORD_LENGTH // 2
     return " ".join(
-        word if len(word) <= LONGEST_WORD else f"{word[:half]}...{word[-half:]}" for word in words
+        word if len(word) <= MAX_WORD_LENGTH else f"{word[:half]}...{word[-half:]}" for word in words
     )
 
 
@@ -24,55 +28,147 @@ def _escaped(text: str) -> str:
 
 
 def shortened(text: str, length: int = 100) -> str:
-    """Cut a text that is longer than a message can hold."""
+    """Cut a string that is longer than a message can hold."""
     return text if len(text) <= length else f"{text[: length - 3]}..."
 
 
+def joined(parts: Sequence[str], word: str = "and") -> str:
+    """List words in a sentence: "a, b and c"."""
+    return f" {word} ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
 class SuperDSMError(Exception):
-    """Base of every error this package raises on purpose; the command line turns it into exit code 2.
+    """Base of every error this package raises on purpose.
 
     Parameters
     ----------
     message : str
-        One sentence a line. Names from files are part of it, so what cannot be printed is escaped: a terminal
-        takes no orders from them, and a log can be written.
+        One sentence per line. Names from files are part of it, so what cannot be printed is escaped: a
+        terminal takes no orders from them, and a log can be written.
+    path : Path, optional
+        The file it is about, where the message does not name it.
+
+    Attributes
+    ----------
+    exit_code : int
+        What the command line ends with: 2 if it was used in a wrong way, 1 if an image or a file failed.
     """
 
-    def __init__(self, message: str = "") -> None:
-        super().__init__("\n".join(map(printable, message.split("\n"))))
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str = "", path: Path | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.path = path
+
+    def worded(self, option: Callable[[str], str]) -> str:
+        """Return the message in the words of an interface.
+
+        Parameters
+        ----------
+        option : callable
+            Turns the name of a parameter ("plane") into what the user has to write ("--plane N").
+        """
+        text = self._sentence(option)
+        text = text if self.path is None else f"{self.path}: {text}"
+        return "\n".join(map(printable, text.split("\n")))
+
+    def _sentence(self, option: Callable[[str], str]) -> str:
+        return self.message
+
+    def __str__(self) -> str:
+        return self.worded("{}=N".format)
 
 
-class ImageError(SuperDSMError):
+class ImageError(SuperDSMError, ValueError):
     """An image cannot be read or cannot be segmented (wrong shape, constant, NaN or infinite values)."""
 
 
-class ConfigError(SuperDSMError):
-    """A hyperparameter is unknown, of the wrong type or out of its range."""
+class AxisChoiceError(ImageError):
+    """A file holds several planes, channels or time points, and which one is meant was not said.
+
+    Parameters
+    ----------
+    file : Path
+        The file.
+    contents : str
+        What it has too much of: "has more than two dimensions (3 in Z, 64 in Y, 64 in X)".
+    axes : sequence of str
+        What is to be chosen: some of "plane", "channel" and "time".
+    """
+
+    def __init__(self, file: Path, contents: str, axes: Sequence[str]) -> None:
+        super().__init__(f"{file} {contents}")
+        self.file = file
+        self.contents = contents
+        self.axes = tuple(axes)
+
+    def _sentence(self, option: Callable[[str], str]) -> str:
+        choices = [f"a {'time point' if axis == 'time' else axis} ({option(axis)})" for axis in self.axes]
+        return f"{self.message}: choose {joined(choices)}."
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.file, self.contents, self.axes)
 
 
-class TaskError(SuperDSMError):
+class ConfigError(SuperDSMError, ValueError):
+    """A hyperparameter or an option is unknown, of the wrong type or out of its range."""
+
+    exit_code = 2
+
+
+class TaskError(SuperDSMError, ValueError):
     """A batch task cannot be run as it is written."""
 
+    exit_code = 2
 
-class ScaleEstimationError(SuperDSMError):
+
+class ScaleEstimationError(SuperDSMError, ValueError):
     """No object scale can be estimated from an image."""
 
 
-class WorkAmountError(SuperDSMError):
+class WorkAmountError(SuperDSMError, RuntimeError):
     """An image has more possible objects than ``global-energy-minimization/max_work_amount`` allows."""
 
 
-class PipelineError(SuperDSMError):
+class PipelineError(SuperDSMError, RuntimeError):
     """Stages were combined or asked for in a way that cannot work."""
 
 
-class SolverError(SuperDSMError):
-    """The integer programme of a cover could not be solved."""
+class SolverError(SuperDSMError, RuntimeError):
+    """The integer program of a cover could not be solved."""
 
 
-class StoredResultError(SuperDSMError):
+class StoredResultError(SuperDSMError, ValueError):
     """A stored result of a batch is damaged or does not fit; it is not used."""
 
 
-class OutputError(SuperDSMError):
+class OutputError(SuperDSMError, OSError):
     """A result cannot be written: no space, no permission, or something else is in the way."""
+
+
+@contextmanager
+def errors_name(path: Path) -> Iterator[None]:
+    """Name a file in every error of ours that is raised inside.
+
+    Parameters
+    ----------
+    path : Path
+        The image that is worked on.
+
+    Raises
+    ------
+    ConfigError
+        In place of what Python raises where numbers or arrays become too large.
+    """
+    try:
+        yield
+    except SuperDSMError as error:
+        error.path = error.path or path
+        raise
+    except (OverflowError, MemoryError, RecursionError) as error:
+        raise ConfigError(
+            "segmenting the image would overflow or exhaust memory: are AF_scale and the other "
+            "hyperparameters as large as they are meant to be?",
+            path,
+        ) from error

@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+READING, WRITING = "reading", "writing"  # what surrounds the stages of the pipeline
+
+
+@dataclass(frozen=True)
+class ImageStarted:
+    """The work on one of several images begins.
+
+    Attributes
+    ----------
+    name : str
+        How the user refers to it.
+    """
+
+    name: str
 
 
 @dataclass(frozen=True)
@@ -96,7 +112,8 @@ class Warned:
         return f"{self.image}: {self.text}" if self.image else self.text
 
 
-Event = StageStarted | Progress | LogLine | ObjectDiscarded | Warned
+Remark = LogLine | ObjectDiscarded | Warned  # what is worth keeping
+Event = ImageStarted | StageStarted | Progress | Remark
 Emit = Callable[[Event], None]
 
 
@@ -119,3 +136,31 @@ def naming(image: str, emit: Emit) -> Emit:
         emit(replace(event, image=image) if isinstance(event, Warned) and not event.image else event)
 
     return emit_named
+
+
+def to_plain(remark: Remark) -> dict[str, Any]:
+    """Return an event as JSON values."""
+    return {"kind": type(remark).__name__, **asdict(remark)}
+
+
+def from_plain(entries: Mapping[str, Any]) -> Remark:
+    """Return the event that `to_plain` made JSON values of.
+
+    Raises
+    ------
+    ValueError
+        If there is no such event.
+    """
+    kinds: dict[str, type[LogLine | ObjectDiscarded | Warned]] = {
+        kind.__name__: kind for kind in (LogLine, ObjectDiscarded, Warned)
+    }
+    fields = dict(entries)
+    kind = kinds.get(fields.pop("kind", ""))
+    if kind is None or any(not isinstance(value, str | int | list | None) for value in fields.values()):
+        raise ValueError("there is no such event")
+    if "atoms" in fields:
+        fields["atoms"] = tuple(fields["atoms"])
+    try:
+        return kind(**fields)
+    except TypeError as error:
+        raise ValueError("there is no such event") from error

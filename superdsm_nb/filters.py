@@ -19,7 +19,7 @@ from .kernels import distance as kernels
 from .parallel import strips
 
 FARTHEST = 2**62
-DIRECT = 8.0  # below this standard deviation (pixels) direct convolution is faster
+MAX_DIRECT_SIGMA = 8.0  # below this standard deviation (pixels) direct convolution is faster
 OVERLAP = 10  # strips are so many times higher than what is computed twice where they meet
 
 
@@ -87,7 +87,7 @@ def distance(objects: NDArray[np.bool_]) -> NDArray[np.float64]:
     return out
 
 
-def is_near(objects: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:
+def within_distance(objects: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:
     """Whether the nearest object pixel is at most `radius` pixels away, for every pixel."""
     out = np.full(objects.shape, math.sqrt(FARTHEST) <= radius)
     measure(objects, lambda part, squared: np.less_equal(np.sqrt(squared), radius, out=out[part]))
@@ -96,12 +96,12 @@ def is_near(objects: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:
 
 def dilated(mask: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:
     """Dilate a mask by a disk of this radius (pixels), as `scipy.ndimage.binary_dilation` would."""
-    return is_near(mask, radius)
+    return within_distance(mask, radius)
 
 
 def eroded(mask: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:
     """Erode a mask by a disk of this radius (pixels); the border of the image does not erode it."""
-    return ~is_near(~mask, radius)
+    return ~within_distance(~mask, radius)
 
 
 def measure(objects: NDArray[np.bool_], take: Callable[[slice, NDArray[np.int64]], object]) -> None:
@@ -147,7 +147,7 @@ def standard_deviation(image: NDArray[np.float64]) -> float:
     return math.sqrt(squares.sum() / image.size)
 
 
-def highest_around(image: NDArray[np.float64], connectivity: int) -> NDArray[np.float64]:
+def maximum_filter(image: NDArray[np.float64], connectivity: int) -> NDArray[np.float64]:
     """Largest value among each pixel and its 4 or 8 neighbours.
 
     As `scipy.ndimage.maximum_filter` gives it, in a fraction of the time.
@@ -162,16 +162,16 @@ def highest_around(image: NDArray[np.float64], connectivity: int) -> NDArray[np.
     return out
 
 
-def levels(values: NDArray[Any]) -> NDArray[np.int32]:
+def dense_rank(values: NDArray[Any]) -> NDArray[np.int32]:
     """Rank of each value among all different values, from 0 on."""
     ranks = np.unique(values, return_inverse=True)[1]
     return ranks.reshape(values.shape).astype(np.int32)
 
 
-def levels_of_distance(squared: NDArray[np.int64]) -> NDArray[np.int32]:
-    """`levels` of squared distances, by counting where there are not many more than pixels."""
+def dense_rank_of_distance(squared: NDArray[np.int64]) -> NDArray[np.int32]:
+    """`dense_rank` of squared distances, by counting where there are not many more than pixels."""
     if squared.max(initial=0) > 4 * squared.size:
-        return levels(squared)
+        return dense_rank(squared)
     present = np.bincount(squared.ravel()) > 0
     ranks: NDArray[np.int32] = (np.cumsum(present) - 1).astype(np.int32)[squared]
     return ranks
@@ -195,7 +195,7 @@ def gaussian(image: NDArray[np.float64], sigma: float, highest: float = math.inf
 
     Intensities above `highest` count as that.
     """
-    if sigma >= DIRECT:
+    if sigma >= MAX_DIRECT_SIGMA:
         return wide_gaussian(image, sigma, highest)
     out = np.empty(image.shape)
     reach = int(4 * sigma + 0.5)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .dsm import FitParameters, fit
+from .config import FitParameters
+from .dsm import Fit, fit
 from .image import AtomRegions, Region
 from .kernels.regions import positive_on_frame
 from .parallel import ordered_map
@@ -95,8 +95,6 @@ class Object(BaseObject):
         Whether the energy is the minimum (false where a fit fell back to the best ellipse).
     fallback : {"", "time", "iterations", "size"}
         Why the fit fell back, as in `FitResult.reason`.
-    processing_time : float
-        Seconds the fit took.
     pixels : int
         Number of pixels of the region.
     """
@@ -106,12 +104,10 @@ class Object(BaseObject):
     on_boundary: bool = False
     is_optimal: bool = False
     fallback: str = ""
-    processing_time: float = 0.0
     pixels: int = 0
 
-    def compute(self, region: Region, parameters: FitParameters) -> None:
+    def compute(self, region: Region, parameters: FitParameters, fit: Fit = fit) -> None:
         """Fit a model to the region and take over energy and mask."""
-        start = time.perf_counter()
         self.pixels = region.y.size
         if np.count_nonzero(region.y > 0) == 1:
             # A single bright pixel is no object: the reference gives it no mask and no energy.
@@ -122,7 +118,6 @@ class Object(BaseObject):
             self.set_pixels(region.rows[inside], region.cols[inside])
             self.energy, self.is_optimal, self.fallback = result.energy, result.is_optimal, result.reason
             self.on_boundary = bool(positive_on_frame(result.model.theta, *region.shape))
-        self.processing_time = time.perf_counter() - start
 
     def drop_mask(self) -> None:
         """Forget the pixels, keep the figures."""
@@ -134,6 +129,7 @@ def compute_objects(
     regions: AtomRegions,
     parameters: FitParameters,
     report: Callable[[int, int], None] | None = None,
+    fit: Fit = fit,
 ) -> list[Object]:
     """Fit a model to each union of atoms, on several threads.
 
@@ -147,6 +143,8 @@ def compute_objects(
         Regularisation, deformation basis, solver.
     report : callable, optional
         Called as ``report(done, total)``.
+    fit : callable, optional
+        Fits a model to a region.
 
     Returns
     -------
@@ -156,7 +154,7 @@ def compute_objects(
 
     def compute(footprint: frozenset[int]) -> Object:
         result = Object(footprint=footprint)
-        result.compute(regions.region(footprint), parameters)
+        result.compute(regions.region(footprint), parameters, fit)
         return result
 
     return ordered_map(compute, [frozenset(footprint) for footprint in footprints], report)

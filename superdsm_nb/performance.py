@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 
 
@@ -141,6 +142,10 @@ class PerformanceReport:
         pruning : {"exact", "isbi24"}
             The hyperparameter of that name.
         """
+        return "; ".join([self._proof(pruning), *self._restrictions()])
+
+    def _proof(self, pruning: str) -> str:
+        """What is proven of the cover."""
         noun = "cluster" if len(self.clusters) == 1 else "clusters"
         text = f"cover proven optimal in {self.proven_cluster_count} of {len(self.clusters)} {noun}"
         if self.gap > 0:
@@ -149,14 +154,17 @@ class PerformanceReport:
             text += f", allowing for unions {100 * self.deviation:.2g} % below the energy of their parts"
         if pruning == "isbi24":
             text += " (among the unions that isbi24 pruning tries)"
+        return text
+
+    def _restrictions(self) -> Iterator[str]:
+        """What the proof does not reach."""
         if self.large_cluster_count:
-            text += f"; {self.large_cluster_count} too large to try more than isbi24 pruning does"
+            yield f"{self.large_cluster_count} too large to try more than isbi24 pruning does"
         if self.fallback_object_count:
-            text += (
-                f"; {self.fallback_object_count} of {self.overall_computed_object_count} fits fell back to "
+            yield (
+                f"{self.fallback_object_count} of {self.overall_computed_object_count} fits fell back to "
                 f"the best ellipse, {self.timeout_object_count} of them out of time"
             )
-        return text
 
     def row(self) -> dict[str, float]:
         """Figures by name, as the columns of ``performance.csv``."""

@@ -9,42 +9,16 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from .c2freganal import C2F_RegionAnalysis
-from .config import Config
+from .config import GENERAL_SECTIONS, Config, Declarations, GeneralSettings
 from .dsmcfg import DSM_Config
 from .errors import PipelineError
+from .events import Emit, ignore
 from .globalenergymin import GlobalEnergyMinimization
-from .hyperparameters import Declarations, Hyperparameter
 from .image import intensities, normalized
 from .parallel import single_threaded_blas
 from .postprocess import Postprocessing
 from .preprocess import Preprocessing
-from .stage import ENABLED, Output, Stage
-
-__all__ = ["Output", "Pipeline", "Stage", "create_default_pipeline", "create_pipeline"]
-
-GENERAL = (
-    Hyperparameter(
-        *("AF_scale", None, "float"),
-        "scale of the objects (radius / sqrt 2, pixels); null: estimated from the image",
-        above=0,
-        maximum=1e5,
-        optional=True,
-    ),
-    Hyperparameter(
-        *("histological", False, "bool"),
-        "true: bright-field colour image of stained nuclei; intensity is the inverted mean over the channels",
-    ),
-)
-
-
-AUTOMATION = (
-    Hyperparameter(
-        *("estimator", "published", "str"),
-        "how the scale is estimated where AF_scale is null: as published; or robust, which hardly moves with "
-        "noise or a crop, and finds small nuclei, too",
-        choices=("published", "robust"),
-    ),
-)
+from .stage import PipelineData, Stage
 
 
 class Pipeline:
@@ -61,12 +35,12 @@ class Pipeline:
         The stages.
     """
 
-    def __init__(self, stages: Iterable[Stage] = ()) -> None:
-        self.stages: list[Stage] = []
+    def __init__(self, stages: Iterable[Stage[Any]] = ()) -> None:
+        self.stages: list[Stage[Any]] = []
         for stage in stages:
             self.append(stage)
 
-    def append(self, stage: Stage, after: int | str | None = None) -> int:
+    def append(self, stage: Stage[Any], after: int | str | None = None) -> int:
         """Add a stage at the end, or behind another one given by position or name; return its position."""
         if any(stage.name == other.name for other in self.stages):
             raise PipelineError(f"The pipeline already has a stage {stage.name}.")
@@ -92,19 +66,14 @@ class Pipeline:
     @property
     def declarations(self) -> Declarations:
         """All hyperparameters of the pipeline."""
-        return Declarations(
-            [
-                ("", GENERAL),
-                ("automation", AUTOMATION),
-                *((stage.name, (ENABLED, *stage.hyperparameters)) for stage in self.stages),
-            ]
-        )
+        general = {each.section: each for each in GENERAL_SECTIONS}
+        return Declarations(general | {stage.name: stage.settings_type for stage in self.stages})
 
     def check(self, config: Config) -> None:
         """Raise `ConfigError` for a hyperparameter that is unknown or out of its range."""
         self.declarations.check(config.entries)
 
-    def init(self, g_raw: ArrayLike, config: Config) -> dict[str, Any]:
+    def init(self, g_raw: ArrayLike, config: Config) -> PipelineData:
         """Create the pipeline data object of an image.
 
         Parameters
@@ -116,23 +85,29 @@ class Pipeline:
 
         Returns
         -------
-        dict
+        PipelineData
             With ``g_raw``, the intensities scaled to [0, 1] (float64), and ``g_rgb``, the colour image if
             ``histological`` is set, else None.
         """
-        self.check(config)
-        g, g_rgb = intensities(g_raw, config.set_default("histological", False))
+        g, g_rgb = intensities(g_raw, self._is_histological(config))
         return {"g_raw": normalized(g), "g_rgb": g_rgb}
+
+    def _is_histological(self, config: Config) -> bool:
+        """Check a configuration, and fill in what it leaves open of what kind of image it is for."""
+        self.check(config)
+        is_histological: bool = config.set_default("histological", GeneralSettings.of(config).histological)
+        return is_histological
 
     def process_image(
         self,
         g_raw: ArrayLike,
         config: Config,
+        *,
         first_stage: str | None = None,
         last_stage: str | None = None,
-        data: dict[str, Any] | None = None,
-        out: Output | None = None,
-    ) -> tuple[dict[str, Any], Config, dict[str, float]]:
+        data: PipelineData | None = None,
+        emit: Emit = ignore,
+    ) -> tuple[PipelineData, Config, dict[str, float]]:
         """Run the stages on an image, with the hyperparameters as they are.
 
         Scale-dependent hyperparameters are not derived here: `superdsm_nb.automation` does that.
@@ -145,14 +120,14 @@ class Pipeline:
             Hyperparameters; not changed.
         first_stage, last_stage : str, optional
             Names of the first and last stage to run; all by default.
-        data : dict, optional
-            Pipeline data object of an earlier run, needed if `first_stage` is not the first.
-        out : Output, optional
-            Takes progress and log lines.
+        data : PipelineData, optional
+            Pipeline data object of an earlier run, needed if `first_stage` is not the first; not changed.
+        emit : callable, optional
+            Takes the events.
 
         Returns
         -------
-        data : dict
+        data : PipelineData
             Pipeline data object.
         config : Config
             Hyperparameters used, every default filled in.
@@ -171,21 +146,23 @@ class Pipeline:
             raise PipelineError(f"The first stage {first_stage} comes after the last stage {last_stage}.")
         if first > 0 and data is None:
             raise PipelineError(f"Starting at {first_stage} needs the data of an earlier run.")
-        self.check(config)
-        config.set_default("histological", False)
-        data = self.init(g_raw, config) if data is None else dict(data)
+        if data is None:
+            data = self.init(g_raw, config)
+        else:
+            self._is_histological(config)
+            data = data.copy()
         timings = {}
         for stage in self.stages[:first]:
-            stage.settings(config)  # the configuration that is returned tells of all stages
+            stage.fill_defaults(config)  # the configuration that is returned tells of all stages
         with single_threaded_blas():
             for stage in self.stages[first : last + 1]:
                 start = time.perf_counter()
-                stage(data, config, out)
+                stage(data, config, emit)
                 timings[stage.name] = time.perf_counter() - start
         return data, config, timings
 
 
-def create_pipeline(stages: Sequence[Stage]) -> Pipeline:
+def create_pipeline(stages: Sequence[Stage[Any]]) -> Pipeline:
     """Return a pipeline of the given stages."""
     return Pipeline(stages)
 

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .config import PreprocessSettings
+from .events import Emit
 from .filters import gaussian, measure, standard_deviation
-from .hyperparameters import Hyperparameter, Scaling
 from .parallel import ordered_map, strips
-from .stage import Output, Stage
+from .stage import PipelineData, Stage
 
 ROUNDING = 1e-12  # of intensities in [0, 1]
 
 
-class Preprocessing(Stage):
+class Preprocessing(Stage[PreprocessSettings]):
     """Subtract a local intensity offset (TPAMI 2023).
 
     y = G_sigma1 * g_raw - offset. The offset is G_sigma2 * g_raw, taken of intensities clipped at
@@ -27,43 +26,18 @@ class Preprocessing(Stage):
     Reads ``g_raw`` (H, W) float64 in [0, 1]; adds ``y`` (H, W) float64.
     """
 
-    name = "preprocess"
+    name = PreprocessSettings.section
     inputs = ("g_raw",)
     outputs = ("y",)
-    hyperparameters = (
-        Hyperparameter(
-            "sigma1",
-            math.sqrt(2),
-            "float",
-            "smoothing of the image against noise (pixels)",
-            minimum=0,
-            maximum=1e5,
-        ),
-        Hyperparameter(
-            *("sigma2", 40.0, "float"),
-            "width of the local mean that is subtracted (pixels); about the scale of the objects",
-            minimum=0,
-            maximum=1e5,
-            scaling=Scaling("scale", 1.0),
-        ),
-        Hyperparameter(
-            *("offset_clip", 3.0, "float"),
-            "intensities count in the offset up to this many standard deviations; infinite: all of them",
-            above=0,
-        ),
-        Hyperparameter(
-            *("lower_clip_mean", False, "bool"),
-            "true: the offset is nowhere below the mean of the image",
-        ),
-    )
+    settings_type = PreprocessSettings
 
-    def process(self, inputs: Mapping[str, Any], values: dict[str, Any], out: Output) -> dict[str, Any]:
+    def process(self, inputs: PipelineData, settings: PreprocessSettings, emit: Emit) -> PipelineData:
         """Compute y."""
         g_raw = inputs["g_raw"]
-        offset = local_offset(g_raw, values["sigma2"], values["offset_clip"])
-        if values["lower_clip_mean"]:
+        offset = local_offset(g_raw, settings.sigma2, settings.offset_clip)
+        if settings.lower_clip_mean:
             offset = np.maximum(offset, g_raw.mean())
-        y = np.ascontiguousarray(gaussian(g_raw, values["sigma1"]))  # kernels are compiled for this layout
+        y = np.ascontiguousarray(gaussian(g_raw, settings.sigma1))  # kernels are compiled for this layout
 
         def subtract(part: slice) -> None:
             y[part] -= offset[part]

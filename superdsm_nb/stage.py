@@ -1,41 +1,84 @@
-"""What a stage of the pipeline is, and how it tells of its progress."""
+"""What a stage of the pipeline is, and what stages hand on to each other."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypedDict, TypeVar, cast
 
-from .config import Config
+from .config import Config, StageSettings
 from .errors import PipelineError
-from .hyperparameters import Hyperparameter
+from .events import Emit, StageStarted, ignore
 
-ENABLED = Hyperparameter("enabled", True, "bool", "false skips the stage")
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from .atoms import AtomAdjacencyGraph
+    from .config import FitParameters
+    from .image import Image
+    from .minsetcover import MinSetCover, SolvedCover
+    from .objects import Object
+    from .performance import PerformanceReport
+    from .postprocess import PostprocessedObject
+
+S = TypeVar("S", bound=StageSettings)
 
 
-class Output:
-    """Where a stage reports what it does; this one is silent. Subclasses show it.
+class PipelineData(TypedDict, total=False):
+    """The pipeline data object: each stage adds entries.
 
-    Methods take the progress of the running stage and single lines worth logging.
+    Attributes
+    ----------
+    g_raw : (H, W) float64
+        Intensities, scaled to [0, 1].
+    g_rgb : (H, W, 3) array or None
+        The colour image if ``histological`` is set.
+    y : (H, W) float64
+        Offset intensities.
+    dsm_cfg : FitParameters
+        Hyperparameters of the fits.
+    y_mask : (H, W) bool
+        False on foreground discarded as noise.
+    clusters, atoms : (H, W) int32
+        Label maps, from 1 on.
+    adjacencies : AtomAdjacencyGraph
+        Which atoms touch.
+    seeds : list of (float, float)
+        Row and column of the seed of each atom (pixels).
+    y_img : Image
+        Offset intensities with the pixels that fits may use.
+    cover : MinSetCover or SolvedCover
+        The best family of objects.
+    objects : list of Object
+        Every object whose energy was computed.
+    performance : PerformanceReport
+        What the search cost, and how good the cover is.
+    postprocessed_objects : list of PostprocessedObject
+        The objects of the result.
+    scale : float
+        Scale used (pixels).
     """
 
-    def stage(self, name: str) -> None:
-        """Take note that the stage `name` begins."""
+    g_raw: NDArray[np.float64]
+    g_rgb: NDArray[Any] | None
+    y: NDArray[np.float64]
+    dsm_cfg: FitParameters
+    y_mask: NDArray[np.bool_]
+    clusters: NDArray[np.int32]
+    atoms: NDArray[np.int32]
+    adjacencies: AtomAdjacencyGraph
+    seeds: list[tuple[float, float]]
+    y_img: Image
+    cover: MinSetCover | SolvedCover
+    objects: list[Object]
+    performance: PerformanceReport
+    postprocessed_objects: list[PostprocessedObject]
+    scale: float
 
-    def progress(self, done: int, total: int, what: str) -> None:
-        """Take note that `done` of `total` pieces of work, called `what`, are finished."""
 
-    def log(self, line: str) -> None:
-        """Take note of one line for the log."""
-
-    def warn(self, line: str) -> None:
-        """Take note of something the user should know."""
-
-
-class Stage:
+class Stage(Generic[S]):
     """One step of the pipeline: reads entries of the pipeline data object, adds others.
 
-    Subclasses declare `name`, `inputs`, `outputs` and `hyperparameters` and implement `process`.
+    Subclasses declare `name`, `inputs`, `outputs` and `settings_type` and implement `process`.
 
     Attributes
     ----------
@@ -43,57 +86,57 @@ class Stage:
         Name of the stage, and of its section of the configuration.
     inputs, outputs : tuple of str
         Entries of the pipeline data object that are read and added.
-    hyperparameters : tuple of Hyperparameter
-        Declarations; `enabled` comes with every stage.
+    settings_type : type of StageSettings
+        Declares the hyperparameters; by default `enabled` alone, which comes with every stage.
     """
 
     name: ClassVar[str] = ""
     inputs: ClassVar[tuple[str, ...]] = ()
     outputs: ClassVar[tuple[str, ...]] = ()
-    hyperparameters: ClassVar[tuple[Hyperparameter, ...]] = ()
+    settings_type: type[StageSettings] = StageSettings
 
-    def __call__(self, data: dict[str, Any], config: Config, out: Output | None = None) -> None:
+    def __call__(self, data: PipelineData, config: Config, emit: Emit = ignore) -> None:
         """Run the stage on the pipeline data object, in place.
 
         Parameters
         ----------
-        data : dict
+        data : PipelineData
             Pipeline data object.
         config : Config
             Hyperparameters; defaults of this stage are filled in.
-        out : Output, optional
-            Takes progress and log lines.
+        emit : callable, optional
+            Takes the events.
 
         Raises
         ------
         PipelineError
             If an input is missing.
+        ConfigError
+            If a hyperparameter is not allowed.
         """
-        out = out or Output()
-        values = self.settings(config)
-        if not values.pop("enabled"):
+        settings = self.settings(config)
+        if not settings.enabled:
             return
-        missing = [key for key in self.inputs if key not in data]
+        entries = cast(dict[str, Any], data)  # stages of others add what they like
+        missing = [key for key in self.inputs if key not in entries]
         if missing:
             raise PipelineError(f"Stage {self.name} needs {', '.join(missing)}, which no earlier stage made.")
-        out.stage(self.name)
-        produced = self.process({key: data[key] for key in self.inputs}, values, out)
+        emit(StageStarted(self.name))
+        inputs = cast(PipelineData, {key: entries[key] for key in self.inputs})
+        produced = self.process(inputs, settings, emit)
         assert set(produced) == set(self.outputs), f"{self.name} made {set(produced)}"
-        data.update(produced)
+        entries.update(produced)
 
-    def settings(self, config: Config) -> dict[str, Any]:
-        """Values of this stage's hyperparameters by name; defaults are filled into `config`."""
-        values = {}
-        for parameter in (ENABLED, *self.hyperparameters):
-            key = f"{self.name}/{parameter.name}"
-            value = config.set_default(key, parameter.default, override_none=not parameter.optional)
-            if parameter.kind == "int" and isinstance(value, float) and math.isfinite(value):
-                value = int(value)
-            if parameter.kind == "float" and isinstance(value, int):
-                value = float(value)
-            values[parameter.name] = value
-        return values
+    def settings(self, config: Config) -> S:
+        """Hyperparameters of this stage; defaults are filled into `config`."""
+        self.fill_defaults(config)
+        return cast(S, self.settings_type.of(config, self.name))
 
-    def process(self, inputs: Mapping[str, Any], values: dict[str, Any], out: Output) -> dict[str, Any]:
+    def fill_defaults(self, config: Config) -> None:
+        """Set what `config` leaves open of this stage, and check nothing."""
+        for name, parameter in self.settings_type.declared().items():
+            config.set_default(f"{self.name}/{name}", parameter.default, override_none=not parameter.optional)
+
+    def process(self, inputs: PipelineData, settings: S, emit: Emit) -> PipelineData:
         """Compute the outputs from the inputs and the hyperparameters."""
         raise NotImplementedError

@@ -8,16 +8,15 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
+from ..config import DECLARATIONS, STAGE_NAMES, Hyperparameter
 from ..errors import shortened
-from ..hyperparameters import Declarations, Hyperparameter
-from ..pipeline import create_default_pipeline
+from ..results.outputs import OUTPUTS
 
-STAGES = tuple(stage.name for stage in create_default_pipeline().stages)
 # Variables that say where libraries, modules and compiled kernels are loaded from.
 LOADING = (
     *("LD_", "DYLD_", "NUMBA_", "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONUSERBASE"),
@@ -33,111 +32,120 @@ class Expected:
     text: str
 
 
-Text = Annotated[str, Expected("a text")]
-Pattern = Annotated[str, Expected("a text in which %s, %d or %03d stands for the file id")]
+Text = Annotated[str, Expected("a string")]
+Pattern = Annotated[str, Expected("a string in which %s, %d or %03d stands for the file id")]
 Count = Annotated[int, Expected("an integer")]
 Size = Annotated[int, Field(ge=1), Expected("an integer of at least 1")]
 Index = Annotated[int, Field(ge=0), Expected("an integer of at least 0")]
 
 
-class Fields(TypedDict, total=False):
-    """What a ``task.json`` may hold; what it leaves out is inherited from the nearest ancestor task."""
+def _output_fields() -> dict[str, Any]:
+    """A pattern for every kind of output."""
+    fields = {}
+    for kind, output in OUTPUTS.items():
+        text = f"{output.meaning} ({output.suffix_text})."
+        fields[f"{kind}_pathpattern"] = Annotated[Pattern, Field(description=text)]
+    return fields
 
-    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)  # type: ignore[misc]
 
-    runnable: Annotated[
+FIELDS: dict[str, Any] = {
+    "runnable": Annotated[
         bool,
         Expected("true or false"),
         Field(description="true: the task runs; false: a template for derived tasks. Not inherited."),
-    ]
-    num_cpus: Annotated[Size, Field(description="Workers used at the same time. Default: all processors.")]
-    environ: Annotated[
+    ],
+    "num_cpus": Annotated[
+        Size, Field(description="Number of workers that run at the same time. Default: all processors.")
+    ],
+    "environ": Annotated[
         dict[str, str | int],
-        Expected('an object of texts, such as {"OMP_NUM_THREADS": "1"}'),
+        Expected('an object with string values, such as {"OMP_NUM_THREADS": "1"}'),
         Field(description="Environment variables set for the workers."),
-    ]
-    img_pathpattern: Annotated[
+    ],
+    "img_pathpattern": Annotated[
         Pattern,
         Field(
             description="Input images, absolute or relative to where the command runs; {DIRNAME}: name of "
             "the task's folder, {ROOTDIR}: the root given on the command line, ~: the home folder."
         ),
-    ]
-    seg_pathpattern: Annotated[
-        Pattern, Field(description="Label maps (.png or .tif), relative to the task's folder.")
-    ]
-    overlay_pathpattern: Annotated[
-        Pattern, Field(description="Pictures of the contours over the image (.png or .tif).")
-    ]
-    adj_pathpattern: Annotated[
-        Pattern, Field(description="Pictures of the atoms and which of them are adjacent (.png or .tif).")
-    ]
-    cfg_pathpattern: Annotated[
-        Pattern, Field(description="The hyperparameters really used, every default filled in (JSON).")
-    ]
-    log_pathpattern: Annotated[
+    ],
+    **_output_fields(),
+    "log_pathpattern": Annotated[
         Pattern, Field(description="Log folders, stored compressed; .tgz is added unless it is there.")
-    ]
-    rois_pathpattern: Annotated[
-        Pattern, Field(description="Outlines of the objects as regions for ImageJ and Fiji (.zip).")
-    ]
-    geojson_pathpattern: Annotated[
-        Pattern, Field(description="Outlines of the objects, with their figures, for QuPath (.geojson).")
-    ]
-    file_ids: Annotated[
-        list[int | str],
-        Expected("a list of integers or texts"),
-        Field(description="The images: each fills the placeholder of every pattern; texts may contain /."),
-    ]
-    last_stage: Annotated[
+    ],
+    "file_ids": Annotated[
+        list[int | str] | str,
+        Expected('a list of integers or strings, or a pattern such as "*"'),
+        Field(
+            description="The images: each file id fills the placeholder of every pattern, and may contain /. "
+            'A single string is a pattern, such as "*", that is compared with the names of the images.'
+        ),
+    ],
+    "last_stage": Annotated[
         str,
-        Field(description="The pipeline ends with this stage.", json_schema_extra={"enum": list(STAGES)}),
-        Expected("one of " + ", ".join(STAGES)),
-    ]
-    dilate: Annotated[
-        Count, Field(description="Dilate (negative: erode) all masks by so many pixels. Default: 0.")
-    ]
-    merge_overlap_threshold: Annotated[
+        Field(
+            description="The pipeline ends with this stage.", json_schema_extra={"enum": list(STAGE_NAMES)}
+        ),
+        Expected("one of " + ", ".join(STAGE_NAMES)),
+    ],
+    "dilate": Annotated[
+        Count,
+        Field(description="Dilate (negative: erode) all masks by this many pixels. Default: 0."),
+    ],
+    "merge_overlap_threshold": Annotated[
         float,
         Field(
             ge=0,
-            description="Two objects become one if they share more than this fraction of the smaller one. "
+            description="Two objects are merged if they share more than this fraction of the smaller one. "
             "Default: never.",
         ),
         Expected("a number of at least 0"),
-    ]
-    seg_border: Annotated[Size, Field(description="Width of the contours in pixels. Default: 8.")]
-    channel: Annotated[Index, Field(description="Channel to use of files with several, counted from 0.")]
-    plane: Annotated[Index, Field(description="Plane to use of stacks, counted from 0.")]
-    time: Annotated[Index, Field(description="Point in time to use of series, counted from 0.")]
-    config: Annotated[
+    ],
+    "seg_border": Annotated[Size, Field(description="Width of the contours in pixels. Default: 2.")],
+    "channel": Annotated[Index, Field(description="Channel of a multichannel file (zero-based).")],
+    "plane": Annotated[Index, Field(description="Plane of a stack (zero-based).")],
+    "time": Annotated[Index, Field(description="Time point of a series (zero-based).")],
+    "diameter": Annotated[
+        float,
+        Field(
+            gt=0, allow_inf_nan=False, description="Diameter of a typical nucleus in pixels; sets AF_scale."
+        ),
+        Expected("a number above 0"),
+    ],
+    "config": Annotated[
         dict[str, Any],
         Expected("an object of hyperparameters"),
-        Field(description="Hyperparameters, laid key by key over those of the ancestor task."),
-    ]
-    base_config_path: Annotated[
+        Field(description="Hyperparameters, merged key by key into those of the ancestor task."),
+    ],
+    "base_config_path": Annotated[
         Text,
         Field(
-            description="JSON file of hyperparameters, laid between those of the ancestor task and the "
+            description="JSON file of hyperparameters, merged between those of the ancestor task and the "
             "task's own; absolute, or relative to this file; placeholders as in img_pathpattern."
         ),
-    ]
+    ],
+}
+
+Fields = TypedDict("Fields", FIELDS, total=False)  # type: ignore[misc]
+Fields.__pydantic_config__ = ConfigDict(extra="forbid", strict=True)  # type: ignore[attr-defined]
+Fields.__doc__ = (
+    "What a ``task.json`` may hold; what it leaves out is inherited from the nearest ancestor task."
+)
 
 
 @functools.cache
-def _adapter() -> TypeAdapter[Fields]:
+def _adapter() -> TypeAdapter[Any]:
     return TypeAdapter(Fields)
 
 
 def names() -> list[str]:
     """Names of all fields."""
-    return list(Fields.__annotations__)
+    return list(FIELDS)
 
 
 def expected(name: str) -> str:
     """What the field `name` must be, in words."""
-    hints = get_type_hints(Fields, include_extras=True)[name]
-    return next(entry.text for entry in hints.__metadata__ if isinstance(entry, Expected))
+    return next(entry.text for entry in FIELDS[name].__metadata__ if isinstance(entry, Expected))
 
 
 def problems(entries: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -163,7 +171,7 @@ def problems(entries: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 "where the batch is run, not in a task."
             )
     stage = entries.get("last_stage")
-    if isinstance(stage, str) and stage not in STAGES:
+    if isinstance(stage, str) and stage not in STAGE_NAMES:
         wrong["last_stage"] = _mismatch("last_stage", stage)
     overlap = entries.get("merge_overlap_threshold")
     if isinstance(overlap, float) and math.isnan(overlap):
@@ -179,9 +187,8 @@ def _is_unicode(text: str) -> bool:
 def _unknown(name: str) -> str:
     """Say that there is no such field, and what may be meant."""
     name = shortened(name)
-    known = create_default_pipeline().declarations
-    if name in known or any(key.startswith(f"{name}/") for key in known):
-        return f'unknown field {name}: it is a hyperparameter and belongs into "config".'
+    if name in DECLARATIONS or any(key.startswith(f"{name}/") for key in DECLARATIONS):
+        return f'unknown field {name}: it is a hyperparameter and belongs in "config".'
     near = difflib.get_close_matches(name, names(), 1, 0.6)
     return f"unknown field {name}" + (f": did you mean {near[0]}?" if near else ".")
 
@@ -208,8 +215,7 @@ def _mismatch(name: str, value: Any) -> str:  # noqa: ANN401 - whatever a user w
 def schema() -> dict[str, Any]:
     """JSON Schema of ``task.json``, hyperparameters included."""
     result = _adapter().json_schema()
-    declarations = create_default_pipeline().declarations
-    config = _schema_of_section(declarations)
+    config = _schema_of_config()
     config["description"] = result["properties"]["config"]["description"]
     result["properties"]["config"] = config
     result["properties"]["$schema"] = {"type": "string", "description": "Where editors find this schema."}
@@ -217,9 +223,9 @@ def schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **result, "title": "task.json"}
 
 
-def _schema_of_section(declarations: Declarations) -> dict[str, Any]:
+def _schema_of_config() -> dict[str, Any]:
     properties: dict[str, Any] = {}
-    for key, parameter in declarations.items():
+    for key, parameter in DECLARATIONS.items():
         section, _, name = key.rpartition("/")
         where = properties
         if section:
@@ -238,7 +244,7 @@ OBJECT = {"type": "object", "additionalProperties": False}
 def _schema_of(parameter: Hyperparameter) -> dict[str, Any]:
     result: dict[str, Any] = {"description": parameter.meaning}
     kinds = [JSON_TYPES[parameter.kind]] if parameter.kind in JSON_TYPES else []
-    if parameter.optional or parameter.scaling is not None:
+    if parameter.accepts_none:
         kinds.append("null")
     if parameter.choices:
         result["enum"] = list(parameter.choices)
@@ -258,4 +264,6 @@ def _schema_of(parameter: Hyperparameter) -> dict[str, Any]:
         result["description"] += f" (default: {'-' if parameter.default < 0 else ''}Infinity)"
     else:
         result["default"] = parameter.default
+    if parameter.deprecated:
+        result["deprecated"] = True
     return result

@@ -2,44 +2,31 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ..config import Config
-from ..errors import ImageError, TaskError
-from ..io import check_suffix
-from .spec import FILE_NAME, Task, fill_places
+from ..errors import ConfigError, TaskError
+from ..io import Source
+from ..results.outputs import OUTPUTS, PICTURE
+from ..results.result import Drawing
+from .spec import FILE_NAME, Task, substitute_placeholders
 
 RESULTS = "results"  # folder of the stored results in a task's folder
 REPORT = "report.html"
-TABLES = ("objects.csv", "performance.csv", "timings.csv", REPORT, "provenance.json")
+PROVENANCE = "provenance.json"
+TABLES = ("objects.csv", "performance.csv", "timings.csv", REPORT, PROVENANCE)
 OWN = ".superdsm-nb."  # names of files that a run needs for itself begin so
+PLACE = "\0"  # stands for a file id while images are looked for: no file name holds it
 IMPOSSIBLE = (ValueError, OSError, RuntimeError)  # null characters, loops of links, unknown users
-PICTURES = ("seg", "overlay", "adj")
-
-
-@dataclass(frozen=True)
-class Source:
-    """What is read of a file: channel, plane, point in time."""
-
-    channel: int | None = None
-    plane: int | None = None
-    time: int | None = None
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """How results are drawn; see `superdsm_nb.render`."""
-
-    dilate: int
-    merge_overlap_threshold: float
-    border_width: int
 
 
 @dataclass(frozen=True)
@@ -50,13 +37,10 @@ class Job:
     ----------
     file_id : str
         Its name in the task.
-    image : Path
-        The image file.
     source : Source
-        Which part of it.
+        The image file, and which part of it is taken.
     outputs : mapping of str to Path
-        Files to write: "seg", "overlay", "adj", "cfg", "log", "rois", "geojson", as far as the task wants
-        them.
+        Files to write by kind: those of `superdsm_nb.results.outputs.OUTPUTS` that the task wants, and "log".
     stored : Path
         Where the result is stored.
     ancestors : mapping of Path to Path
@@ -72,7 +56,6 @@ class Job:
     """
 
     file_id: str
-    image: Path
     source: Source
     outputs: Mapping[str, Path]
     stored: Path
@@ -81,6 +64,11 @@ class Job:
     last_stage: str | None
     drawing: Drawing
     folder: Path
+
+    @property
+    def image(self) -> Path:
+        """The image file."""
+        return self.source.path
 
     @property
     def timings(self) -> Path:
@@ -97,7 +85,7 @@ class Job:
             {
                 "config": self.config.digest,
                 "last_stage": self.last_stage,
-                "source": asdict(self.source),
+                "source": self.source.part,
                 "drawing": asdict(self.drawing),
                 "outputs": outputs,
             }
@@ -110,12 +98,6 @@ def digest_of(entries: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file (hexadecimal)."""
-    with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
-
-
 def relative_hint(image: Path) -> str:
     """What to know of a relative path of an image that is not found."""
     if image.is_absolute():
@@ -123,46 +105,59 @@ def relative_hint(image: Path) -> str:
     return " (a relative img_pathpattern begins where the command runs, {ROOTDIR}/... at ROOT)"
 
 
-def jobs_of(task: Task, root: Path) -> list[Job]:
+def expand_jobs(task: Task, root: Path) -> list[Job]:
     """List the images of a task with their outputs.
 
     Raises
     ------
     TaskError
-        If a pattern does not take the file ids, or an output lies outside the task's folder.
+        If a pattern does not take the file ids, no image matches them, or an output lies outside the task's
+        folder.
     """
-    _check_ids(task)
-    jobs = []
-    for file_id in task.file_ids:
-        outputs = {
-            kind: _output_path(task, kind, pattern, file_id, root) for kind, pattern in task.patterns.items()
-        }
-        image = _image_path(task, file_id, root)
-        jobs.append(
-            Job(
-                str(file_id),
-                image,
-                Source(task.channel, task.plane, task.time),
-                outputs,
-                stored_path(task, file_id),
-                {ancestor.folder: stored_path(ancestor, file_id) for ancestor in task.runnable_ancestors},
-                task.config,
-                task.last_stage,
-                Drawing(task.dilate, float(task.merge_overlap_threshold), task.seg_border),
-                task.folder,
-            )
+    file_ids = _file_ids(task, root)
+    return [
+        Job(
+            str(file_id),
+            Source(_image_path(task, file_id, root), task.channel, task.plane, task.time),
+            {
+                kind: _output_path(task, kind, pattern, file_id, root)
+                for kind, pattern in task.patterns.items()
+            },
+            stored_path(task, file_id),
+            {ancestor.folder: stored_path(ancestor, file_id) for ancestor in task.runnable_ancestors},
+            task.config,
+            task.last_stage,
+            Drawing(task.dilate, float(task.merge_overlap_threshold), task.seg_border),
+            task.folder,
         )
-    return jobs
+        for file_id in file_ids
+    ]
 
 
-def _check_ids(task: Task) -> None:
-    """Refuse file ids that occur twice or are empty."""
-    names = [str(file_id) for file_id in task.file_ids]
-    for name in names:
+def _file_ids(task: Task, root: Path) -> Sequence[int | str]:
+    """The file ids of a task; those that occur twice or are empty are refused."""
+    if isinstance(task.file_ids, str):
+        return _matching_ids(task, task.file_ids, root)
+    for name, count in Counter(map(str, task.file_ids)).items():
         if not name:
             raise TaskError(f"{task.folder / FILE_NAME}: a file id is empty.")
-        if names.count(name) > 1:
+        if count > 1:
             raise TaskError(f"{task.folder / FILE_NAME}: the file id {name} occurs twice.")
+    return task.file_ids
+
+
+def _matching_ids(task: Task, pattern: str, root: Path) -> list[str]:
+    """Find the images that a pattern of file ids, such as "*", matches; hidden files are left alone."""
+    where = f"{task.folder / FILE_NAME}: file_ids {pattern!r}"
+    if task.img_pathpattern.replace("%%", "").count("%s") != 1:
+        raise TaskError(f"{where} needs an img_pathpattern with one %s in it.")
+    start, _, after = str(_image_path(task, PLACE, root)).partition(PLACE)
+    # Not Path.glob, which knows no escape for folders with brackets in their names.
+    found = glob.glob(f"{glob.escape(start)}{pattern}{glob.escape(after)}", recursive=True)  # noqa: PTH207
+    ids = [path[len(start) : len(path) - len(after)] for path in found if Path(path).is_file()]
+    if not ids:
+        raise TaskError(f"{where} matches no image: there is no file {start}{pattern}{after}.")
+    return sorted(name.replace(os.sep, "/") for name in ids)
 
 
 def stored_path(task: Task, file_id: int | str) -> Path:
@@ -179,25 +174,23 @@ def plan_all(tasks: Sequence[Task], root: Path) -> list[tuple[Task, list[Job]]]:
         For the tasks that cannot be planned.
     """
     plans: list[tuple[Task, list[Job]]] = []
-    complaints: list[str] = []
+    problems: list[str] = []
     for task in tasks:
         try:
-            plans.append((task, jobs_of(task, root) if task.runnable else []))
+            plans.append((task, expand_jobs(task, root) if task.runnable else []))
         except TaskError as error:
-            complaints.append(str(error))
-    complaints += _conflicts(plans)
-    if complaints:
-        raise TaskError("\n".join(complaints))
+            problems.append(str(error))
+    problems += _conflicts(plans)
+    if problems:
+        raise TaskError("\n".join(problems))
     return plans
 
 
-def _conflicts(plans: Iterable[tuple[Task, list[Job]]]) -> list[str]:
+def _conflicts(plans: Sequence[tuple[Task, list[Job]]]) -> list[str]:
     """Outputs that would overwrite images, each other, or what belongs to the tasks themselves."""
-    plans = list(plans)
-    images = {job.image.resolve() for _, jobs in plans for job in jobs}
-    own = {(task.folder / name).resolve() for task, _ in plans for name in TABLES}
-    own |= {task.base_config.resolve() for task, _ in plans if task.base_config is not None}
-    own |= {job.timings.resolve() for _, jobs in plans for job in jobs}
+    jobs = [job for _, jobs in plans for job in jobs]
+    images = {job.image.resolve() for job in jobs}
+    reserved = _reserved(plans)
     outputs = [
         (task, path, path.resolve())
         for task, jobs in plans
@@ -206,28 +199,36 @@ def _conflicts(plans: Iterable[tuple[Task, list[Job]]]) -> list[str]:
     ]
     folders = {parent for _, _, real in outputs for parent in real.parents}
     taken: set[Path] = set()
-    complaints: dict[str, None] = {}
+    problems: dict[str, None] = {}
     for task, path, real in outputs:
         if real in taken:
             text = f"two outputs would be written to {path}: check the patterns and file ids."
         elif real in images:
             text = f"an output would overwrite the image {path}: check the patterns."
-        elif real in own or real.name == FILE_NAME or real.name.startswith(OWN):
+        elif real in reserved or real.name == FILE_NAME or real.name.startswith(OWN):
             text = f"an output would overwrite {path}, which belongs to the task: check the patterns."
         elif real in folders:
             text = f"{path} would be a file and a folder: check the patterns and file ids."
         else:
             taken.add(real)
             continue
-        complaints.setdefault(f"{task.folder / FILE_NAME}: {text}")
-    return list(complaints)
+        problems.setdefault(f"{task.folder / FILE_NAME}: {text}")
+    return list(problems)
+
+
+def _reserved(plans: Sequence[tuple[Task, list[Job]]]) -> set[Path]:
+    """Files that belong to the tasks themselves."""
+    tables = {(task.folder / name).resolve() for task, _ in plans for name in TABLES}
+    configs = {task.base_config.resolve() for task, _ in plans if task.base_config is not None}
+    return tables | configs | {job.timings.resolve() for _, jobs in plans for job in jobs}
 
 
 def _image_path(task: Task, file_id: int | str, root: Path) -> Path:
     text = _fill(task, "img_pathpattern", task.img_pathpattern, file_id, root)
     try:
         path = Path(text).expanduser()
-        path.resolve()
+        if file_id != PLACE:
+            path.resolve()
     except IMPOSSIBLE as error:
         raise TaskError(
             f"{task.folder / FILE_NAME}: img_pathpattern with file id {file_id!r} leads to no possible file: "
@@ -241,10 +242,11 @@ def _output_path(task: Task, kind: str, pattern: str, file_id: int | str, root: 
     path = task.folder / _fill(task, name, pattern, file_id, root.resolve())
     if kind == "log" and path.suffix != ".tgz":
         path = path.with_name(f"{path.name}.tgz")
-    if kind in PICTURES:
+    output = OUTPUTS.get(kind)
+    if output is not None and output.suffixes == PICTURE:
         try:
-            check_suffix(path)
-        except ImageError as error:
+            output.check_suffix(path)
+        except ConfigError as error:
             raise TaskError(
                 f"{task.folder / FILE_NAME}: {name} leads to a file of unknown type: {error}"
             ) from error
@@ -263,7 +265,7 @@ def _inside(task: Task, name: str, path: Path, file_id: int | str) -> Path:
 
 
 def _fill(task: Task, name: str, pattern: str, file_id: int | str, root: Path) -> str:
-    filled = fill_places(pattern, task.folder, root, escape=True)
+    filled = substitute_placeholders(pattern, task.folder, root, escape=True)
     unknown = re.search(r"\{[A-Z]+\}", pattern.replace("{DIRNAME}", "").replace("{ROOTDIR}", ""))
     if unknown:
         raise TaskError(
@@ -275,5 +277,5 @@ def _fill(task: Task, name: str, pattern: str, file_id: int | str, root: Path) -
     except (TypeError, ValueError, OverflowError) as error:
         raise TaskError(
             f"{task.folder / FILE_NAME}: {name} {pattern!r} does not take the file id {file_id!r}: "
-            "it must have one place for it, %s for texts, or %d or %03d for integers."
+            "it must have one place for it, %s for strings, or %d or %03d for integers."
         ) from error

@@ -15,7 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ..errors import TaskError
-from ..io import LEFT_OVER, write_atomically
+from ..io import UNFINISHED, write_atomically
 
 LOCK = ".superdsm-nb.lock"
 HOLDER = ".superdsm-nb.holder.json"
@@ -43,10 +43,10 @@ def exclusive(folders: Iterable[Path]) -> Iterator[None]:
             except OSError as error:
                 raise TaskError(_why_not(folder, lock, error)) from error
             try:
-                _tell(holder)
+                _write_holder(holder)
             except OSError as error:
                 raise TaskError(_why_not(folder, holder, error)) from error
-            stack.callback(_forget, holder)
+            stack.callback(_remove, holder)
         yield
 
 
@@ -63,13 +63,13 @@ def _why_not(folder: Path, file: Path, error: OSError) -> str:
     return f"{folder} cannot be locked: {reason}. Copy the tasks to a file system that knows locks."
 
 
-def _tell(path: Path) -> None:
+def _write_holder(path: Path) -> None:
     since = time.strftime("%Y-%m-%d %H:%M:%S")
     holder = {"process": os.getpid(), "host": socket.gethostname(), "since": since}
     write_atomically(path, json.dumps(holder).encode())
 
 
-def _forget(path: Path) -> None:
+def _remove(path: Path) -> None:
     with contextlib.suppress(OSError):
         path.unlink(missing_ok=True)
 
@@ -85,5 +85,5 @@ def _holder(path: Path, lock: Path) -> str:
 def sweep(folders: Iterable[Path]) -> None:
     """Remove what interrupted runs left behind unfinished in folders that are held."""
     for folder in set(folders):
-        for path in folder.glob(f".*{LEFT_OVER}"):
-            _forget(path)
+        for path in folder.glob(f".*{UNFINISHED}"):
+            _remove(path)

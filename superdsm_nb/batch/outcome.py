@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..performance import PerformanceReport
-
-READING, WRITING = "reading", "writing"  # what surrounds the stages of the pipeline
+if TYPE_CHECKING:
+    from ..performance import PerformanceReport
 
 
 @dataclass(frozen=True)

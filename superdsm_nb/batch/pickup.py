@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..automation import scaled_config
-from ..config import Config
+from ..config import STAGE_NAMES, AutomationSettings, Config, GeneralSettings
 from ..errors import StoredResultError
-from ..pipeline import Pipeline
+from ..io import LoadedImage
+from ..pipeline import create_default_pipeline
+from ..results.result import Segmentation
+from . import store
+from .header import Header
 from .jobs import Job
-from .store import Header, read_header
 
 RESUMABLE = "global-energy-minimization"  # before it, starting afresh costs no more
 
@@ -38,20 +41,16 @@ class PickUp:
     first: int
 
 
-def find_pickup(
-    job: Job, pipeline: Pipeline, image_sha256: str, complaints: list[str] | None = None
-) -> PickUp | None:
+def find_pickup(job: Job, image_sha256: str, problems: list[str] | None = None) -> PickUp | None:
     """Find the stored result from which the fewest stages are left to run: the image's own or an ancestor's.
 
     Parameters
     ----------
     job : Job
         The image.
-    pipeline : Pipeline
-        The stages.
     image_sha256 : str
         Digest of its file.
-    complaints : list of str, optional
+    problems : list of str, optional
         Takes what is wrong with damaged results.
 
     Returns
@@ -60,50 +59,81 @@ def find_pickup(
         None if it starts afresh.
     """
     best: PickUp | None = None
-    resumable = pipeline.find(RESUMABLE)
     for folder, path in [(job.folder, job.stored), *job.ancestors.items()]:
         if not path.exists():
             continue
         try:
-            header = read_header(path)
-            first = first_difference(header, job, pipeline, image_sha256)
+            header = store.read_header(path)
+            first = first_difference(header, job, image_sha256)
         except StoredResultError as error:
-            if complaints is not None:
-                complaints.append(str(error))
+            if problems is not None:
+                problems.append(str(error))
             continue
-        if first >= resumable and (best is None or first > best.first):
+        if first >= STAGE_NAMES.index(RESUMABLE) and (best is None or first > best.first):
             best = PickUp(folder, path, header, first)
         if path != job.stored:
             break  # the nearest ancestor with a result, and no other
     return best
 
 
-def first_difference(header: Header, job: Job, pipeline: Pipeline, image_sha256: str) -> int:
+def first_difference(header: Header, job: Job, image_sha256: str) -> int:
     """Position of the first stage that would not run as it did; the number of stages if all would."""
-    if header.image_sha256 != image_sha256 or header.source != asdict(job.source):
+    if header.image_sha256 != image_sha256 or header.source != job.source.part:
         return 0
-    given, then = job.config.get("AF_scale"), header.config.get("AF_scale")
-    if given != then:
+    if _in_general(job.config) != _in_general(header.config):
         return 0
-    estimators = [config.get("automation/estimator") or "published" for config in (job.config, header.config)]
-    if given is None and estimators[0] != estimators[1]:
+    if header.last_stage not in STAGE_NAMES:
         return 0
+    pipeline = create_default_pipeline()
     config = scaled_config(pipeline, job.config, header.scale)
-    if config.get("histological", False) != header.config.get("histological", False):
-        return 0
-    names = [stage.name for stage in pipeline.stages]
-    if header.last_stage not in names:
-        return 0
     for position, stage in enumerate(pipeline.stages):
-        if position > names.index(header.last_stage):
+        if position > STAGE_NAMES.index(header.last_stage):
             return position
-        stage.settings(config)
+        stage.fill_defaults(config)
         if _in_effect(config, stage.name) != _in_effect(header.config, stage.name):
             return position
     return len(pipeline.stages)
+
+
+def _in_general(config: Config) -> tuple[float | None, bool, str | None]:
+    """What all stages depend on: scale, kind of image, and the estimator if the scale is estimated."""
+    scale: float | None = config.get("AF_scale")
+    estimator = AutomationSettings.of(config).estimator if scale is None else None
+    return scale, GeneralSettings.of(config).histological, estimator
 
 
 def _in_effect(config: Config, section: str) -> dict[str, Any]:
     """Values of a section without the factors that they were derived from."""
     values: dict[str, Any] = config.get(section, {})
     return {name: value for name, value in values.items() if not name.startswith("AF_")}
+
+
+def restore(pickup: PickUp, config: Config, image: LoadedImage, job: Job) -> Segmentation:
+    """Return a stored result as it was, but for what the stages before the search make.
+
+    What they make is made anew, which is cheap.
+
+    Parameters
+    ----------
+    pickup : PickUp
+        The stored result.
+    config : Config
+        Hyperparameters that the task sets.
+    image : LoadedImage
+        The image that it is of.
+    job : Job
+        Says how it is drawn.
+
+    Raises
+    ------
+    StoredResultError
+        If it is damaged, or does not fit the image.
+    """
+    pipeline = create_default_pipeline()
+    config = scaled_config(pipeline, config, pickup.header.scale)
+    data = pipeline.init(image.pixels, config)
+    values = config.copy()
+    for stage in pipeline.stages[: pipeline.find("dsm") + 1]:
+        stage(data, values)
+    stored = store.read(pickup.path, data["g_raw"].shape, pickup.header)
+    return Segmentation(image, {**data, **stored, "scale": pickup.header.scale}, config, drawing=job.drawing)

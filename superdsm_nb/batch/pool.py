@@ -19,51 +19,40 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..events import READING, Event, ImageStarted, Progress, StageStarted
 from ..parallel import THREADS_VARIABLE, thread_count
-from ..stage import Output
-from .outcome import READING, Crash, Failure
+from .outcome import Crash, Failure, Mode, Summary
 
 if TYPE_CHECKING:
     from .jobs import Job
-    from .outcome import Mode, Summary
 
+EmitFromSlot = Callable[[Event, int], None]  # an event, and the slot of the worker it comes from
+
+PROGRESS_INTERVAL = 0.1  # seconds
 STOP_SECONDS = 2.0  # a worker has so long to end by itself
 STARTING = ""  # before the first stage
 KILLED = -9  # exit code of a process that the system stopped
 
 
-class ConnectionOutput(Output):
-    """Sends what a stage tells of through a connection, the progress not more often than it is seen."""
+class ConnectionEmitter:
+    """Sends events through a connection, the progress not more often than it is seen."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._told = 0.0
+        self._last_progress = 0.0
 
-    def _send(self, *message: Any) -> None:  # noqa: ANN401 - texts and numbers
+    def __call__(self, event: Event) -> None:
+        """Send an event; progress not more than ten times a second."""
+        if isinstance(event, Progress):
+            now = time.monotonic()
+            if now - self._last_progress < PROGRESS_INTERVAL:
+                return
+            self._last_progress = now
         # The other side may be gone: then there is nobody to tell, and the work ends by itself.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            self._connection.send(message)
-
-    def stage(self, name: str) -> None:
-        """Send the name."""
-        self._send("stage", name)
-
-    def progress(self, done: int, total: int, what: str) -> None:
-        """Send it, but not more than ten times a second."""
-        now = time.monotonic()
-        if now - self._told > 0.1:
-            self._told = now
-            self._send("progress", done, total, what)
-
-    def log(self, line: str) -> None:
-        """Send the line."""
-        self._send("log", line)
-
-    def warn(self, line: str) -> None:
-        """Send the line."""
-        self._send("warn", line)
+            self._connection.send(event)
 
 
 def serve(connection: Connection, environ: Mapping[str, str], mode: Mode) -> None:
@@ -75,11 +64,11 @@ def serve(connection: Connection, environ: Mapping[str, str], mode: Mode) -> Non
 
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # what the user should know is said in our words
-    out = ConnectionOutput(connection)
+    emit = ConnectionEmitter(connection)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             job = connection.recv()
-            connection.send(("done", process(job, mode, out)))
+            connection.send(process(job, mode, emit))
 
 
 def _end_with_parent() -> None:
@@ -92,9 +81,9 @@ def _end_with_parent() -> None:
 
 @dataclass
 class Worker:
-    """A process and what it works on."""
+    """A process, the slot it fills, and what it works on."""
 
-    number: int
+    slot: int
     process: multiprocessing.process.BaseProcess
     connection: Connection
     job: Job | None = None
@@ -113,7 +102,7 @@ def _is_main() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
-class Pool:
+class ProcessPool:
     """Processes that segment images.
 
     Parameters
@@ -135,7 +124,7 @@ class Pool:
         self._size = size
         self._workers: list[Worker] = []
 
-    def __enter__(self) -> Pool:
+    def __enter__(self) -> ProcessPool:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -149,18 +138,15 @@ class Pool:
                 worker.process.kill()
                 worker.process.join()
 
-    def run(
-        self, jobs: Iterable[Job], tell: Callable[[int, str, tuple[Any, ...]], None]
-    ) -> Iterator[Finished]:
+    def run(self, jobs: Iterable[Job], emit: EmitFromSlot) -> Iterator[Finished]:
         """Work on jobs, in their order as far as workers are free; yield each as it ends.
 
         Parameters
         ----------
         jobs : iterable of Job
             The images.
-        tell : callable
-            Called as ``tell(place, kind, values)`` with the place of a worker, from 0 on: kind "image" with
-            the job it begins, or what the methods of `Output` are called with, by their names.
+        emit : callable
+            Called as ``emit(event, slot)`` with what happens, and the slot of the worker, from 0 on.
         """
         waiting = deque(jobs)
         retried: set[Path] = set()
@@ -170,7 +156,7 @@ class Pool:
             for worker in self._workers:
                 if worker.job is None and waiting:
                     worker.job, worker.stage = waiting.popleft(), STARTING
-                    tell(worker.number, "image", (worker.job,))
+                    emit(ImageStarted(worker.job.file_id), worker.slot)
                     # Its end is noticed below.
                     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                         worker.connection.send(worker.job)
@@ -181,7 +167,7 @@ class Pool:
                 assert isinstance(connection, Connection)
                 worker = busy[connection]
                 is_fresh = worker.stage == STARTING
-                finished = self._receive(worker, tell)
+                finished = self._receive(worker, emit)
                 if finished is None:
                     continue
                 if is_fresh and isinstance(finished.result, Crash) and finished.job.stored not in retried:
@@ -191,36 +177,36 @@ class Pool:
                 else:
                     yield finished
 
-    def _receive(self, worker: Worker, tell: Callable[[int, str, tuple[Any, ...]], None]) -> Finished | None:
+    def _receive(self, worker: Worker, emit: EmitFromSlot) -> Finished | None:
         job = worker.job
         assert job is not None
         try:
-            kind, *values = worker.connection.recv()
+            message = worker.connection.recv()
         except (EOFError, OSError):
-            return Finished(job, self._bury(worker, job))
-        if kind == "done":
+            return Finished(job, self._replace_dead(worker, job))
+        if isinstance(message, Summary | Failure):
             worker.job = None
-            return Finished(job, values[0])
-        if kind == "stage":
-            worker.stage = values[0]
-        tell(worker.number, kind, tuple(values))
+            return Finished(job, message)
+        if isinstance(message, StageStarted):
+            worker.stage = message.name
+        emit(message, worker.slot)
         return None
 
-    def _bury(self, worker: Worker, job: Job) -> Crash:
+    def _replace_dead(self, worker: Worker, job: Job) -> Crash:
         worker.process.join(STOP_SECONDS)
         code = worker.process.exitcode
         worker.connection.close()
-        self._workers[self._workers.index(worker)] = self._start(worker.number)
+        self._workers[self._workers.index(worker)] = self._start(worker.slot)
         cause = "out of memory?" if code == KILLED else f"exit code {code}"
         return Crash(
             READING if worker.stage == STARTING else worker.stage,
             f"{job.image}: the process that worked on it died ({cause}): try it alone, or lower num_cpus.",
         )
 
-    def _start(self, number: int) -> Worker:
+    def _start(self, slot: int) -> Worker:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
-            target=serve, args=(theirs, self._environ, self._mode), name=f"superdsm-nb-{number}", daemon=True
+            target=serve, args=(theirs, self._environ, self._mode), name=f"superdsm-nb-{slot}", daemon=True
         )
         # What ignores interrupts from its first instant prints no traceback when one comes.
         handler = signal.signal(signal.SIGINT, signal.SIG_IGN) if _is_main() else None
@@ -230,4 +216,4 @@ class Pool:
             if handler is not None:
                 signal.signal(signal.SIGINT, handler)
         theirs.close()
-        return Worker(number, process, ours)
+        return Worker(slot, process, ours)

@@ -9,7 +9,7 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -22,31 +22,33 @@ from numpy.typing import NDArray
 from PIL import Image, features
 
 from .._version import __version__
+from ..config import GeneralSettings
 from ..errors import SuperDSMError
+from ..events import WRITING, ObjectDiscarded, Remark, Warned
 from ..io import imread
 from ..performance import PerformanceReport
-from ..pipeline import create_default_pipeline
 from ..render import render_result_over_image
+from .header import Header
 from .jobs import Job
-from .outcome import WRITING
-from .store import Header
+from .log import STAGES as COMPUTING
 from .survey import Plan
 from .work import read_timings
 
-WARNING = "warning: "  # how log lines that are warnings begin
 SIDE = 320  # longest side of the embedded pictures (pixels)
 ATTEMPTS = ((1, 70), (1, 50), (1, 30), (0.7, 30), (0.5, 30), (0.3, 30), (0.2, 20))  # side, quality
-BUDGET = 18e6  # bytes of all embedded pictures, before they are written as text, which takes a third more
-MOST = 90_000  # bytes of one of them
+MAX_PICTURES_SIZE = (
+    18e6  # bytes of all embedded pictures, before they are written as text, which takes a third more
+)
+MAX_THUMBNAIL_SIZE = 90_000  # bytes of one of them
 BINS = 24
-BEYOND = 0.5  # percent of the objects at either end that the first and the last bar take in
+TAIL_PERCENT = 0.5  # percent of the objects at either end that the first and the last bar take in
 SHOWN = (".png",)  # outputs that every browser shows
 UNKNOWN = "–"
-TINY = 1e-6  # what is so near to a whole number is one but for rounding
+ROUNDING = 1e-6  # what is so near to a whole number is one but for rounding
 PRUNING = "global-energy-minimization/pruning"
 MEASURES = ("area", "norm_energy")
 SOFTWARE = f"superdsm_nb {__version__}"
-STAGES = ("scale", *(stage.name for stage in create_default_pipeline().stages), WRITING)
+STAGES = (*COMPUTING, WRITING)
 
 
 @dataclass(frozen=True)
@@ -80,19 +82,19 @@ class Entry:
         return None if self.header is None else self.header.scale
 
     @property
-    def lines(self) -> list[str]:
-        """Log lines of all stages."""
-        return [] if self.header is None else [line for part in self.header.log.values() for line in part]
+    def remarks(self) -> list[Remark]:
+        """What was said in all stages."""
+        return [] if self.header is None else [each for said in self.header.remarks.values() for each in said]
 
     @property
     def warnings(self) -> list[str]:
-        """What the log warns of."""
-        return [line.removeprefix(WARNING) for line in self.lines if line.startswith(WARNING)]
+        """What was warned of."""
+        return [remark.text for remark in self.remarks if isinstance(remark, Warned)]
 
     @property
     def discarded(self) -> list[str]:
-        """Log lines that tell of an object that was discarded."""
-        return [line for line in self.lines if "discarded" in line and not line.startswith(WARNING)]
+        """Objects that were discarded, and why."""
+        return [str(remark) for remark in self.remarks if isinstance(remark, ObjectDiscarded)]
 
     @property
     def has_problem(self) -> bool:
@@ -131,7 +133,7 @@ def report_html(
     results = [entry.header for entry in entries if entry.header is not None]
     page = files(__package__).joinpath("report_template.html").read_text(encoding="utf-8")
     axes = {column: _edges([entry.figures(column) for entry in entries]) for column in MEASURES}
-    limit = int(min(MOST, BUDGET / max(len(entries), 1)))
+    limit = int(min(MAX_THUMBNAIL_SIZE, MAX_PICTURES_SIZE / max(len(entries), 1)))
     return Template(page).substitute(
         policy=_policy(page),
         title=_text(plan.task.folder.resolve().name),
@@ -173,7 +175,7 @@ def _number(value: float | None) -> str:
     """Write a figure, as exact as one reads it."""
     if value is None or not math.isfinite(value):
         return UNKNOWN
-    return f"{value:.0f}" if abs(value) >= 100 or abs(value - round(value)) < TINY else f"{value:.3g}"
+    return f"{value:.0f}" if abs(value) >= 100 or abs(value - round(value)) < ROUNDING else f"{value:.3g}"
 
 
 def _counted(count: int, noun: str) -> str:
@@ -195,7 +197,7 @@ def _edges(columns: Sequence[NDArray[np.float64]]) -> NDArray[np.float64] | None
     values = np.concatenate([np.zeros(0), *columns])
     if values.size == 0:
         return None
-    low, high = np.percentile(values, (BEYOND, 100 - BEYOND))
+    low, high = np.percentile(values, (TAIL_PERCENT, 100 - TAIL_PERCENT))
     if not low < high:
         low, high = low - 0.5, high + 0.5
     return np.linspace(low, high, BINS + 1)
@@ -297,7 +299,7 @@ def _picture(job: Job, header: Header) -> NDArray[Any] | None:
             return imread(written["overlay"], histological=True)
         if "seg" not in written:
             return None
-        image = imread(job.image, bool(job.config.get("histological", False)), **asdict(job.source))
+        image = imread(job.image, GeneralSettings.of(job.config).histological, **job.source.part)
         labels = imread(written["seg"])
     except SuperDSMError:
         return None

@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from .._version import __version__
 from ..errors import OutputError
-from ..io import write_atomically
+from ..events import Event, ImageStarted
 from ..parallel import thread_count
-from ..performance import PerformanceReport
-from ..pipeline import create_default_pipeline
-from ..stage import Output
-from ..tables import OBJECT_COLUMNS, csv_text
-from .jobs import REPORT, RESULTS, Job
+from .jobs import PROVENANCE, Job
 from .lock import exclusive, sweep
-from .outcome import WRITING, Crash, Failure, Mode, Summary
-from .pool import Finished, Pool
-from .report import report_html
+from .log import log_failure
+from .outcome import Crash, Failure, Mode, Summary
+from .pool import EmitFromSlot, Finished, ProcessPool
 from .spec import Task
 from .status import StatusReport, TaskStatus
-from .store import Header
-from .survey import PROVENANCE, Plan
-from .work import log_failure, process, read_timings
+from .survey import Plan
+from .tables import write_tables
+from .work import process
 
 SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
@@ -43,8 +37,8 @@ class Display(Protocol):
     def skipped(self, plan: Plan) -> None:
         """A task is complete already, or a template."""
 
-    def tell(self, place: int, kind: str, values: tuple[Any, ...]) -> None:
-        """What a worker tells; see `Pool.run`."""
+    def emit(self, event: Event, slot: int = 0) -> None:
+        """Something happens in the work on an image; see `ProcessPool.run`."""
 
     def finished(self, plan: Plan, job: Job, result: Summary | Failure) -> None:
         """An image is done."""
@@ -52,8 +46,11 @@ class Display(Protocol):
     def concluded(self, plan: Plan, summaries: Sequence[Summary], failures: int) -> None:
         """A task is done."""
 
+    def ended(self, failed: int, total: int) -> None:
+        """The run is over; so many of the images of all tasks that are not templates failed."""
+
     def warn(self, line: str) -> None:
-        """Something the user should know."""
+        """Something the user should know that is about no image."""
 
     def error(self, line: str) -> None:
         """Something that went wrong."""
@@ -118,21 +115,22 @@ class Runner:
             status.write(is_first=True)
             try:
                 with ExitStack() as stack:
-                    crew = Crew(stack, self.mode)
+                    pool = WorkerPool(stack, self.mode)
                     for plan in plans:
                         if not plan.task.runnable:
                             self.display.skipped(plan)
                             continue
-                        failures += self._run_task(plan.again(), crew, by_folder[plan.task.folder], status)
+                        failures += self._run_task(plan.again(), pool, by_folder[plan.task.folder], status)
                         status.write()
             finally:
                 sweep(folders)  # after the workers have ended
                 for current in statuses:
                     current.interrupt()
                 status.write()
+        self.display.ended(failures, sum(len(plan.states) for plan in runnable))
         return failures
 
-    def _run_task(self, plan: Plan, crew: Crew, current: TaskStatus, status: StatusReport) -> int:
+    def _run_task(self, plan: Plan, pool: WorkerPool, current: TaskStatus, status: StatusReport) -> int:
         if plan.is_complete and not self.force:
             current.state = "skipped"
             self.display.skipped(plan)
@@ -145,15 +143,15 @@ class Runner:
         status.write()
         summaries: list[Summary] = []
         failures: dict[str, str] = {}
-        self.display.task(plan, len(todo), crew.size(plan.task, len(todo)))
-        for finished in crew.work(plan.task, todo, self.display.tell):
+        self.display.task(plan, len(todo), pool.size(plan.task, len(todo)))
+        for finished in pool.work(plan.task, todo, self.display.emit):
             job, result = finished.job, finished.result
             self.display.finished(plan, job, result)
             if isinstance(result, Failure):
                 failures[job.file_id] = f"{result.stage}: {result.reason}"
                 current.failures.append(f"{job.file_id}: {failures[job.file_id]}")
                 if isinstance(result, Crash):
-                    log_failure(job, result, _Direct(self.display.tell))
+                    log_failure(job, result, self.display.emit)
             else:
                 current.done += 1
                 summaries.append(result)
@@ -194,7 +192,7 @@ def _terminable() -> Iterator[None]:
             signal.signal(name, handler)
 
 
-class Crew:
+class WorkerPool:
     """The workers of a run, kept from task to task as long as the tasks want the same.
 
     Parameters
@@ -208,48 +206,28 @@ class Crew:
     def __init__(self, stack: ExitStack, mode: Mode) -> None:
         self._stack = stack
         self._mode = mode
-        self._pool: Pool | None = None
-        self._hired: tuple[int, dict[str, str]] | None = None
+        self._pool: ProcessPool | None = None
+        self._settings: tuple[int, dict[str, str]] | None = None
 
     def size(self, task: Task, count: int) -> int:
         """How many workers a task of so many images gets."""
         return max(1, min(task.num_cpus or thread_count(), count)) if not self._mode.debug else 1
 
-    def work(
-        self, task: Task, jobs: Sequence[Job], tell: Callable[[int, str, tuple[Any, ...]], None]
-    ) -> Iterator[Finished]:
-        """Work on the images of a task; see `Pool.run`."""
+    def work(self, task: Task, jobs: Sequence[Job], emit: EmitFromSlot) -> Iterator[Finished]:
+        """Work on the images of a task; see `ProcessPool.run`."""
         if self._mode.debug:
             with _environment(task.environ):
                 for job in jobs:
-                    tell(0, "image", (job,))
-                    yield Finished(job, process(job, self._mode, _Direct(tell)))
+                    emit(ImageStarted(job.file_id), 0)
+                    yield Finished(job, process(job, self._mode, lambda event: emit(event, 0)))
             return
         wanted = (self.size(task, len(jobs)), dict(task.environ))
-        if jobs and (self._pool is None or self._hired != wanted):
+        if jobs and (self._pool is None or self._settings != wanted):
             self._stack.close()
-            self._pool, self._hired = self._stack.enter_context(Pool(*wanted, self._mode)), wanted
+            self._pool = self._stack.enter_context(ProcessPool(*wanted, self._mode))
+            self._settings = wanted
         if self._pool is not None:
-            yield from self._pool.run(jobs, tell)
-
-
-class _Direct(Output):
-    """Tells of the work that is done in this process."""
-
-    def __init__(self, tell: Callable[[int, str, tuple[Any, ...]], None]) -> None:
-        self._tell = tell
-
-    def stage(self, name: str) -> None:
-        self._tell(0, "stage", (name,))
-
-    def progress(self, done: int, total: int, what: str) -> None:
-        self._tell(0, "progress", (done, total, what))
-
-    def log(self, line: str) -> None:
-        self._tell(0, "log", (line,))
-
-    def warn(self, line: str) -> None:
-        self._tell(0, "warn", (line,))
+            yield from self._pool.run(jobs, emit)
 
 
 @contextmanager
@@ -264,69 +242,3 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-
-
-def write_tables(plan: Plan, failures: Mapping[str, str]) -> None:
-    """Write the tables and the report of a task from what is stored, and what tells that it is complete.
-
-    Parameters
-    ----------
-    plan : Plan
-        The task after its run.
-    failures : mapping of str to str
-        Why images failed, by file id.
-
-    Raises
-    ------
-    OutputError
-        If one of them cannot be written.
-    """
-    known = [(state.job, state.header) for state in plan.states if state.header is not None]
-    total = sum((header.performance for _, header in known), PerformanceReport())
-    stages = ["scale", *(stage.name for stage in create_default_pipeline().stages), WRITING]
-    files = {
-        "objects.csv": csv_text(
-            ["image", *OBJECT_COLUMNS],
-            [{"image": job.file_id, **row} for job, header in known for row in header.rows],
-        ),
-        "performance.csv": csv_text(
-            ["file_id", *PerformanceReport().row()],
-            [
-                *({"file_id": job.file_id, **header.performance.row()} for job, header in known),
-                {"file_id": "total", **total.row()},
-            ],
-        ),
-        "timings.csv": csv_text(
-            ["file_id", *stages], [{"file_id": job.file_id, **read_timings(job)} for job, _ in known]
-        ),
-    }
-    files[REPORT] = report_html(plan, known, failures)
-    if len(known) == len(plan.states):
-        files[PROVENANCE] = json.dumps(_provenance(plan, known), indent=2) + "\n"
-    for name, text in files.items():
-        path = plan.task.folder / name
-        try:
-            write_atomically(path, text.encode())
-        except OSError as error:
-            raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
-
-
-def _provenance(plan: Plan, known: Sequence[tuple[Job, Header]]) -> dict[str, Any]:
-    """How the results of a task were made."""
-    return {
-        "software": f"superdsm_nb {__version__}",
-        "digest": plan.digest,
-        "config": plan.task.config.entries,
-        "results": RESULTS,
-        "images": {
-            job.file_id: {
-                "image": job.image.name,
-                "image_sha256": header.image_sha256,
-                "software": header.software,
-                "scale": header.scale,
-                "config_digest": header.config.digest,
-                "objects": len(header.rows),
-            }
-            for job, header in known
-        },
-    }

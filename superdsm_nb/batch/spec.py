@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..config import Config, read_json_object
+from ..config import DECLARATIONS, Config, read_json_object
+from ..diameter import scale_of_diameter
 from ..errors import ConfigError, TaskError, shortened
-from ..pipeline import create_default_pipeline
+from ..results.result import Drawing
 from .fields import problems
 
 FILE_NAME = "task.json"
@@ -41,8 +42,8 @@ class Task:
         Pattern of the image files.
     patterns : mapping of str to str
         Pattern of each output: seg, overlay, adj, cfg, log, rois, geojson, as far as they are wanted.
-    file_ids : tuple of int or str
-        The images.
+    file_ids : tuple of int or str, or str
+        The images; a string is a pattern such as "*" that the names of the images match.
     num_cpus : int or None
         Workers used at the same time; None for as many as there are processors.
     environ : mapping of str to str
@@ -63,13 +64,13 @@ class Task:
     config: Config = field(default_factory=Config)
     img_pathpattern: str = ""
     patterns: Mapping[str, str] = field(default_factory=dict)
-    file_ids: tuple[int | str, ...] = ()
+    file_ids: tuple[int | str, ...] | str = ()
     num_cpus: int | None = None
     environ: Mapping[str, str] = field(default_factory=dict)
     last_stage: str | None = None
     dilate: int = 0
     merge_overlap_threshold: float = math.inf
-    seg_border: int = 8
+    seg_border: int = Drawing.border_width
     channel: int | None = None
     plane: int | None = None
     time: int | None = None
@@ -107,6 +108,8 @@ class Draft:
         File that was merged for it last.
     is_sound : bool
         Whether nothing is wrong with it or its ancestors.
+    missing : tuple of str
+        Required fields that it lacks.
     """
 
     task: Task
@@ -114,6 +117,7 @@ class Draft:
     base: Path | None
     merged: Path | None
     is_sound: bool
+    missing: tuple[str, ...] = ()
 
 
 def find_tasks(root: Path) -> list[Task]:
@@ -125,7 +129,7 @@ def find_tasks(root: Path) -> list[Task]:
         If there is none, or for everything that is wrong with any of them.
     """
     if not root.is_dir():
-        raise TaskError(f"{root} is no folder." if root.exists() else f"There is no folder {root}.")
+        raise TaskError(f"{root} is not a folder." if root.exists() else f"There is no folder {root}.")
     drafts: dict[Path, Draft] = {}
     complaints: list[str] = []
     for path in sorted(root.rglob(FILE_NAME), key=lambda path: path.parent.parts):
@@ -133,7 +137,7 @@ def find_tasks(root: Path) -> list[Task]:
         drafts[path.parent] = read_task(path, parent, root, complaints)
     if complaints:
         above = root.resolve().parent / FILE_NAME
-        if above.exists() and any(text.endswith(" is missing.") for text in complaints):
+        if above.exists() and any(draft.missing for draft in drafts.values()):
             complaints.append(
                 f"Fields are inherited inside of {root} only: if {above} has them, run superdsm-nb batch on "
                 "its folder, with --task for a part of it."
@@ -157,7 +161,7 @@ def read_task(path: Path, parent: Draft | None, root: Path, complaints: list[str
     wrong = dict(problems(own))
     complaints += [f"{path}: {text}" for text in wrong.values()]
     own = {name: value for name, value in own.items() if name not in wrong}
-    runnable = own.pop("runnable", False)
+    runnable, diameter = own.pop("runnable", False), own.pop("diameter", None)
     entries = {**inherited, **own}
     base = path.parent if "base_config_path" in own else None if parent is None else parent.base
     merged = None if parent is None else parent.merged
@@ -165,22 +169,27 @@ def read_task(path: Path, parent: Draft | None, root: Path, complaints: list[str
     if base is not None:
         written = f"{base / FILE_NAME}: base_config_path {shortened(entries['base_config_path'])}"
         try:
-            filled = fill_places(entries["base_config_path"], path.parent, root)
+            filled = substitute_placeholders(entries["base_config_path"], path.parent, root)
             file = (base / Path(filled).expanduser()).resolve()
             # What an ancestor took from the same file, and changed, stays as it is.
             if file != merged and (runnable or file.exists()):
-                config, merged = _lay_over(config, file, written, complaints), file
+                config, merged = _merge_config(config, file, written, complaints), file
         except (ValueError, OSError, RuntimeError) as error:  # null characters, loops of links, unknown users
             complaints.append(f"{written} leads to no possible file: {error}.")
-    entries["config"] = _lay_over(config, own.get("config", {}), path, complaints).entries
+    config = _merge_config(config, own.get("config", {}), path, complaints)
+    if diameter is not None:
+        if Config(own.get("config")).get("AF_scale") is not None:
+            complaints.append(f"{path}: diameter and AF_scale say the same: give one of them.")
+        config["AF_scale"] = scale_of_diameter(diameter)
+    entries["config"] = config.entries
     is_sound = len(complaints) == before and (parent is None or parent.is_sound)
-    if runnable and is_sound:
-        complaints += [f"{path}: the field {name} is missing." for name in REQUIRED if name not in entries]
+    missing = tuple(name for name in REQUIRED if name not in entries) if runnable and is_sound else ()
+    complaints += [f"{path}: the field {name} is missing." for name in missing]
     task = _resolve(path.parent, runnable, parent, entries, merged)
-    return Draft(task, entries, base, merged, is_sound)
+    return Draft(task, entries, base, merged, is_sound, missing)
 
 
-def _lay_over(
+def _merge_config(
     config: Config, source: Mapping[str, Any] | Path, where: object, complaints: list[str]
 ) -> Config:
     """Merge hyperparameters, after a check."""
@@ -189,12 +198,12 @@ def _lay_over(
     except ConfigError as error:
         complaints.append(f"{where}: {error}")
         return config
-    wrong = list(create_default_pipeline().declarations.problems(entries.entries))
+    wrong = list(DECLARATIONS.problems(entries.entries))
     complaints += [f"{source if isinstance(source, Path) else where}: {text}" for text in wrong]
     return config if wrong else config.derive(entries)
 
 
-def fill_places(pattern: str, folder: Path, root: Path, escape: bool = False) -> str:
+def substitute_placeholders(pattern: str, folder: Path, root: Path, escape: bool = False) -> str:
     """Replace {DIRNAME} and {ROOTDIR}; with `escape`, for a pattern that is filled with a file id later."""
     for place, value in (("{DIRNAME}", folder.resolve().name), ("{ROOTDIR}", str(root))):
         pattern = pattern.replace(place, value.replace("%", "%%") if escape else value)
@@ -209,6 +218,7 @@ def _resolve(
         *("channel", "plane", "time"),
     )
     suffix = "_pathpattern"
+    file_ids = entries.get("file_ids", ())
     return Task(
         folder,
         runnable,
@@ -219,7 +229,7 @@ def _resolve(
             for name, pattern in entries.items()
             if name.endswith(suffix) and name != "img_pathpattern"
         },
-        file_ids=tuple(entries.get("file_ids", ())),
+        file_ids=file_ids if isinstance(file_ids, str) else tuple(file_ids),
         base_config=merged,
         environ={name: str(value) for name, value in entries.get("environ", {}).items()},
         **{name: entries[name] for name in plain if name in entries},
@@ -245,27 +255,26 @@ def choose(tasks: Sequence[Task], root: Path, single: Iterable[str], families: I
     """
     by_folder = {Path(os.path.normpath(task.folder.absolute())): task for task in tasks}
     wanted: set[Path] = set()
-    named = False
-    for names, with_derived in ((single, False), (families, True)):
-        for name in names:
-            named = True
-            places = [(root / name).absolute(), Path(name).absolute()]
-            places = [Path(os.path.normpath(place)) for place in places]
-            found = {
-                folder
-                for folder in by_folder
-                for place in places
-                if folder == place or (with_derived and place in folder.parents)
-            }
-            if not found:
-                known = [task.name(root) for task in tasks]
-                near = difflib.get_close_matches(name, known, 1, 0.5)
-                hint = f": did you mean {near[0]}?" if near else f": the tasks are {', '.join(known)}."
-                if not with_derived and any(
-                    place in folder.parents for folder in by_folder for place in places
-                ):
-                    hint = ": it is a folder of tasks, for which there is --task-dir."
-                raise TaskError(f"There is no task {name} in {root}{hint}")
-            wanted |= found
+    named = [(name, False) for name in single] + [(name, True) for name in families]
+    for name, with_derived in named:
+        places = [Path(os.path.normpath(place.absolute())) for place in (root / name, Path(name))]
+        found = {
+            folder
+            for folder in by_folder
+            if any(folder == place or (with_derived and place in folder.parents) for place in places)
+        }
+        if not found:
+            is_above = any(place in folder.parents for folder in by_folder for place in places)
+            raise TaskError(f"There is no task {name} in {root}{_hint(name, tasks, root, is_above)}")
+        wanted |= found
     chosen = {id(by_folder[folder]) for folder in wanted}
     return [task for task in tasks if not named or id(task) in chosen]
+
+
+def _hint(name: str, tasks: Sequence[Task], root: Path, is_above: bool) -> str:
+    """What may be meant by a name that is not that of a task."""
+    if is_above:
+        return ": it is a folder of tasks, for which there is --task-dir."
+    known = [task.name(root) for task in tasks]
+    near = difflib.get_close_matches(name, known, 1, 0.5)
+    return f": did you mean {near[0]}?" if near else f": the tasks are {', '.join(known)}."

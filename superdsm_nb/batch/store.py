@@ -4,83 +4,29 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._version import __version__
 from ..atoms import AtomAdjacencyGraph
-from ..config import Config
 from ..errors import StoredResultError
-from ..io import write_file
+from ..io import file_digest, write_file
 from ..minsetcover import SolvedCover
 from ..objects import BaseObject, Object
-from ..performance import ClusterReport, PerformanceReport
-from ..pipeline import create_default_pipeline
 from ..postprocess import PostprocessedObject
-from ..tables import OBJECT_COLUMNS
-from .jobs import Job, file_digest
+from .header import FORMAT, Header, performance_of, require
+from .jobs import Job
 
-FORMAT = 1
 HEADER = "header.json"
-LARGEST_HEADER = 2**26  # bytes; and what is packed more tightly than 1 to 100 is none of ours
-LARGEST_FILE = 2**33  # bytes of all parts
+MAX_HEADER_SIZE = 2**26  # bytes; and what is packed more tightly than 1 to 100 is none of ours
+MAX_FILE_SIZE = 2**33  # bytes of all parts
 BYTES_PER_PIXEL = 16  # more than any array of a result takes
 ARRAYS = ("y_mask", "foreground", "clusters", "atoms", "seeds", "masks")
-
-
-@dataclass(frozen=True)
-class Header:
-    """What is known of a stored result without its arrays.
-
-    Attributes
-    ----------
-    digest : str
-        Of everything but the image that the outputs depend on.
-    image_sha256 : str
-        Digest of the image file.
-    source : dict
-        Channel, plane and point in time taken of it.
-    config : Config
-        Hyperparameters used, every default filled in.
-    scale : float
-        Scale used (pixels).
-    last_stage : str
-        Last stage that ran.
-    log : dict of str to list of str
-        Log lines by stage.
-    rows : list of dict
-        The objects of the label map, as in the table of objects.
-    written : dict of str to str
-        Digests of the outputs that were written.
-    entries : dict
-        Objects, cover, performance and post-processed objects, as plain values.
-    software : str
-        What made it.
-    """
-
-    digest: str
-    image_sha256: str
-    source: dict[str, Any]
-    config: Config
-    scale: float
-    last_stage: str
-    log: dict[str, list[str]]
-    rows: list[dict[str, Any]]
-    written: dict[str, str]
-    entries: dict[str, Any] = field(default_factory=dict)
-    software: str = f"superdsm_nb {__version__}"
-
-    @property
-    def performance(self) -> PerformanceReport:
-        """How the cover was found."""
-        return _performance(self.entries.get("performance"))
 
 
 def write(path: Path, header: Header, data: Mapping[str, Any]) -> None:
@@ -101,7 +47,7 @@ def write(path: Path, header: Header, data: Mapping[str, Any]) -> None:
     entries, fragments = _plain(data)
     if fragments:
         arrays["masks"] = np.packbits(np.concatenate([mask.ravel() for mask in fragments]))
-    fields = {**vars(header), "config": header.config.entries, "entries": entries, "format": FORMAT}
+    fields = {**header.to_plain(), "entries": entries}
     buffer = io.BytesIO()
     # A member's time is fixed, so that equal results are equal files.
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -254,28 +200,30 @@ class _Reading:
 
     def header(self) -> Header:
         info = self._archive.getinfo(HEADER)
-        _require(info.file_size <= min(LARGEST_HEADER, 100 * info.compress_size), "its header is too long")
+        require(info.file_size <= min(MAX_HEADER_SIZE, 100 * info.compress_size), "its header is too long")
         fields = json.loads(self._archive.read(HEADER))
-        _require(fields.pop("format") == FORMAT, "it is of another format")
-        header = Header(**{**fields, "config": Config(fields["config"])})
-        check_header(header)
-        return header
+        if fields.get("format") != FORMAT:
+            raise StoredResultError(
+                f"The stored result {self._path} was written by another version: it is not used, and running "
+                "its task again replaces it."
+            )
+        return Header.from_plain(fields)
 
     def verify(self) -> None:
         """Compare every part with its checksum."""
         parts = self._archive.infolist()
         known = {HEADER, *(f"{name}.npy" for name in ARRAYS)}
-        _require({part.filename for part in parts} <= known, "it has unknown parts")
-        _require(sum(part.file_size for part in parts) <= LARGEST_FILE, "it is too large")
+        require({part.filename for part in parts} <= known, "it has unknown parts")
+        require(sum(part.file_size for part in parts) <= MAX_FILE_SIZE, "it is too large")
         damaged = self._archive.testzip()
-        _require(damaged is None, f"{damaged} does not match its checksum")
+        require(damaged is None, f"{damaged} does not match its checksum")
 
     def holds(self, name: str) -> bool:
         return f"{name}.npy" in self._archive.namelist()
 
     def array(self, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
         limit = BYTES_PER_PIXEL * shape[0] * shape[1] + 2**20
-        _require(self._archive.getinfo(f"{name}.npy").file_size <= limit, f"{name} is too large")
+        require(self._archive.getinfo(f"{name}.npy").file_size <= limit, f"{name} is too large")
         with self._archive.open(f"{name}.npy") as member:
             array: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
         return array
@@ -288,15 +236,15 @@ def _data(
     for name, kinds in (("y_mask", "b"), ("foreground", "b"), ("clusters", "iu"), ("atoms", "iu")):
         if name in arrays:
             array = arrays[name]
-            _require(array.shape == tuple(shape) and array.dtype.kind in kinds, f"{name} does not fit")
+            require(array.shape == tuple(shape) and array.dtype.kind in kinds, f"{name} does not fit")
             data[name] = array
     if "atoms" in data:
-        _require({"foreground", "clusters"} <= set(data), "its atoms are without clusters")
+        require({"foreground", "clusters"} <= set(data), "its atoms are without clusters")
         foreground, seeds = data.pop("foreground"), arrays["seeds"].astype(np.float64)
         count = int(data["atoms"].max())
         lowest = min(int(data["atoms"].min()), int(data["clusters"].min()))
-        _require(lowest >= 0 and seeds.shape == (count, 2), "its atoms are inconsistent")
-        _require(bool(((seeds >= 0) & (seeds <= shape)).all()), "a seed is outside of the image")
+        require(lowest >= 0 and seeds.shape == (count, 2), "its atoms are inconsistent")
+        require(bool(((seeds >= 0) & (seeds <= shape)).all()), "a seed is outside of the image")
         data["atoms"], data["clusters"] = (data[name].astype(np.int32) for name in ("atoms", "clusters"))
         data["seeds"] = [(float(row), float(col)) for row, col in seeds]
         data["adjacencies"] = AtomAdjacencyGraph(data["atoms"], data["clusters"], foreground, data["seeds"])
@@ -304,11 +252,11 @@ def _data(
         bits = np.unpackbits(arrays["masks"]).astype(bool) if "masks" in arrays else np.zeros(0, bool)
         fragments = _Fragments(bits, shape)
         objects = [_object(entry, fragments, len(data["seeds"])) for entry in entries["objects"]]
-        performance = _performance(entries["performance"])
+        performance = performance_of(entries["performance"])
         numbers = _indices(entries["cover"], len(objects))
         members = [objects[number] for number in numbers]
         covered = set().union(*(item.footprint for item in members))
-        _require(len(covered) == len(data["seeds"]), "its cover leaves out atoms")
+        require(len(covered) == len(data["seeds"]), "its cover leaves out atoms")
         data["objects"], data["performance"] = objects, performance
         data["cover"] = SolvedCover(
             float(entries["beta"]), members, performance.cost, performance.lower_bound
@@ -317,7 +265,7 @@ def _data(
             data["postprocessed_objects"] = [
                 _postprocessed(entry, fragments, objects) for entry in entries["postprocessed"]
             ]
-        _require(fragments.used == entries["mask_bits"], "there are more or fewer masks than objects")
+        require(fragments.used == entries["mask_bits"], "there are more or fewer masks than objects")
     return data
 
 
@@ -335,11 +283,11 @@ class _Fragments:
     def give(self, item: BaseObject, entry: Mapping[str, Any]) -> None:
         """Set the mask of the next object."""
         (row, col), (height, width) = entry["offset"], entry["shape"]
-        _require(all(type(value) is int for value in (row, col, height, width)), "a mask is nowhere")
+        require(all(type(value) is int for value in (row, col, height, width)), "a mask is nowhere")
         fits = 0 <= row <= row + height <= self._shape[0] and 0 <= col <= col + width <= self._shape[1]
-        _require(fits and height > 0 and width > 0, "a mask does not fit")
+        require(fits and height > 0 and width > 0, "a mask does not fit")
         end = self._place + height * width
-        _require(end <= self._bits.size, "a mask is missing")
+        require(end <= self._bits.size, "a mask is missing")
         item.fg_offset = (row, col)
         item.fg_fragment = self._bits[self._place : end].reshape(height, width)
         self._place = end
@@ -347,8 +295,8 @@ class _Fragments:
 
 def _object(entry: Mapping[str, Any], fragments: _Fragments, atoms: int) -> Object:
     footprint = frozenset(entry["footprint"])
-    _require(all(type(atom) is int and 1 <= atom <= atoms for atom in footprint), "a footprint names no atom")
-    _require(type(entry["pixels"]) is int, "an object has no pixels")
+    require(all(type(atom) is int and 1 <= atom <= atoms for atom in footprint), "a footprint names no atom")
+    require(type(entry["pixels"]) is int, "an object has no pixels")
     item = Object(
         footprint=footprint,
         energy=float(entry["energy"]),
@@ -357,7 +305,7 @@ def _object(entry: Mapping[str, Any], fragments: _Fragments, atoms: int) -> Obje
         pixels=int(entry["pixels"]),
     )
     fragments.give(item, entry)
-    _require(item.pixels > 0 or item.area == 0, "an object has no pixels")
+    require(item.pixels > 0 or item.area == 0, "an object has no pixels")
     return item
 
 
@@ -376,38 +324,7 @@ def _postprocessed(
     return item
 
 
-def check_header(header: Header) -> None:
-    """Raise `ValueError` for what no result of ours could say."""
-    texts = (header.digest, header.image_sha256, header.last_stage, header.software)
-    _require(all(isinstance(text, str) for text in texts), "its header is wrong")
-    scale = header.scale
-    _require(isinstance(scale, float) and math.isfinite(scale) and scale > 0, "its scale is wrong")
-    for part in (header.log, header.entries, header.written, header.source):
-        _require(isinstance(part, dict), "its header is wrong")
-    lines = [line for part in header.log.values() for line in (part if isinstance(part, list) else [None])]
-    _require(all(isinstance(line, str) for line in (*lines, *header.written.values())), "its log is wrong")
-    _require(isinstance(header.rows, list), "its table is wrong")
-    for row in header.rows:
-        _require(isinstance(row, dict) and set(row) == set(OBJECT_COLUMNS), "its table is wrong")
-        _require(all(isinstance(value, (int, float)) for value in row.values()), "its table is wrong")
-    create_default_pipeline().check(header.config)
-    figures = header.performance.row().values()
-    _require(all(isinstance(value, (int, float)) for value in figures), "its performance is wrong")
-
-
 def _indices(numbers: Sequence[Any], size: int) -> Sequence[int]:
-    _require(all(type(number) is int and 0 <= number < size for number in numbers), "an object is missing")
-    _require(len(set(numbers)) == len(numbers), "an object is there twice")
+    require(all(type(number) is int and 0 <= number < size for number in numbers), "an object is missing")
+    require(len(set(numbers)) == len(numbers), "an object is there twice")
     return numbers
-
-
-def _performance(entry: Mapping[str, Any] | None) -> PerformanceReport:
-    if entry is None:
-        return PerformanceReport()
-    clusters = [ClusterReport(**cluster) for cluster in entry["clusters"]]
-    return PerformanceReport(**{**entry, "clusters": clusters})
-
-
-def _require(condition: bool, otherwise: str) -> None:
-    if not condition:
-        raise ValueError(otherwise)

@@ -6,14 +6,15 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from ..pipeline import Pipeline, create_default_pipeline
-from .jobs import RESULTS, TABLES, Job, digest_of, file_digest, plan_all, relative_hint
+from ..config import STAGE_NAMES
+from ..io import file_digest
+from .header import Header
+from .jobs import PROVENANCE, RESULTS, TABLES, Job, digest_of, plan_all, relative_hint
 from .pickup import find_pickup
 from .spec import Task
-from .store import Header, up_to_date
-
-PROVENANCE = "provenance.json"
+from .store import up_to_date
 
 
 @dataclass(frozen=True)
@@ -139,11 +140,10 @@ def look_at(job: Job) -> State:
 
 
 def listing(plans: Sequence[Plan], root: Path, fresh: bool = False, force: bool = False) -> Iterator[str]:
-    """Tell, line by line, what a run would do."""
-    pipeline = create_default_pipeline()
-    pending: dict[Path, str] = {}  # stored results that do not exist yet, and the task that makes them
+    """Describe, line by line, what a run would do."""
+    actions = _actions(plans, root, fresh, force)
     for plan in plans:
-        task, name = plan.task, plan.task.name(root)
+        task = plan.task
         if not task.runnable:
             yield f"{task.folder}: template, not run (runnable is not true)"
             continue
@@ -155,37 +155,60 @@ def listing(plans: Sequence[Plan], root: Path, fresh: bool = False, force: bool 
         ]
         yield f"  results go to {', '.join([*patterns, f'{RESULTS}/%s.npz', *TABLES])}"
         for state in plan.states:
-            yield f"  {state.job.image}{_what_happens(state, pipeline, pending, root, fresh, force)}"
-            if not state.is_done:
-                pending[state.job.stored] = name
+            yield f"  {state.job.image}: {actions[state.job.stored]}"
         missing = sum(state.is_missing and not state.is_done for state in plan.states)
         if missing:
             yield f"  {missing} of {count} missing{relative_hint(plan.states[0].job.image)}"
 
 
-def _what_happens(
-    state: State, pipeline: Pipeline, pending: dict[Path, str], root: Path, fresh: bool, force: bool
-) -> str:
+def records(
+    plans: Sequence[Plan], root: Path, fresh: bool = False, force: bool = False
+) -> Iterator[dict[str, Any]]:
+    """Describe, image by image as JSON values, what a run would do."""
+    actions = _actions(plans, root, fresh, force)
+    for plan in plans:
+        for state in plan.states:
+            status = "done" if state.is_done else "missing" if state.is_missing else "pending"
+            yield {
+                "task": plan.task.name(root),
+                "file_id": state.job.file_id,
+                "image": str(state.job.image),
+                "status": status,
+                "action": actions[state.job.stored],
+            }
+
+
+def _actions(plans: Sequence[Plan], root: Path, fresh: bool, force: bool) -> dict[Path, str]:
+    """What a run would do with each image, by its stored result."""
+    pending: dict[Path, str] = {}  # stored results that do not exist yet, and the task that makes them
+    actions: dict[Path, str] = {}
+    for plan in plans:
+        for state in plan.states:
+            actions[state.job.stored] = _action(state, pending, root, fresh, force)
+            if not state.is_done:
+                pending[state.job.stored] = plan.task.name(root)
+    return actions
+
+
+def _action(state: State, pending: dict[Path, str], root: Path, fresh: bool, force: bool) -> str:
     job = state.job
     if state.is_done and not force:
-        return ": up to date"
+        return "up to date"
     if state.image_sha256 is None:
-        return ": there is no such image"
+        return "there is no such image"
     if fresh:
-        return ": from the beginning"
+        return "from the beginning"
     ancestor = next((pending[path] for path in job.ancestors.values() if path in pending), None)
-    pickup = find_pickup(job, pipeline, state.image_sha256)
+    pickup = find_pickup(job, state.image_sha256)
     ways = [] if pickup is None else [picked_up(pickup.folder, pickup.first, root, job)]
     if ancestor is not None:
         ways.append(f"picked up from {ancestor} once that has run, as far as the configurations agree")
-    return f": {', or '.join(ways) or 'from the beginning'}"
+    return ", or ".join(ways) or "from the beginning"
 
 
 def picked_up(folder: Path, first: int, root: Path, job: Job) -> str:
     """Say where a result is taken over from and which stages are left to run."""
-    stages = create_default_pipeline().stages
-    names = [stage.name for stage in stages]
-    last = len(stages) - 1 if job.last_stage is None else names.index(job.last_stage)
+    last = STAGE_NAMES.index(job.last_stage or STAGE_NAMES[-1])
     where = folder.relative_to(root).as_posix() if folder.is_relative_to(root) else str(folder)
-    what = "files written only" if first > last else f"{names[first]} on"
+    what = "files written only" if first > last else f"{STAGE_NAMES[first]} on"
     return f"from its stored result, {what}" if folder == job.folder else f"picked up from {where}, {what}"

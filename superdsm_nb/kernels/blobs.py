@@ -137,7 +137,7 @@ def local_maxima(stack, threshold):
 
 
 @jit
-def apart(rows, cols, radii):
+def suppress_overlapping(rows, cols, radii):
     """Which blobs are left if each drops those after it whose centre is within the larger of the two radii.
 
     Parameters

@@ -66,7 +66,7 @@ def design_adjoint(blocks, r):
 
 
 @jit
-def design_gram(blocks, r, d):
+def design_gram(blocks, r, d):  # noqa: C901 - one pass over the blocks is what makes it fast
     """A' r and A' diag(d) A in one pass; shapes (6 + M,) and (6 + M, 6 + M).
 
     Their entries from the seventh row and column on are G' r and G' D G.

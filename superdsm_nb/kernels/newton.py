@@ -6,8 +6,10 @@ Letters are those of the energy.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._jit import jit
 from .energy import (
@@ -29,8 +31,35 @@ NOT_FINITE = 2
 
 ARMIJO = 1e-4
 SLOPE_REDUCTION = 0.25
-LINE_EVALUATIONS = 60  # a step along a nearly singular direction can be 1e6 times too long
-LONGEST_STEP = 64.0
+MAX_LINE_EVALUATIONS = 60  # a step along a nearly singular direction can be 1e6 times too long
+MAX_STEP = 64.0
+
+
+class NewtonResult(NamedTuple):
+    """Where Newton's method came to.
+
+    Attributes
+    ----------
+    p : (P,) float64
+        Parameters.
+    dual : (M,) float64
+        w at these.
+    energy : float
+        Psi at these.
+    remaining : float
+        Estimate of the energy still to be gained (half the squared Newton decrement).
+    steps : int
+        Newton steps taken.
+    status : int
+        CONVERGED, OUT_OF_ITERATIONS or NOT_FINITE.
+    """
+
+    p: NDArray[np.float64]
+    dual: NDArray[np.float64]
+    energy: float
+    remaining: float
+    steps: int
+    status: int
 
 
 @jit
@@ -151,7 +180,7 @@ def line_search(y, s, ds, xi, dxi, energy, slope0, alpha, epsilon):
     low, high = 0.0, np.inf
     step = 1.0
     best_step, best = 0.0, energy
-    for _ in range(LINE_EVALUATIONS):
+    for _ in range(MAX_LINE_EVALUATIONS):
         value, slope, curvature = line_derivatives(y, s, ds, xi, dxi, step, alpha, epsilon)
         if value < best:
             best_step, best = step, value
@@ -161,11 +190,11 @@ def line_search(y, s, ds, xi, dxi, energy, slope0, alpha, epsilon):
             high = step
         else:
             low = step
-        if low >= LONGEST_STEP or high - low < 1e-10:
+        if low >= MAX_STEP or high - low < 1e-10:
             break
         trial = step - slope / curvature if curvature > 0 and math.isfinite(value) else np.inf
         if high == np.inf:
-            step = min(max(trial, 1.5 * low), 4.0 * low, LONGEST_STEP)
+            step = min(max(trial, 1.5 * low), 4.0 * low, MAX_STEP)
         elif low + 0.05 * (high - low) < trial < high - 0.05 * (high - low):
             step = trial
         else:
@@ -203,15 +232,7 @@ def newton(blocks, y, alpha, epsilon, p, dual, iterations, tolerance):
 
     Returns
     -------
-    p : (P,) float64
-    dual : (M,) float64
-    energy : float
-    remaining : float
-        Estimate of the energy still to be gained (half the squared Newton decrement).
-    count : int
-        Newton steps taken.
-    status : int
-        CONVERGED, OUT_OF_ITERATIONS or NOT_FINITE.
+    NewtonResult
     """
     p = p.copy()
     w = dual.copy()
@@ -234,7 +255,7 @@ def newton(blocks, y, alpha, epsilon, p, dual, iterations, tolerance):
         slope = dot(gradient, dp)
         remaining = -0.5 * slope
         if not math.isfinite(slope):
-            return p, w, energy, remaining, count, NOT_FINITE
+            return NewtonResult(p, w, energy, remaining, count, NOT_FINITE)
         if remaining <= tolerance * max(1.0, energy) and not exact:
             for j in range(xi.size):
                 w[j] = xi[j] / rho[j]
@@ -260,5 +281,6 @@ def newton(blocks, y, alpha, epsilon, p, dual, iterations, tolerance):
         s += step * ds
         energy = value
         if done or step == 0.0:
-            return p, w, energy, remaining, count + 1, CONVERGED if done else OUT_OF_ITERATIONS
-    return p, w, energy, remaining, iterations, OUT_OF_ITERATIONS
+            status = CONVERGED if done else OUT_OF_ITERATIONS
+            return NewtonResult(p, w, energy, remaining, count + 1, status)
+    return NewtonResult(p, w, energy, remaining, iterations, OUT_OF_ITERATIONS)

@@ -29,7 +29,7 @@ def lowest_bit(word):
 
 
 @jit
-def flood(levels, markers, mask):
+def watershed(levels, markers, mask):
     """Flood a relief from labelled markers, through 4-neighbours.
 
     Pixels in reach wait in a queue per level, first come, first served; a tree of bit sets finds the lowest
@@ -51,9 +51,71 @@ def flood(levels, markers, mask):
         Labels; 0 outside the mask and where no marker reaches.
     """
     height, width = levels.shape
-    # A frame of closed pixels spares every test for the border.
     stride = width + 2
-    # Label and level of a pixel lie side by side: what is far apart in memory is waited for.
+    cells, sources, count = _framed(levels, markers, mask)
+    labels, level = cells[:, 0], cells[:, 1]
+    head, queue = _empty_queues(levels, mask, count)
+    tail = head.copy()
+    bits, start, depth = _bit_tree(count)
+    waiting = _first_in_wait(sources, level, labels, stride, count)
+    for pixel in waiting:
+        _enter(pixel, level[pixel], bits, start, depth, queue, head, tail)
+    left = waiting.size
+    lowest = -1
+    touched = 0
+    while left > 0:
+        if lowest < 0:
+            lowest = _lowest_level(bits, start, depth)
+        place = head[lowest]
+        if place % AHEAD == 0:
+            touched |= _fetched(queue[place : min(place + AHEAD, tail[lowest])], cells, stride)
+        pixel = int(queue[place])
+        head[lowest] += 1
+        left -= 1
+        label = labels[pixel]
+        # Pixels of the same level wait behind this one; those of lower levels come before them.
+        lower = lowest
+        for step in (-stride, -1, 1, stride):
+            reached = pixel + step
+            if labels[reached] == OPEN:
+                labels[reached] = label
+                own = int(level[reached])
+                left += 1
+                if own == lowest:
+                    queue[tail[own]] = reached
+                    tail[own] += 1
+                else:
+                    _enter(reached, own, bits, start, depth, queue, head, tail)
+                    lower = min(lower, own)
+        if head[lowest] < tail[lowest]:
+            lowest = lower
+            continue
+        _clear(lowest, bits, start, depth)
+        lowest = lower if lower < lowest else -1
+    labels[0] = min(touched, CLOSED)  # a corner of the frame; or the fetching would be optimised away
+    out = np.empty((height, width), np.int32)
+    for r in range(height):
+        own_label, row = labels[(r + 1) * stride + 1 :], out[r]
+        for c in range(width):
+            row[c] = max(own_label[c], 0)
+    return out
+
+
+@jit
+def _framed(levels, markers, mask):
+    """Lay out an image with a frame of closed pixels, which spares every test for the border.
+
+    Returns
+    -------
+    cells : ((H + 2) * (W + 2), 2) int32
+        Label and level of each pixel, side by side: what is far apart in memory is waited for.
+    sources : (K,) int64
+        The pixels of the markers.
+    count : int
+        Number of levels.
+    """
+    height, width = levels.shape
+    stride = width + 2
     cells = np.full(((height + 2) * stride, 2), CLOSED, np.int32)
     labels, level = cells[:, 0], cells[:, 1]
     sources = np.empty(64, np.int64)
@@ -77,17 +139,35 @@ def flood(levels, markers, mask):
                     sources = np.append(sources, sources)
                 sources[used] = first + c
                 used += 1
-    # The queues of all levels, one behind the other; head and tail say which part of each waits.
+    return cells, sources[:used], count
+
+
+@jit
+def _empty_queues(levels, mask, count):
+    """Queues of all levels, one behind the other: where each begins, and room for its pixels."""
     size = np.zeros(count + 1, np.int64)
-    for r in range(height):
+    for r in range(levels.shape[0]):
         row, inside = levels[r], mask[r]
-        for c in range(width):
+        for c in range(levels.shape[1]):
             if inside[c]:
                 size[row[c] + 1] += 1
     head = np.cumsum(size)
-    queue = np.empty(head[count], np.int32)
-    tail = head.copy()
-    # Bit sets: the first says which levels have pixels, each next one which words of the last are not 0.
+    return head, np.empty(head[count], np.int32)
+
+
+@jit
+def _bit_tree(count):
+    """Bit sets: the first says which levels have pixels, each next one which words of the last are not 0.
+
+    Returns
+    -------
+    bits : (W,) uint64
+        The words of all sets, one behind the other.
+    start : (12,) int64
+        Where each set begins.
+    depth : int
+        Number of sets.
+    """
     start = np.zeros(12, np.int64)
     depth = 0
     words = count
@@ -97,60 +177,38 @@ def flood(levels, markers, mask):
         depth += 1
         if words == 1:
             break
-    bits = np.zeros(start[depth], np.uint64)
-    waiting = _first_in_wait(sources[:used], level, labels, stride, count)
-    for pixel in waiting:
-        _enter(pixel, level[pixel], bits, start, depth, queue, head, tail)
-    left = waiting.size
-    lowest = -1
+    return np.zeros(start[depth], np.uint64), start, depth
+
+
+@jit
+def _lowest_level(bits, start, depth):
+    """Lowest level with a pixel."""
+    lowest = 0
+    for d in range(depth - 1, -1, -1):
+        lowest = lowest * 64 + lowest_bit(bits[start[d] + lowest])
+    return lowest
+
+
+@jit
+def _clear(level, bits, start, depth):
+    """Take note that a level has no pixel any more."""
+    place = level
+    for d in range(depth):
+        word = start[d] + (place >> 6)
+        bits[word] &= ~(np.uint64(1) << np.uint64(place & 63))
+        if bits[word] != 0:
+            break
+        place >>= 6
+
+
+@jit
+def _fetched(pixels, cells, stride):
+    """Fetch the neighbourhoods of pixels together: one by one, memory would be waited for."""
     touched = 0
-    while left > 0:
-        if lowest < 0:
-            lowest = 0
-            for d in range(depth - 1, -1, -1):
-                lowest = lowest * 64 + lowest_bit(bits[start[d] + lowest])
-        place = head[lowest]
-        if place % AHEAD == 0:
-            # Fetch the neighbourhoods of the next pixels together: one by one, memory would be waited for.
-            for k in range(place, min(place + AHEAD, tail[lowest])):
-                for step in (-stride, 0, stride):
-                    touched |= labels[queue[k] + step] | level[queue[k] + step]
-        pixel = int(queue[place])
-        head[lowest] += 1
-        left -= 1
-        label = labels[pixel]
-        # Pixels of the same level wait behind this one; those of lower levels come before them.
-        lower = lowest
-        for step in (-stride, -1, 1, stride):
-            reached = pixel + step
-            if labels[reached] == OPEN:
-                labels[reached] = label
-                own = int(level[reached])
-                left += 1
-                if own == lowest:
-                    queue[tail[own]] = reached
-                    tail[own] += 1
-                else:
-                    _enter(reached, own, bits, start, depth, queue, head, tail)
-                    lower = min(lower, own)
-        if head[lowest] < tail[lowest]:
-            lowest = lower
-            continue
-        place = lowest
-        for d in range(depth):
-            word = start[d] + (place >> 6)
-            bits[word] &= ~(np.uint64(1) << np.uint64(place & 63))
-            if bits[word] != 0:
-                break
-            place >>= 6
-        lowest = lower if lower < lowest else -1
-    labels[0] = min(touched, CLOSED)  # a corner of the frame; or the fetching would be optimised away
-    out = np.empty((height, width), np.int32)
-    for r in range(height):
-        own_label, row = labels[(r + 1) * stride + 1 :], out[r]
-        for c in range(width):
-            row[c] = max(own_label[c], 0)
-    return out
+    for pixel in pixels:
+        for step in (-stride, 0, stride):
+            touched |= cells[pixel + step, 0] | cells[pixel + step, 1]
+    return touched
 
 
 @jit

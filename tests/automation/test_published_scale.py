@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from superdsm_nb import scale
+from superdsm_nb.automation import scale
+from superdsm_nb.automation.scale import _peaks, disk_overlap, estimate_scale, prune_blobs
 from superdsm_nb.errors import ScaleEstimationError
 from superdsm_nb.kernels.blobs import hessian_determinant
-from superdsm_nb.scale import _peaks, disk_overlap, estimate_scale, prune_blobs
 
 
 @pytest.mark.parametrize("rows", [1, 3, 10**6])

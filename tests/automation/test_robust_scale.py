@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 import superdsm_nb
-from superdsm_nb import scale
+from superdsm_nb.automation import scale
+from superdsm_nb.automation.scale import PUBLISHED_EXCESS, estimate_scale_robustly, midmean, scale_warnings
 from superdsm_nb.errors import ScaleEstimationError
 from superdsm_nb.io import imread
-from superdsm_nb.kernels.blobs import apart
-from superdsm_nb.scale import PUBLISHED_EXCESS, doubts, estimate_scale_robustly, midmean
+from superdsm_nb.kernels.blobs import suppress_overlapping
 from superdsm_nb.synthetic import generate
 
 from support import naive
@@ -73,7 +73,7 @@ def test_a_large_image_is_looked_at_in_windows(monkeypatch):
     image = nuclei(SMALL)
     tiled = np.pad(image, [(0, 2 * size) for size in image.shape], mode="symmetric")
     whole = estimate_scale_robustly(tiled)
-    monkeypatch.setattr(scale, "LONG", tiled.shape[0] - 1)
+    monkeypatch.setattr(scale, "MAX_WINDOWLESS_SIDE", tiled.shape[0] - 1)
     monkeypatch.setattr(scale, "WINDOW", image.shape[0])
 
     assert estimate_scale_robustly(tiled) == pytest.approx(whole, rel=0.1)
@@ -115,7 +115,7 @@ def test_the_midmean_is_that_of_each_value_repeated_by_its_weight(pairs):
 def test_blobs_that_are_left_are_apart_and_every_other_is_within_one_before_it(blobs):
     rows, cols, radii = np.array(blobs, float).reshape(-1, 3).T
 
-    left = apart(rows.copy(), cols.copy(), radii.copy())
+    left = suppress_overlapping(rows.copy(), cols.copy(), radii.copy())
 
     def close(i, j):
         return math.hypot(rows[i] - rows[j], cols[i] - cols[j]) < max(radii[i], radii[j])
@@ -151,10 +151,10 @@ def test_a_configuration_chooses_the_estimator():
     ],
 )
 def test_an_estimate_at_the_end_of_its_range_is_doubted(estimator, estimate, expected):
-    found = list(doubts(estimator, estimate))
+    found = list(scale_warnings(estimator, estimate))
 
     assert [text for text in ("smallest", "largest") if any(text in doubt for doubt in found)] == expected
-    assert all("AF_scale" in doubt for doubt in found)
+    assert all("diameter" in warning for warning in found)
     assert sum("robust" in doubt for doubt in found) == (estimate == 28.28)
 
 

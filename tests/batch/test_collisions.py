@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from superdsm_nb.batch.jobs import TABLES, jobs_of, plan_all
+from superdsm_nb.batch.jobs import TABLES, expand_jobs, plan_all
 from superdsm_nb.batch.spec import find_tasks
 
 from support.jobs import SUFFIXES, refusal, refusals, write
@@ -73,7 +73,7 @@ def test_a_task_may_be_reached_through_a_symbolic_link(tmp_path):
 
     (task,) = find_tasks(tmp_path / "link")
 
-    assert jobs_of(task, tmp_path / "link")[0].outputs["seg"] == tmp_path / "link" / "seg" / "a.png"
+    assert expand_jobs(task, tmp_path / "link")[0].outputs["seg"] == tmp_path / "link" / "seg" / "a.png"
 
 
 @pytest.mark.parametrize("kind", SUFFIXES)

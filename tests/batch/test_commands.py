@@ -8,10 +8,13 @@ import sys
 
 import pytest
 
-from superdsm_nb.batch.fields import STAGES, schema
+from superdsm_nb.batch.fields import schema
 from superdsm_nb.batch.jobs import TABLES
+from superdsm_nb.config import STAGE_NAMES
 
 from support.trees import write_images, write_task, write_tree
+
+NO_STAGE = f"There is no stage dms: the stages are {', '.join(STAGE_NAMES)}."
 
 
 @pytest.fixture
@@ -154,7 +157,10 @@ def test_the_root_may_be_where_the_command_runs(run, root, monkeypatch):
     [
         (("--last-stage", "dsm"), "--last-stage needs --oneshot"),
         (("--last-stage", "dsm", "--run"), "--last-stage needs --oneshot"),
-        (("--last-stage", "dms", "--oneshot"), f"There is no stage dms: the stages are {', '.join(STAGES)}."),
+        (
+            ("--last-stage", "dms", "--oneshot"),
+            NO_STAGE,
+        ),
         (("--task", "defualt"), "did you mean default?"),
         (("--task-dir", "defualt", "--run"), "did you mean default?"),
         (("--task", "xyzzy"), "the tasks are ., default, default/adapted."),

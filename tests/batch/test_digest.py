@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from superdsm_nb.batch.jobs import digest_of, jobs_of
+from superdsm_nb.batch.jobs import digest_of, expand_jobs
 from superdsm_nb.batch.spec import find_tasks
 
 from support.jobs import SUFFIXES, job, jobs, write
@@ -47,7 +47,7 @@ def test_the_digest_tells_of_everything_that_results_depend_on(tmp_path, changes
         {"file_ids": ["a", "b"]},
         {"img_pathpattern": "elsewhere/%s.tif"},
         {"dilate": 0},
-        {"seg_border": 8},
+        {"seg_border": 2},
         {"merge_overlap_threshold": float("inf")},
         {"config": {"dsm/alpha": 2.5, "AF_scale": 11}},
         {"log_pathpattern": "log/%s.tgz"},
@@ -84,7 +84,7 @@ def test_the_digest_is_the_same_wherever_the_tasks_are(tmp_path, monkeypatch):
     digests = [job(tmp_path / name / "task").digest for name in ("here", "there")]
     monkeypatch.chdir(tmp_path / "here")
     (task,) = find_tasks(Path())
-    digests.append(jobs_of(task, Path())[0].digest)
+    digests.append(expand_jobs(task, Path())[0].digest)
 
     assert len(set(digests)) == 1
 
@@ -96,7 +96,7 @@ def test_inherited_and_own_fields_count_alike(tmp_path):
 
     *_, task = find_tasks(tmp_path / "parent")
 
-    assert jobs_of(task, tmp_path)[0].digest == own.digest
+    assert expand_jobs(task, tmp_path)[0].digest == own.digest
 
 
 def test_a_base_configuration_counts_like_the_own_one(tmp_path):

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from superdsm_nb.io import imread, imsave
-from superdsm_nb.labelmap import contours
 from superdsm_nb.render import normalize_image, render_result_over_image, render_ymap
+from superdsm_nb.render.labelmap import contours
 
 from support.trees import SHAPE, contents, run_tree, write_task, write_tree
 
@@ -85,7 +85,7 @@ def test_no_image_and_no_result_is_overwritten(run, tmp_path, where):
 def test_a_task_that_changed_since_is_run_again_first(run, root):
     write_task(root / "default", runnable=True, dilate=3)
     outcome = run("export", root, "default")
-    assert outcome.code == 2
+    assert outcome.code == 1
     assert "The task has changed since" in outcome.err
     run_tree(root)
     exported(run, root)
@@ -110,7 +110,7 @@ def test_the_colours_of_offset_intensities_can_be_chosen(run, root):
     assert green.any()
     assert (grey[~green][:, 0] == grey[~green][:, 1]).all()
     y = np.linspace(-1, 1, 50).reshape(5, 10)
-    from superdsm_nb.export import YMap
+    from superdsm_nb.batch.export import YMap
 
     assert np.array_equal(YMap(-0.5, 0.5, 2, "gray").render(y), render_ymap(2 * y, (-0.5, 0.5), "gray"))
 
@@ -165,7 +165,7 @@ def test_a_task_without_results_is_refused(run, tmp_path):
 def test_an_image_that_changed_since_is_refused(run, root):
     shutil.copy(root / "images" / "b.tif", root / "images" / "a.tif")
     outcome = run("export", root, "default")
-    assert outcome.code == 2
+    assert outcome.code == 1
     assert "a.tif has changed since its result was stored" in outcome.err
 
 
@@ -174,12 +174,12 @@ def test_a_result_that_ends_before_what_is_asked_for_is_refused(run, tmp_path):
     write_task(root / "default", runnable=True, last_stage="preprocess")
     run_tree(root)
     outcome = run("export", root, "default", "--mode", "adj")
-    assert outcome.code == 2
+    assert outcome.code == 1
     assert "ends with the stage preprocess, before what the mode adj shows" in outcome.err
 
 
 def test_a_damaged_result_is_refused(run, root):
     (root / "default" / "results" / "a.npz").write_bytes(b"PK")
     outcome = run("export", root, "default")
-    assert outcome.code == 2
+    assert outcome.code == 1
     assert "is damaged" in outcome.err

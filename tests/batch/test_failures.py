@@ -180,17 +180,17 @@ def test_a_link_laid_for_the_run_leads_nowhere(root, tmp_path):
 
 
 def test_a_defect_in_one_image_does_not_cost_the_others(tmp_path, monkeypatch):
-    from superdsm_nb.batch import work
+    from superdsm_nb.io import source
 
     root = write_tree(tmp_path)
-    imread_ = work.imread
+    imread_ = source.imread
 
     def broken(path, *arguments, **choices):
         if path.name == "a.tif":
             raise ZeroDivisionError("division by zero")
         return imread_(path, *arguments, **choices)
 
-    monkeypatch.setattr(work, "imread", broken)
+    monkeypatch.setattr(source, "imread", broken)
     failures, witness = run_tree(root, Mode(debug=True))
     assert failures == 2
     assert witness.results["default", "a"].reason == (

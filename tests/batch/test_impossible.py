@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from superdsm_nb.batch.jobs import jobs_of, plan_all
+from superdsm_nb.batch.jobs import expand_jobs, plan_all
 from superdsm_nb.batch.spec import choose, find_tasks
 from superdsm_nb.batch.survey import survey
 from superdsm_nb.errors import TaskError
@@ -95,12 +95,12 @@ def test_the_same_base_configuration_by_another_name_is_not_merged_again(tmp_pat
 def test_an_absolute_pattern_inside_the_task_goes_with_a_relative_root(tmp_path, monkeypatch):
     monkeypatch.chdir(write(tmp_path, seg_pathpattern=f"{tmp_path}/seg/%s.png"))
     (task,) = find_tasks(Path())
-    absolute = jobs_of(task, Path())[0].digest
+    absolute = expand_jobs(task, Path())[0].digest
     write(tmp_path)
 
     (task,) = find_tasks(Path())
 
-    assert jobs_of(task, Path())[0].digest == absolute
+    assert expand_jobs(task, Path())[0].digest == absolute
 
 
 def test_the_root_may_stand_in_patterns_of_outputs(tmp_path, monkeypatch):
@@ -109,7 +109,7 @@ def test_the_root_may_stand_in_patterns_of_outputs(tmp_path, monkeypatch):
 
     (task,) = find_tasks(Path())
 
-    assert jobs_of(task, Path())[0].outputs["seg"] == tmp_path / "task" / "seg" / "a.png"
+    assert expand_jobs(task, Path())[0].outputs["seg"] == tmp_path / "task" / "seg" / "a.png"
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_what_a_task_needs_is_never_overwritten(tmp_path, changes):
 def test_environment_variables_that_no_system_takes_are_refused(tmp_path, environ):
     (line,) = refused(write(tmp_path, environ=environ))
 
-    assert f"the field environ is {json.dumps(environ)}, but must be an object of texts" in line
+    assert f"the field environ is {json.dumps(environ)}, but must be an object with string values" in line
 
 
 def test_an_empty_file_id_is_refused(tmp_path):

@@ -12,7 +12,7 @@ from superdsm_nb.batch.fields import expected, names
 from superdsm_nb.batch.spec import find_tasks
 
 from support.specs import complaints, write, write_json
-from support.task_fields import WRONG
+from support.task_fields import IDS, WRONG
 from support.trees import write_task
 
 # ---------------------------------------------------------------- numbers that are not finite
@@ -57,7 +57,7 @@ def test_infinity_is_a_number_where_it_has_a_meaning(tmp_path, text, read, value
         ('{"dilate": Infinity}', "the field dilate is Infinity, but must be an integer."),
         ('{"seg_border": NaN}', "the field seg_border is NaN, but must be an integer of at least 1."),
         ('{"num_cpus": Infinity}', "the field num_cpus is Infinity, but must be an integer of at least 1."),
-        ('{"file_ids": [NaN]}', "the field file_ids is [NaN], but must be a list of integers or texts."),
+        ('{"file_ids": [NaN]}', f"the field file_ids is [NaN], but must be {IDS}."),
         (
             '{"config": {"AF_scale": NaN}}',
             "Hyperparameter AF_scale is nan, but must be above 0 and at most 100000.",
@@ -252,4 +252,4 @@ def test_a_root_that_is_no_folder_is_refused(tmp_path):
     (tmp_path / "file").touch()
 
     assert complaints(tmp_path / "nowhere") == [f"There is no folder {tmp_path / 'nowhere'}."]
-    assert complaints(tmp_path / "file") == [f"{tmp_path / 'file'} is no folder."]
+    assert complaints(tmp_path / "file") == [f"{tmp_path / 'file'} is not a folder."]

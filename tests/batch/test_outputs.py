@@ -15,10 +15,8 @@ from PIL import Image
 from skimage.measure import regionprops_table
 
 import superdsm_nb
-from superdsm_nb import objects
-from superdsm_nb.batch.work import _as_stored
 from superdsm_nb.config import Config
-from superdsm_nb.errors import ImageError
+from superdsm_nb.globalenergymin import GlobalEnergyMinimization
 from superdsm_nb.io import imread, imsave
 from superdsm_nb.render import render_adjacencies
 
@@ -155,13 +153,6 @@ def test_label_maps_may_be_tiff_files(single):
         assert json.loads(file.pages[0].description)["scale"] == 11
 
 
-def test_more_objects_than_16_bits_hold_go_to_32_bit_tiff_and_are_refused_as_png(tmp_path):
-    labels = np.arange(70000, dtype=np.int32).reshape(200, 350)
-    assert _as_stored(labels, tmp_path / "a.tif").dtype == np.uint32
-    with pytest.raises(ImageError, match=r"a\.png cannot hold 69999 objects.*use \.tif in seg_pathpattern"):
-        _as_stored(labels, tmp_path / "a.png")
-
-
 def test_outlines_for_other_programs_are_written(single):
     folder = single(rois_pathpattern="rois/%s.zip", geojson_pathpattern="geo/%s.geojson")
     count = imread(folder / "seg" / "a.png").max()
@@ -195,8 +186,8 @@ def test_the_border_of_the_overlay_is_as_wide_as_asked(single):
     assert drawn[0] < drawn[1]
 
 
-def test_the_border_is_8_pixels_wide_by_default(single):
-    drawn = [(single(**fields) / "overlay" / "a.png").read_bytes() for fields in ({}, {"seg_border": 8})]
+def test_the_border_is_2_pixels_wide_by_default(single):
+    drawn = [(single(**fields) / "overlay" / "a.png").read_bytes() for fields in ({}, {"seg_border": 2})]
     assert drawn[0] == drawn[1]
 
 
@@ -241,13 +232,13 @@ def test_a_disabled_stage_leaves_out_its_results(single):
 
 def test_environment_variables_are_set_for_the_work_and_only_then(single, monkeypatch):
     seen = []
-    fit = objects.fit
+    fit = GlobalEnergyMinimization.fit
 
     def spy(*arguments):
         seen.append(os.environ.get("SUPERDSM_NB_TEST"))
         return fit(*arguments)
 
-    monkeypatch.setattr(objects, "fit", spy)
+    monkeypatch.setattr(GlobalEnergyMinimization, "fit", staticmethod(spy))
     single(environ={"SUPERDSM_NB_TEST": 7})
     assert set(seen) == {"7"}
     assert "SUPERDSM_NB_TEST" not in os.environ

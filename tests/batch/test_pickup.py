@@ -7,8 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from superdsm_nb import c2freganal
 from superdsm_nb.batch.outcome import Mode
+from superdsm_nb.c2freganal import C2F_RegionAnalysis
+from superdsm_nb.events import StageStarted
 from superdsm_nb.io import imread, imsave
 from superdsm_nb.synthetic import generate
 
@@ -48,7 +49,7 @@ def test_a_changed_postprocessing_parameter_fits_no_model_again(root, monkeypatc
 
 def test_a_changed_sparsity_starts_at_the_energy_minimisation(root, monkeypatch):
     edit_task(root / "default", config={"global-energy-minimization": {"AF_beta": 2.0}})
-    monkeypatch.setattr(c2freganal, "fit", None)
+    monkeypatch.setattr(C2F_RegionAnalysis, "fit", None)
     failures, witness = run_tree(root)
     assert failures == 0
     assert witness.results["default", "a"].picked_up == (root / "default", 3)
@@ -81,11 +82,11 @@ def test_a_change_before_the_energy_minimisation_starts_afresh(root, config):
 
 
 def test_a_change_of_the_drawing_alone_runs_no_stage(root, monkeypatch):
-    edit_task(root, seg_border=2)
+    edit_task(root, seg_border=5)
     forbid_fits(monkeypatch)
     _, witness = run_tree(root)
     assert witness.results["default", "a"].picked_up == (root / "default", 5)
-    stages = {values[1] for values in witness.told if values[0] == "stage"}
+    stages = {event.name for event in witness.events if isinstance(event, StageStarted)}
     assert stages == {"writing"}
 
 
@@ -124,7 +125,7 @@ def of_an_unknown_scale():
 
 
 def test_an_estimated_scale_is_used_again(tmp_path, monkeypatch):
-    from superdsm_nb import automation
+    from superdsm_nb.automation import automation
 
     root = write_tree(tmp_path, names=("a",), config={})
     sample = of_an_unknown_scale()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from superdsm_nb.batch.jobs import jobs_of, plan_all
+from superdsm_nb.batch.jobs import expand_jobs, plan_all
 from superdsm_nb.batch.spec import find_tasks
 
 from support.jobs import SUFFIXES, job, jobs, refusal, write
@@ -87,7 +87,7 @@ def test_an_inherited_dirname_is_the_folder_of_the_task_that_inherits_it(tmp_pat
 
     *_, task = find_tasks(tmp_path)
 
-    assert jobs_of(task, tmp_path)[0].image == tmp_path / "images" / "U2OS" / "a.tif"
+    assert expand_jobs(task, tmp_path)[0].image == tmp_path / "images" / "U2OS" / "a.tif"
 
 
 def test_a_percent_sign_in_the_name_of_a_folder_is_no_placeholder(tmp_path):
@@ -104,7 +104,7 @@ def test_the_folder_has_a_name_even_where_it_is_the_current_one(tmp_path, monkey
 
     (task,) = find_tasks(Path())
 
-    assert jobs_of(task, Path())[0].outputs["seg"] == Path("task-a.png")
+    assert expand_jobs(task, Path())[0].outputs["seg"] == Path("task-a.png")
 
 
 def test_results_are_stored_under_the_file_id(tmp_path):
@@ -119,7 +119,7 @@ def test_a_job_knows_where_the_runnable_ancestors_store_theirs(tmp_path):
     write_task(tmp_path / "template")
     write_task(tmp_path / "template" / "task", runnable=True)
 
-    made = [jobs_of(task, tmp_path)[0].ancestors for task in find_tasks(tmp_path)]
+    made = [expand_jobs(task, tmp_path)[0].ancestors for task in find_tasks(tmp_path)]
 
     assert made[0] == {}
     assert made[2] == {tmp_path: tmp_path / "results" / "a.npz"}
@@ -131,7 +131,7 @@ def test_a_job_knows_its_ancestors_from_the_nearest_on(tmp_path):
 
     *_, task = find_tasks(tmp_path)
 
-    assert list(jobs_of(task, tmp_path)[0].ancestors) == [tmp_path / "x", tmp_path]
+    assert list(expand_jobs(task, tmp_path)[0].ancestors) == [tmp_path / "x", tmp_path]
 
 
 def test_templates_have_nothing_to_do(tmp_path):
@@ -147,7 +147,7 @@ def test_templates_have_nothing_to_do(tmp_path):
 def test_a_pattern_for_integers_takes_no_text(tmp_path, name):
     assert refusal(tmp_path, **{name: "%03d.png"}) == (
         f"{tmp_path / 'task.json'}: {name} '%03d.png' does not take the file id 'a': "
-        "it must have one place for it, %s for texts, or %d or %03d for integers."
+        "it must have one place for it, %s for strings, or %d or %03d for integers."
     )
 
 

@@ -16,8 +16,9 @@ from superdsm_nb.automation import process_image
 from superdsm_nb.batch import store
 from superdsm_nb.config import Config
 from superdsm_nb.errors import StoredResultError
+from superdsm_nb.events import LogLine, ObjectDiscarded
 from superdsm_nb.pipeline import create_default_pipeline
-from superdsm_nb.tables import OBJECT_COLUMNS
+from superdsm_nb.results.tables import OBJECT_COLUMNS
 
 from support.trees import SHAPE
 
@@ -39,7 +40,10 @@ def header_of(used, **changes):
         "config": used,
         "scale": 11.0,
         "last_stage": STAGES[-1],
-        "log": {"preprocess": ["a line"]},
+        "remarks": {
+            "preprocess": [LogLine("a line")],
+            "postprocess": [ObjectDiscarded("it is a glare", 3, 4)],
+        },
         "rows": [{**dict.fromkeys(OBJECT_COLUMNS, 1.0), "contrast": math.inf, "on_boundary": True}],
         "written": {"seg": "0" * 64},
     }
@@ -213,19 +217,20 @@ def test_a_stored_result_that_would_run_code_when_loaded_runs_nothing(path, resu
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": 999}, "another format"),
+        ({"format": 999}, "written by another version"),
         ({"scale": "x"}, "its scale is wrong"),
         ({"scale": -1.0}, "its scale is wrong"),
         ({"digest": 5}, "its header is wrong"),
-        ({"log": []}, "its header is wrong"),
+        ({"remarks": []}, "its log is wrong"),
         ({"rows": {}}, "its table is wrong"),
         ({"written": None}, "its header is wrong"),
         ({"rows": [1]}, "its table is wrong"),
         ({"rows": [{"label": 1}]}, "its table is wrong"),
         ({"rows": [dict.fromkeys(OBJECT_COLUMNS, "=1+1")]}, "its table is wrong"),
-        ({"log": {"scale": 5}}, "its log is wrong"),
-        ({"log": {"scale": [5]}}, "its log is wrong"),
-        ({"written": {"seg": 1}}, "its log is wrong"),
+        ({"remarks": {"scale": 5}}, "'int' object is not iterable"),
+        ({"remarks": {"scale": [5]}}, "'int' object is not iterable"),
+        ({"remarks": {"scale": [{"kind": "Event"}]}}, "there is no such event"),
+        ({"written": {"seg": 1}}, "its header is wrong"),
         ({"scale": math.inf}, "its scale is wrong"),
         ({"config": {"preprocess": 5}}, "is a section of hyperparameters"),
         ({"config": {"postprocess": {"min_contrast": "x"}}}, "must be a number"),

@@ -12,7 +12,7 @@ import roifile
 import tifffile
 
 from superdsm_nb.io import imread, imsave
-from superdsm_nb.tables import OBJECT_COLUMNS
+from superdsm_nb.results.tables import OBJECT_COLUMNS
 
 SCALE = ("--set", "AF_scale=11")
 
@@ -70,7 +70,7 @@ def test_a_wrong_suffix_is_refused_before_any_work(run, image_path, tmp_path, op
 
 
 def test_parquet_without_its_library_is_refused_with_what_to_install(run, image_path, tmp_path, monkeypatch):
-    from superdsm_nb import tables
+    from superdsm_nb.results import tables
 
     monkeypatch.setattr(tables, "find_spec", lambda name: None)
     outcome = run(
@@ -89,11 +89,11 @@ def test_a_point_in_time_is_chosen(run, tmp_path, sample):
     series[2] = sample.image
     tifffile.imwrite(tmp_path / "cells.tif", series, imagej=True, metadata={"axes": "TYX"})
     outcome = run("segment", tmp_path / "cells.tif", "-o", tmp_path / "l.png", *SCALE)
-    assert outcome.code == 2
-    assert "choose a point in time (--time)" in outcome.err
+    assert outcome.code == 1
+    assert "choose a time point (--time N)" in outcome.err
     assert run("segment", tmp_path / "cells.tif", "-o", tmp_path / "l.png", *SCALE, "--time", 2).code == 0
     assert imread(tmp_path / "l.png").max() >= 2
     assert (
-        "there is no time 3"
+        "there is no time point 3"
         in run("segment", tmp_path / "cells.tif", "-o", tmp_path / "l.png", *SCALE, "--time", 3).err
     )

@@ -9,7 +9,7 @@ import pytest
 
 from superdsm_nb.io import imsave
 
-from support.command_line import assert_one_sentence
+from support.command_line import assert_failed, assert_one_sentence
 
 LABELS = np.kron(np.arange(6).reshape(2, 3), np.ones((8, 8))).astype(np.uint16)
 
@@ -56,17 +56,17 @@ def test_files_without_counterpart_are_counted_in_a_warning(run, folders):
 def test_label_maps_of_different_shape_cannot_be_compared(run, folders):
     imsave(folders[1] / "two.tif", LABELS[1:])
     outcome = run("score", folders[0] / "two.png", folders[1] / "two.tif")
-    assert_one_sentence(outcome, "(16, 24)", "(15, 24)")
+    assert_failed(outcome, "(16, 24)", "(15, 24)")
 
 
 def test_in_folders_the_files_that_cannot_be_compared_are_named(run, folders):
     imsave(folders[1] / "two.tif", LABELS[1:])
-    assert_one_sentence(run("score", *folders), "two.png", "two.tif", "same shape")
+    assert_failed(run("score", *folders), "two.png", "two.tif", "same shape")
 
 
 def test_a_colour_picture_is_no_label_map(run, folders):
     imsave(folders[0] / "one.png", np.dstack([LABELS] * 3).astype(np.uint8))
-    assert_one_sentence(run("score", folders[0] / "one.png", folders[1] / "one.tif"), "must hold integers")
+    assert_failed(run("score", folders[0] / "one.png", folders[1] / "one.tif"), "must hold integers")
 
 
 def test_a_file_cannot_be_compared_with_a_folder(run, folders):

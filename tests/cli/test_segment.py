@@ -14,13 +14,13 @@ import pytest
 import tifffile
 
 from superdsm_nb import __version__
+from superdsm_nb.cli.console import ProgressDisplay
 from superdsm_nb.config import Config
-from superdsm_nb.console import ConsoleOutput
 from superdsm_nb.io import imread, imsave
 from superdsm_nb.metrics import score
 from superdsm_nb.synthetic import generate
 
-from support.command_line import assert_one_sentence, in_a_process
+from support.command_line import assert_failed, in_a_process
 
 SCALE = ("--set", "AF_scale=11")
 
@@ -117,7 +117,7 @@ def test_an_image_that_fails_does_not_stop_the_others(run, image_path, tmp_path,
     imsave(tmp_path / "more.tif", sample.image)
     images = (image_path, tmp_path / "flat.tif", tmp_path / "more.tif")
     outcome = run("segment", *images, "-o", tmp_path / "out", *SCALE)
-    assert_one_sentence(outcome, "flat.tif", "constant")
+    assert_failed(outcome, "flat.tif", "constant")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["cells.png", "more.png"]
 
 
@@ -175,7 +175,7 @@ def test_results_reach_a_pipe_while_progress_is_shown_on_a_terminal(image_path, 
 def test_on_a_terminal_results_are_shown_with_the_progress_and_not_erased_by_it(capsys, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    with ConsoleOutput(1) as console:
+    with ProgressDisplay(1) as console:
         console.result("cells.tif: 3 objects")
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -185,7 +185,7 @@ def test_on_a_terminal_results_are_shown_with_the_progress_and_not_erased_by_it(
 @pytest.mark.parametrize("name", ["a [bold]b[/bold].tif", "Zellen äöü.tif", ":smiley:.tif", "100 %s.tif"])
 def test_a_file_may_have_any_name(run, tmp_path, name):
     imsave(tmp_path / name, np.full((9, 9), 7, np.uint8))
-    assert_one_sentence(run("segment", tmp_path / name, "-o", tmp_path / "l.png", *SCALE), name)
+    assert_failed(run("segment", tmp_path / name, "-o", tmp_path / "l.png", *SCALE), name)
 
 
 def test_images_of_every_type_are_segmented_without_remarks_from_libraries(tmp_path, sample):
@@ -218,7 +218,7 @@ def test_the_smallest_images_give_a_result_or_one_clear_sentence(run, tmp_path, 
     imsave(tmp_path / "a.tif", np.random.default_rng(0).integers(0, 999, shape).astype(np.uint16))
     outcome = run("segment", tmp_path / "a.tif", "-o", tmp_path / "l.png", *settings)
     if outcome.code:
-        assert_one_sentence(outcome, "a.tif")
+        assert_failed(outcome, "a.tif")
     else:
         assert imread(tmp_path / "l.png").shape == shape
 

@@ -8,7 +8,7 @@ import tifffile
 
 from superdsm_nb.io import imsave
 
-from support.command_line import assert_one_sentence
+from support.command_line import assert_failed, assert_one_sentence
 
 SCALE = ("--set", "AF_scale=11")
 
@@ -26,31 +26,31 @@ SCALE = ("--set", "AF_scale=11")
 def test_an_image_with_nothing_to_segment_is_refused_by_name(run, tmp_path, image, words):
     imsave(tmp_path / "a.tif", image)
     outcome = run("segment", tmp_path / "a.tif", "-o", tmp_path / "l.png", *SCALE)
-    assert_one_sentence(outcome, str(tmp_path / "a.tif"), *words)
+    assert_failed(outcome, str(tmp_path / "a.tif"), *words)
     assert not (tmp_path / "l.png").exists()
 
 
 def test_a_missing_image_is_refused(run, tmp_path):
-    assert_one_sentence(run("segment", tmp_path / "no.tif", "-o", tmp_path / "l.png"), "There is no file")
+    assert_failed(run("segment", tmp_path / "no.tif", "-o", tmp_path / "l.png"), "There is no file")
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.tif"])
 @pytest.mark.parametrize("content", [b"", b"hello", b"\x89PNG\r\n\x1a\n", b"II*\0\x08\0\0\0"], ids=repr)
 def test_a_file_that_is_no_image_is_refused(run, tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
-    assert_one_sentence(run("segment", tmp_path / name, "-o", tmp_path / "l.png"), name)
+    assert_failed(run("segment", tmp_path / name, "-o", tmp_path / "l.png"), name)
 
 
 def test_a_stack_asks_for_the_choice_of_a_plane(run, tmp_path, sample):
     path = tmp_path / "z.tif"
     tifffile.imwrite(path, np.stack([sample.image] * 2), imagej=True, metadata={"axes": "ZYX"})
-    assert_one_sentence(run("segment", path, "-o", tmp_path / "l.png", *SCALE), "--plane")
+    assert_failed(run("segment", path, "-o", tmp_path / "l.png", *SCALE), "--plane")
     assert run("segment", path, "-o", tmp_path / "l.png", "--plane", 1, *SCALE).code == 0
 
 
 def test_an_image_without_an_object_size_asks_for_the_scale(run, tmp_path):
     imsave(tmp_path / "a.tif", np.random.default_rng(0).integers(0, 999, (8, 8)).astype(np.uint16))
-    assert_one_sentence(run("segment", tmp_path / "a.tif", "-o", tmp_path / "l.png"), "AF_scale", "a.tif")
+    assert_failed(run("segment", tmp_path / "a.tif", "-o", tmp_path / "l.png"), "AF_scale", "a.tif")
 
 
 @pytest.mark.parametrize(
@@ -142,4 +142,4 @@ def test_several_images_need_a_folder(run, image_path, tmp_path):
 
 def test_an_output_that_cannot_be_written_is_refused(run, image_path, tmp_path):
     outcome = run("segment", image_path, "-o", image_path / "l.png", *SCALE)
-    assert_one_sentence(outcome, "cannot be written", "is not a folder")
+    assert_failed(outcome, "cannot be written", "is not a folder")

@@ -1,15 +1,17 @@
 """What is declared of each hyperparameter decides which values are allowed."""
 
-from __future__ import annotations
-
 import math
+from typing import Annotated
 
 import numpy as np
 import pytest
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
-from superdsm_nb.config import Config
+from superdsm_nb.config import Config, Declarations, Hyperparameter, Scaling, Section
+from superdsm_nb.config.hyperparameters import STRICT
+from superdsm_nb.config.kinds import Integer
 from superdsm_nb.errors import ConfigError
-from superdsm_nb.hyperparameters import Declarations, Hyperparameter, Scaling
 from superdsm_nb.pipeline import create_default_pipeline
 
 PIPELINE = create_default_pipeline()
@@ -143,8 +145,11 @@ def test_the_range_of_an_unlimited_number_is_told_in_words():
 
 
 def test_declarations_hold_a_factor_beside_every_value_that_scales():
-    scaled = Hyperparameter("width", 2, "int", "of something", scaling=Scaling("scale", 0.5))
-    declared = Declarations([("stage", [scaled])])
+    @dataclass(frozen=True, kw_only=True, config=STRICT)
+    class Settings(Section):
+        width: Annotated[Integer, Field(description="of something"), Scaling("scale", 0.5)] = 2
+
+    declared = Declarations({"stage": Settings})
     assert dict(declared.automatic) == {"stage/width": "stage/AF_width"}
     assert declared["stage/AF_width"].default == 0.5
     assert set(declared) == {"stage/width", "stage/AF_width"}

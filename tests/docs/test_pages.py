@@ -12,14 +12,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from superdsm_nb.batch import fields, report
-from superdsm_nb.batch import run as runs
+from superdsm_nb.batch import fields, report, tables
 from superdsm_nb.batch.jobs import TABLES
 from superdsm_nb.cli import app
 from superdsm_nb.config import Config
 from superdsm_nb.performance import PerformanceReport
 from superdsm_nb.pipeline import create_default_pipeline
-from superdsm_nb.tables import OBJECT_COLUMNS
+from superdsm_nb.results.tables import OBJECT_COLUMNS
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
@@ -191,7 +190,7 @@ def test_every_entry_of_the_provenance_is_explained_and_no_other():
     header = SimpleNamespace(image_sha256="", software="", scale=1.0, config=Config(), rows=[])
     plan = SimpleNamespace(digest="", task=SimpleNamespace(config=Config()))
 
-    entries = runs._provenance(plan, [(job, header)])
+    entries = tables._provenance(plan, [(job, header)])
 
     assert explained(section("tasks.md", "provenance.json")) == {*entries, *entries["images"]["a"]}
 

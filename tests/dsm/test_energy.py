@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from superdsm_nb.dsm import Energy, FitParameters, Frame, change_frame, fit, minimize
-from superdsm_nb.energy import TILE, gaussian_window, window_side
+from superdsm_nb.dsm.energy import TILE, gaussian_window, window_side
 from superdsm_nb.image import Image, Region
 
 from support import naive

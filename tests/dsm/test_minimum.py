@@ -21,6 +21,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from superdsm_nb.config import Config
 from superdsm_nb.dsm import Energy, FitParameters, fit, minimize
 from superdsm_nb.image import Image, Region
 
@@ -122,7 +123,7 @@ def test_deformations_are_not_superadditive_where_the_parts_are_too_small_for_th
 
 
 def test_the_parameters_of_a_fit_come_from_the_configuration():
-    expected = FitParameters(0.1, 2.0, 5, 9, 3, "zeros", 7.0, "trust-exact")
-    dsm_cfg = dataclasses.asdict(expected)
-    dsm_cfg["cp_timeout"] = dsm_cfg.pop("timeout")
-    assert FitParameters.from_config(dsm_cfg) == expected
+    values = {"alpha": 0.1, "epsilon": 2, "smooth_amount": 5.0, "init": "zeros", "cp_timeout": 7}
+    parameters = FitParameters.of(Config({"dsm": values}))
+    assert parameters == FitParameters(alpha=0.1, epsilon=2.0, smooth_amount=5, init="zeros", cp_timeout=7.0)
+    assert [type(value) for value in (parameters.epsilon, parameters.smooth_amount)] == [float, int]

@@ -15,7 +15,8 @@ from PIL import Image as Pillow
 
 from superdsm_nb.errors import ImageError
 from superdsm_nb.image import normalized
-from superdsm_nb.io import LUMINANCE, imread
+from superdsm_nb.io import imread
+from superdsm_nb.io.reading import LUMINANCE
 
 GREY = np.arange(35 * 21, dtype=np.uint8).reshape(35, 21)
 DEEP = GREY.astype(np.uint16) * 257
@@ -161,8 +162,8 @@ def test_the_first_channel_and_plane_of_a_plain_image_are_the_image(tmp_path):
 @pytest.mark.parametrize(
     ("axes", "advice"),
     [
-        ("CYX", r"3 in C, 35 in Y, 21 in X\): choose a channel \(--channel\)\."),
-        ("ZYX", r"3 in Z, 35 in Y, 21 in X\): choose a plane \(--plane\)\."),
+        ("CYX", r"3 in C, 35 in Y, 21 in X\): choose a channel \(channel=N\)\."),
+        ("ZYX", r"3 in Z, 35 in Y, 21 in X\): choose a plane \(plane=N\)\."),
     ],
 )
 def test_more_than_two_dimensions_ask_for_the_choice_that_is_missing(tmp_path, axes, advice):
@@ -174,7 +175,7 @@ def test_more_than_two_dimensions_ask_for_the_choice_that_is_missing(tmp_path, a
 def test_a_choice_that_has_been_made_is_not_asked_for_again(tmp_path):
     pixels = np.stack([STACK, STACK])
     path = save(tmp_path / "a.tif", pixels, imagej=True, metadata={"axes": "ZCYX"})
-    with pytest.raises(ImageError, match=r"choose a channel \(--channel\)\.$"):
+    with pytest.raises(ImageError, match=r"choose a channel \(channel=N\)\.$"):
         imread(path, plane=1)
 
 
@@ -188,7 +189,7 @@ def test_dimensions_that_no_choice_removes_are_told(tmp_path):
 def test_all_choices_that_are_missing_are_asked_for(tmp_path):
     pixels = np.stack([STACK, STACK])
     path = save(tmp_path / "a.tif", pixels, imagej=True, metadata={"axes": "TZYX"})
-    with pytest.raises(ImageError, match=r"choose a plane \(--plane\) and a point in time \(--time\)\.$"):
+    with pytest.raises(ImageError, match=r"choose a plane \(plane=N\) and a time point \(time=N\)\.$"):
         imread(path)
 
 
@@ -278,7 +279,7 @@ def test_what_a_library_remarks_about_our_calls_is_a_warning(tmp_path, monkeypat
         warnings.warn("call it in another way", DeprecationWarning, stacklevel=1)
         return GREY, "YX"
 
-    monkeypatch.setattr("superdsm_nb.io._read", deprecated)
+    monkeypatch.setattr("superdsm_nb.io.reading._read", deprecated)
     with pytest.warns(DeprecationWarning, match="call it in another way"):
         imread(save(tmp_path / "a.png", GREY))
 
@@ -304,6 +305,6 @@ def test_what_tifffile_remarks_about_a_file_is_not_printed(tmp_path, capsys):
 def test_a_few_deep_planes_are_no_colours(tmp_path, planes):
     stack = np.arange(planes * 35 * 21, dtype=np.uint16).reshape(planes, 35, 21)
     path = save(tmp_path / "a.tif", stack, photometric="rgb", planarconfig="separate")
-    with pytest.raises(ImageError, match=f"has {planes} planes of 16 bits: choose one with --channel"):
+    with pytest.raises(ImageError, match=f"has {planes} planes of 16 bits: choose a channel"):
         imread(path)
     np.testing.assert_array_equal(imread(path, channel=2), stack[2])

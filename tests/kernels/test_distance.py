@@ -11,12 +11,12 @@ from scipy import ndimage
 
 from superdsm_nb.filters import (
     FARTHEST,
+    dense_rank,
+    dense_rank_of_distance,
     distance,
-    highest_around,
-    is_near,
-    levels,
-    levels_of_distance,
+    maximum_filter,
     squared_distance,
+    within_distance,
 )
 
 from support import naive
@@ -40,7 +40,7 @@ def test_without_objects_everything_is_far():
 def test_levels_of_distances_are_their_ranks(factor):
     squared = np.array([[0, 9, 4], [4, 0, 25]]) * factor
 
-    assert levels_of_distance(squared).tolist() == levels(squared).tolist() == [[0, 2, 1], [1, 0, 3]]
+    assert dense_rank_of_distance(squared).tolist() == dense_rank(squared).tolist() == [[0, 2, 1], [1, 0, 3]]
 
 
 @naive.settings_for(100)
@@ -49,7 +49,7 @@ def test_levels_of_distances_are_their_ranks(factor):
     radius=st.one_of(st.integers(0, 8), st.floats(0, 8), st.just(np.inf)),
 )
 def test_near_is_what_is_at_most_that_far(objects, radius):
-    assert (is_near(objects, radius) == (distance(objects) <= radius)).all()
+    assert (within_distance(objects, radius) == (distance(objects) <= radius)).all()
 
 
 @naive.settings_for(100)
@@ -60,4 +60,4 @@ def test_near_is_what_is_at_most_that_far(objects, radius):
 def test_the_highest_around_is_scipys(image, connectivity):
     footprint = ndimage.generate_binary_structure(2, connectivity // 4)
     expected = ndimage.maximum_filter(image, footprint=footprint)
-    assert (highest_around(image, connectivity) == expected).all()
+    assert (maximum_filter(image, connectivity) == expected).all()

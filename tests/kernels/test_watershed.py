@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from superdsm_nb.filters import levels, levels_of_distance, squared_distance
+from superdsm_nb.filters import dense_rank, dense_rank_of_distance, squared_distance
 from superdsm_nb.kernels import watershed as kernels
 
 from support import naive
 
 
 def flood(relief, markers, mask):
-    return kernels.flood(levels(relief), markers, mask)
+    return kernels.watershed(dense_rank(relief), markers, mask)
 
 
 @st.composite
@@ -75,8 +75,8 @@ def test_on_the_distance_to_the_markers_the_flood_is_that_of_scikit_image(height
     markers = np.zeros((height, width), np.int32)
     markers[rng.integers(height, size=count), rng.integers(width, size=count)] = np.arange(1, count + 1)
     distance = ndimage.distance_transform_edt(markers == 0)
-    levels = levels_of_distance(squared_distance(markers > 0))
-    labels = kernels.flood(levels, markers, np.ones(markers.shape, bool))
+    levels = dense_rank_of_distance(squared_distance(markers > 0))
+    labels = kernels.watershed(levels, markers, np.ones(markers.shape, bool))
     np.testing.assert_array_equal(labels, watershed(distance, markers))
 
 
@@ -114,5 +114,5 @@ def test_levels_of_large_images_overflow_nothing():
     relief[0, 0] = 0
     markers = np.zeros((40, 40), np.int32)
     markers[0, 0] = 7
-    labels = kernels.flood(relief, markers, np.ones((40, 40), bool))
+    labels = kernels.watershed(relief, markers, np.ones((40, 40), bool))
     assert (labels == 7).all()

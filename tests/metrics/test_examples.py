@@ -11,6 +11,7 @@ import pytest
 
 from superdsm_nb import metrics
 from superdsm_nb.errors import ConfigError, ImageError
+from superdsm_nb.metrics import scores
 
 FUNCTIONS = [
     metrics.seg,
@@ -235,7 +236,7 @@ def test_the_score_cannot_be_changed():
 
 
 def test_the_examples_in_the_docstrings_hold():
-    result = doctest.testmod(metrics)
+    result = doctest.testmod(scores)
 
     assert result.failed == 0
     assert result.attempted >= len(FUNCTIONS)

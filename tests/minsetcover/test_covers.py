@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from superdsm_nb.atoms import AtomAdjacencyGraph
-from superdsm_nb.greedycover import cost, greedy_cover, merge, solve
-from superdsm_nb.maxsetpack import exact_packing, excess_packing, greedy_packing
 from superdsm_nb.minsetcover import MinSetCover
+from superdsm_nb.minsetcover.greedy import cost, greedy_cover, merge, solve
+from superdsm_nb.minsetcover.packing import exact_packing, excess_packing, greedy_packing
 from superdsm_nb.objects import Object
 
 ATOMS = 5

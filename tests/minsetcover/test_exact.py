@@ -6,12 +6,12 @@ import itertools
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from superdsm_nb import exactcover
 from superdsm_nb.errors import SolverError
-from superdsm_nb.exactcover import Problem, maximum_packing, minimum_covers
+from superdsm_nb.minsetcover.exact import Problem, maximum_packing, minimum_covers
 
 
 @st.composite
@@ -143,7 +143,7 @@ def test_a_failure_of_the_solver_is_told_in_one_sentence(monkeypatch):
         success = False
         message = "time limit reached"
 
-    monkeypatch.setattr(exactcover, "milp", lambda *_, **__: Failed())
+    monkeypatch.setattr(scipy.optimize, "milp", lambda *_, **__: Failed())
 
     with pytest.raises(
         SolverError, match=r"^HiGHS found no optimal choice among 7 sets: time limit reached$"

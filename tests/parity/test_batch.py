@@ -8,11 +8,12 @@ import json
 import numpy as np
 import pytest
 
-from superdsm_nb import c2freganal, objects
 from superdsm_nb.batch.outcome import Mode
 from superdsm_nb.batch.run import Runner
 from superdsm_nb.batch.spec import find_tasks
 from superdsm_nb.batch.survey import survey
+from superdsm_nb.c2freganal import C2F_RegionAnalysis
+from superdsm_nb.globalenergymin import GlobalEnergyMinimization
 from superdsm_nb.io import imread
 
 from support.published import CONFIGS, GREEDY, REFERENCE, image_names, image_path
@@ -73,8 +74,8 @@ def test_a_derived_task_discards_more_and_fits_nothing(nuclei, monkeypatch):
         with (nuclei / task / "objects.csv").open(newline="") as file:
             counts[task] = sum(1 for _ in csv.DictReader(file))
     assert 0 < counts["default/adapted"] < counts["default"]
-    monkeypatch.setattr(objects, "fit", refuse)
-    monkeypatch.setattr(c2freganal, "fit", refuse)
+    for stage in (C2F_RegionAnalysis, GlobalEnergyMinimization):
+        monkeypatch.setattr(stage, "fit", staticmethod(refuse))
     write_task(nuclei / "default" / "adapted", runnable=True, config={"postprocess": {"min_contrast": 1.8}})
     failures, witness = run_tree(nuclei)
     assert failures == 0

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from superdsm_nb.dsm import FitParameters, fit
+from superdsm_nb.dsm import fit
 from superdsm_nb.image import AtomRegions
 from superdsm_nb.io import imread
 from superdsm_nb.metrics import score
@@ -66,7 +66,7 @@ def counted(dataset: str, config_name: str, name: str) -> dict[str, Any]:
 def rows_with_fallback(data: dict[str, Any], differing: Iterable[Row]) -> list[Row]:
     """Our rows if the fits behind the differing ones fell back to the best ellipse, as published."""
     regions = AtomRegions(data["y_img"], data["atoms"])
-    parameters = FitParameters.from_config(data["dsm_cfg"]).without_deformations()
+    parameters = data["dsm_cfg"].without_deformations()
     fallbacks = {}
     for _, x, y in differing:
         objects = data["postprocessed_objects"]

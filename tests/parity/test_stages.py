@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 import superdsm_nb
-from superdsm_nb.dsm import FitParameters, fit
-from superdsm_nb.exactcover import minimum_covers
+from superdsm_nb.automation.scale import estimate_scale
+from superdsm_nb.dsm import fit
 from superdsm_nb.image import AtomRegions
 from superdsm_nb.io import imread
-from superdsm_nb.maxsetpack import problem_of
+from superdsm_nb.minsetcover.exact import minimum_covers
+from superdsm_nb.minsetcover.packing import problem_of
 from superdsm_nb.objects import Object, compute_objects
 from superdsm_nb.pipeline import create_default_pipeline
-from superdsm_nb.scale import estimate_scale
 
 from support.published import DATA, Reference, image_names, image_path, references, run, scales
 
@@ -79,7 +80,7 @@ def test_seeds_and_adjacent_pairs_equal_those_of_the_reference(reference):
 def test_no_energy_is_above_that_of_the_reference_nor_below_where_its_fit_succeeded(reference, solver):
     data = run(reference)
     regions = AtomRegions(data["y_img"], reference.arrays["atoms"])
-    parameters = FitParameters.from_config({**data["dsm_cfg"], "solver": solver})
+    parameters = replace(data["dsm_cfg"], solver=solver)
 
     for item in reference.record["objects"]:
         energy = fit(regions.region(item["footprint"]), parameters).energy
@@ -142,7 +143,9 @@ def exact_run(reference: Reference) -> dict[str, Any]:
     """Our pipeline data object with the exact cover instead of the published one."""
     config = reference.config.derive({STAGE: {"solver": "exact"}})
     data = run(reference)
-    return create_default_pipeline().process_image(data["g_raw"], config, STAGE, STAGE, data)[0]
+    return create_default_pipeline().process_image(
+        data["g_raw"], config, first_stage=STAGE, last_stage=STAGE, data=data
+    )[0]
 
 
 def test_the_exact_cover_is_proven_and_costs_no_more_than_the_greedy_one_with_no_more_fits(reference):
@@ -179,7 +182,7 @@ def test_no_family_of_any_connected_unions_costs_less_than_the_exact_cover(refer
     others = compute_objects(
         sorted(unions - known, key=sorted),
         AtomRegions(data["y_img"], data["atoms"]),
-        FitParameters.from_config(data["dsm_cfg"]),
+        data["dsm_cfg"],
     )
 
     (best,) = minimum_covers([problem_of([*data["objects"], *others], beta)])

@@ -10,7 +10,7 @@ import roifile
 import shapely
 from skimage.draw import polygon2mask
 
-from superdsm_nb.outlines import geojson, outlines, rois, signed_area
+from superdsm_nb.results.outlines import geojson, outlines, rois, signed_area
 
 
 def blobs(seed, shape=(40, 50), count=12):

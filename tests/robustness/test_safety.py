@@ -13,7 +13,7 @@ import pytest
 import superdsm_nb
 from superdsm_nb.batch.spec import find_tasks
 from superdsm_nb.errors import SuperDSMError, TaskError
-from superdsm_nb.outlines import rois
+from superdsm_nb.results.outlines import rois
 
 PACKAGE = Path(superdsm_nb.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))

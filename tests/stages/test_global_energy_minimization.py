@@ -8,42 +8,43 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from superdsm_nb import minsetcover
+from superdsm_nb.config import EnergyMinimizationSettings
+from superdsm_nb.dsm.solvers import ENERGY_TOLERANCE
 from superdsm_nb.errors import WorkAmountError
-from superdsm_nb.globalenergymin import GlobalEnergyMinimization, Search
+from superdsm_nb.events import LogLine, Warned, ignore
+from superdsm_nb.globalenergymin import Search
+from superdsm_nb.globalenergymin.pruning import Computed, ProvenPruning
 from superdsm_nb.minsetcover import MinSetCover
+from superdsm_nb.minsetcover import cover as covers
 from superdsm_nb.objects import Object
-from superdsm_nb.pruning import Computed, ProvenPruning
-from superdsm_nb.solvers import ENERGY_TOLERANCE
-from superdsm_nb.stage import Output
 
 from support import naive
 from support.covers import Graph, Instance, cheapest_cover, instances
 
-DEFAULTS = {item.name: item.default for item in GlobalEnergyMinimization.hyperparameters}
 
-
-class Listener(Output):
+class Listener:
     """Keeps what is logged and what is warned of."""
 
     def __init__(self):
         self.lines, self.warnings = [], []
 
-    def log(self, line):
-        self.lines.append(line)
+    def __call__(self, event):
+        match event:
+            case LogLine(text):
+                self.lines.append(text)
+            case Warned(text):
+                self.warnings.append(text)
 
-    def warn(self, line):
-        self.warnings.append(line)
 
-
-def search(instance, out=None, **values):
+def search(instance, emit=ignore, **values):
     """The search, with the energies of the instance instead of fits."""
 
     def compute(footprints, what):
         assert what
         return [instance.objects[footprint] for footprint in footprints]
 
-    result = Search(instance.graph, compute, {**DEFAULTS, "beta": instance.beta, **values}, out or Output())
+    settings = EnergyMinimizationSettings(beta=instance.beta, **values)
+    result = Search(instance.graph, compute, settings, emit)
     result.run()
     return result
 
@@ -73,7 +74,7 @@ def test_inexact_energies_and_fits_that_fell_back_do_not_cost_the_optimum(instan
 @naive.settings_for(200)
 def test_a_cluster_of_very_many_candidates_is_solved_exactly_in_the_end(instance):
     small = search(instance).cover
-    with mock.patch.object(minsetcover, "LARGE", 3):
+    with mock.patch.object(covers, "MAX_EXACT_CANDIDATES", 3):
         large = search(instance).cover
 
     assert large.costs == pytest.approx(small.costs, rel=1e-9, abs=1e-12)
@@ -185,9 +186,9 @@ def test_energies_that_fall_short_of_their_parts_lower_the_bounds_of_their_clust
     cover.update(objects)
     rule = ProvenPruning(computed, cover)
 
-    assert rule.observe(1)
+    assert rule.update_deviation(1)
     assert rule.deviation(1) == pytest.approx(0.25, rel=1e-6)
-    assert not rule.observe(1)
+    assert not rule.update_deviation(1)
 
 
 def test_what_falls_short_of_its_parts_is_told_in_clusters_solved_in_closed_form_too():

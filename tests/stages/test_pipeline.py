@@ -72,7 +72,7 @@ def test_a_stage_of_ones_own_can_be_added_and_found():
         inputs = ("y",)
         outputs = ("double_y",)
 
-        def process(self, inputs, values, out):
+        def process(self, inputs, settings, emit):
             return {"double_y": 2 * inputs["y"]}
 
     pipeline = create_default_pipeline()
@@ -84,14 +84,18 @@ def test_a_stage_of_ones_own_can_be_added_and_found():
     np.testing.assert_array_equal(data["double_y"], 2 * data["y"])
 
 
+def run(pipeline, **stages):
+    return pipeline.process_image(np.eye(9), Config(), **stages)
+
+
 @pytest.mark.parametrize(
     ("action", "message"),
     [
         (lambda p: p.find("postproces"), "There is no stage postproces"),
         (lambda p: p.append(Preprocessing()), "already has a stage preprocess"),
-        (lambda p: p.process_image(np.eye(9), Config(), "dsm", "preprocess"), "comes after the last stage"),
-        (lambda p: p.process_image(np.eye(9), Config(), "postprocess"), "needs the data of an earlier run"),
-        (lambda p: Pipeline([p.stages[2]]).process_image(np.eye(9), Config()), "needs y, dsm_cfg"),
+        (lambda p: run(p, first_stage="dsm", last_stage="preprocess"), "comes after the last stage"),
+        (lambda p: run(p, first_stage="postprocess"), "needs the data of an earlier run"),
+        (lambda p: run(Pipeline([p.stages[2]])), "needs y, dsm_cfg"),
     ],
 )
 def test_impossible_requests_to_a_pipeline_are_refused(action, message):

@@ -9,13 +9,13 @@ import pytest
 from scipy import ndimage
 
 import superdsm_nb
-from superdsm_nb import c2freganal
 from superdsm_nb.automation import process_image
 from superdsm_nb.c2freganal import check_work, find_clusters
-from superdsm_nb.config import Config
+from superdsm_nb.c2freganal import clusters as clusters_module
+from superdsm_nb.config import Config, RegionAnalysisSettings
 from superdsm_nb.errors import WorkAmountError
+from superdsm_nb.events import Warned
 from superdsm_nb.pipeline import create_default_pipeline
-from superdsm_nb.stage import Output
 from superdsm_nb.synthetic import generate
 
 
@@ -53,17 +53,18 @@ def test_too_many_possible_objects_are_refused_with_advice(processed):
         pipeline.process_image(None, config, first_stage="global-energy-minimization", data=data)
 
 
-class Listener(Output):
+class Listener:
     """Keeps what is warned of."""
 
     def __init__(self):
         self.warnings = []
 
-    def warn(self, line):
-        self.warnings.append(line)
+    def __call__(self, event):
+        if isinstance(event, Warned):
+            self.warnings.append(event.text)
 
 
-def test_a_foreground_that_hangs_together_is_warned_of_and_refused_where_it_would_take_hours():
+def test_a_connected_foreground_is_warned_of_and_refused_where_it_would_take_hours():
     y = np.full((40, 50), -1.0)
     y[5:35, 5:45] = 1 + np.random.default_rng(0).random((30, 40))
     clusters = np.ones(y.shape, np.int32)
@@ -71,22 +72,22 @@ def test_a_foreground_that_hangs_together_is_warned_of_and_refused_where_it_woul
         ((y == ndimage.maximum_filter(y, footprint=ndimage.generate_binary_structure(2, 1))) & (y > 0)).sum()
     )
     heard = Listener()
-    values = {"seed_connectivity": 4}
     usable = np.ones(y.shape, bool)
 
     def check(most):
         boxes = ndimage.find_objects(clusters)
-        check_work(y, usable, clusters, boxes, {**values, "max_work_amount": most}, heard)
+        settings = RegionAnalysisSettings(seed_connectivity=4, max_work_amount=most)
+        check_work(y, usable, clusters, boxes, settings, heard)
 
     check(maxima * 1200)
     assert heard.warnings == []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(c2freganal, "MUCH_WORK", maxima * 1200 - 1)
+        patch.setattr(clusters_module, "WORTH_A_WARNING", maxima * 1200 - 1)
         check(maxima * 1200)
     assert len(heard.warnings) == 1
-    assert f"60 % of the image hang together as one bright region with {maxima} maxima" in heard.warnings[0]
+    assert f"60 % of the image form one connected bright region with {maxima} maxima" in heard.warnings[0]
     with pytest.raises(
-        WorkAmountError, match=r"nuclei bright on a dark ground.*c2f-region-analysis/max_work"
+        WorkAmountError, match=r"nuclei bright on a dark background.*c2f-region-analysis/max_work"
     ):
         check(maxima * 1200 - 1)
     usable[:] = False  # what was discarded as noise is no work
@@ -101,7 +102,9 @@ def test_noise_around_few_nuclei_is_no_work():
     heard = Listener()
 
     config = Config({"AF_scale": 14, "c2f-region-analysis/max_work_amount": 10**5})
-    data, _, _ = process_image(create_default_pipeline(), config, image, "c2f-region-analysis", heard)
+    data, _, _ = process_image(
+        create_default_pipeline(), config, image, last_stage="c2f-region-analysis", emit=heard
+    )
 
     assert data["clusters"].max() == 2
     assert heard.warnings == []
@@ -111,21 +114,21 @@ def test_an_image_of_dark_nuclei_is_not_tried_for_hours():
     sample = generate(seed=2, shape=(160, 160), nuclei=6)
     inverted = sample.image.max() - sample.image
 
-    with pytest.raises(WorkAmountError, match="one bright region"):
+    with pytest.raises(WorkAmountError, match="one connected bright region"):
         superdsm_nb.segment(inverted, {"AF_scale": 11, "c2f-region-analysis/max_work_amount": 10**6})
     superdsm_nb.segment(sample.image, {"AF_scale": 11, "c2f-region-analysis/max_work_amount": 10**6})
 
 
-def test_fits_of_the_region_analysis_that_found_no_minimum_are_told(monkeypatch):
+def test_fits_of_the_region_analysis_that_found_no_minimum_are_told():
     sample = generate(seed=2, shape=(160, 160), nuclei=6)
     heard = Listener()
-    fit = c2freganal.fit
-    monkeypatch.setattr(
-        c2freganal, "fit", lambda *args: dataclasses.replace(fit(*args), status="fallback", reason="time")
-    )
+    pipeline = create_default_pipeline()
+    analysis = pipeline.stages[pipeline.find("c2f-region-analysis")]
+    fit = analysis.fit
+    analysis.fit = lambda *args: dataclasses.replace(fit(*args), status="fallback", reason="time")
 
     data, _, _ = process_image(
-        create_default_pipeline(), Config({"AF_scale": 11}), sample.image, "c2f-region-analysis", heard
+        pipeline, Config({"AF_scale": 11}), sample.image, last_stage="c2f-region-analysis", emit=heard
     )
 
     # Without an energy nothing is divided.

@@ -7,9 +7,14 @@ import subprocess
 import sys
 
 
-def assert_one_sentence(outcome, *words):
-    """Check for exit code 2 and one line that says what is wrong."""
-    assert outcome.code == 2
+def assert_failed(outcome, *words):
+    """Check for exit code 1, which says that an image failed, and one line that says why."""
+    assert_one_sentence(outcome, *words, code=1)
+
+
+def assert_one_sentence(outcome, *words, code=2):
+    """Check for exit code 2, which says that the use is wrong, and one line that says why."""
+    assert outcome.code == code
     assert outcome.err.startswith("Error: ")
     assert outcome.err.count("\n") == 1
     assert outcome.err.endswith((".\n", "?\n"))

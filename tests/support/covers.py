@@ -9,8 +9,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from superdsm_nb.atoms import AtomAdjacencyGraph
+from superdsm_nb.dsm.solvers import ENERGY_TOLERANCE
 from superdsm_nb.objects import Object
-from superdsm_nb.solvers import ENERGY_TOLERANCE
 
 
 class Graph(AtomAdjacencyGraph):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from superdsm_nb.batch.jobs import jobs_of, plan_all
+from superdsm_nb.batch.jobs import expand_jobs, plan_all
 from superdsm_nb.batch.spec import find_tasks
 from superdsm_nb.errors import TaskError
 
@@ -27,7 +27,7 @@ def write(folder, **changes):
 def jobs(folder, root=None, **changes):
     """Images of a task that is written for it; the root is the task's folder unless given."""
     (task,) = find_tasks(write(folder, **changes))
-    return jobs_of(task, folder if root is None else root)
+    return expand_jobs(task, folder if root is None else root)
 
 
 def job(folder, root=None, **changes):

@@ -6,7 +6,8 @@ import csv
 import json
 import tarfile
 
-from superdsm_nb import c2freganal, objects
+from superdsm_nb.c2freganal import C2F_RegionAnalysis
+from superdsm_nb.globalenergymin import GlobalEnergyMinimization
 
 from support.trees import write_task
 
@@ -30,5 +31,5 @@ def forbid_fits(monkeypatch):
     def refuse(*_):
         raise AssertionError("a model is fitted")
 
-    monkeypatch.setattr(objects, "fit", refuse)
-    monkeypatch.setattr(c2freganal, "fit", refuse)
+    for stage in (C2F_RegionAnalysis, GlobalEnergyMinimization):
+        monkeypatch.setattr(stage, "fit", staticmethod(refuse))

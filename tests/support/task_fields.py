@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
-from superdsm_nb.batch.fields import STAGES
+from superdsm_nb.config import STAGE_NAMES
 
-PATTERN = "a text in which %s, %d or %03d stands for the file id"
+IDS = 'a list of integers or strings, or a pattern such as "*"'
+PATTERN = "a string in which %s, %d or %03d stands for the file id"
 
 # Field, two values of it, and where a task has them.
 EXAMPLES = {
@@ -20,6 +21,9 @@ EXAMPLES = {
     "log_pathpattern": ("log/%s", "other/%s.tgz", lambda task: task.patterns["log"]),
     "rois_pathpattern": ("rois/%s.zip", "other/%s", lambda task: task.patterns["rois"]),
     "geojson_pathpattern": ("geo/%s.geojson", "other/%s", lambda task: task.patterns["geojson"]),
+    "atoms_pathpattern": ("atoms/%s.png", "other/%s.tif", lambda task: task.patterns["atoms"]),
+    "csv_pathpattern": ("csv/%s.csv", "other/%s.csv", lambda task: task.patterns["csv"]),
+    "parquet_pathpattern": ("parquet/%s.parquet", "other/%s", lambda task: task.patterns["parquet"]),
     "file_ids": ([1, "x/y"], [2], lambda task: list(task.file_ids)),
     "last_stage": ("dsm", "preprocess", lambda task: task.last_stage),
     "dilate": (-2, 3, lambda task: task.dilate),
@@ -28,6 +32,7 @@ EXAMPLES = {
     "channel": (0, 2, lambda task: task.channel),
     "plane": (0, 2, lambda task: task.plane),
     "time": (0, 2, lambda task: task.time),
+    "diameter": (31, 12.5, lambda task: round(2 * 2**0.5 * task.config["AF_scale"], 9)),
     "config": ({"AF_scale": 11}, {"AF_scale": 12}, lambda task: task.config.entries),
 }
 DEFAULTS = {
@@ -37,7 +42,7 @@ DEFAULTS = {
     "last_stage": None,
     "dilate": 0,
     "merge_overlap_threshold": math.inf,
-    "seg_border": 8,
+    "seg_border": 2,
     "channel": None,
     "plane": None,
     "time": None,
@@ -49,9 +54,9 @@ WRONG = [
     ("num_cpus", 0, "an integer of at least 1"),
     ("num_cpus", 2.0, "an integer of at least 1"),
     ("num_cpus", True, "an integer of at least 1"),
-    ("environ", ["A"], 'an object of texts, such as {"OMP_NUM_THREADS": "1"}'),
-    ("environ", {"A": None}, 'an object of texts, such as {"OMP_NUM_THREADS": "1"}'),
-    ("environ", {"A": True}, 'an object of texts, such as {"OMP_NUM_THREADS": "1"}'),
+    ("environ", ["A"], 'an object with string values, such as {"OMP_NUM_THREADS": "1"}'),
+    ("environ", {"A": None}, 'an object with string values, such as {"OMP_NUM_THREADS": "1"}'),
+    ("environ", {"A": True}, 'an object with string values, such as {"OMP_NUM_THREADS": "1"}'),
     ("img_pathpattern", 3, PATTERN),
     ("seg_pathpattern", ["x"], PATTERN),
     ("overlay_pathpattern", True, PATTERN),
@@ -60,13 +65,13 @@ WRONG = [
     ("log_pathpattern", False, PATTERN),
     ("rois_pathpattern", 1, PATTERN),
     ("geojson_pathpattern", [], PATTERN),
-    ("file_ids", "a", "a list of integers or texts"),
-    ("file_ids", {"a": 1}, "a list of integers or texts"),
-    ("file_ids", [1.5], "a list of integers or texts"),
-    ("file_ids", [True], "a list of integers or texts"),
-    ("file_ids", ["a", None], "a list of integers or texts"),
-    ("last_stage", "dms", f"one of {', '.join(STAGES)}"),
-    ("last_stage", 2, f"one of {', '.join(STAGES)}"),
+    ("file_ids", 3, IDS),
+    ("file_ids", {"a": 1}, IDS),
+    ("file_ids", [1.5], IDS),
+    ("file_ids", [True], IDS),
+    ("file_ids", ["a", None], IDS),
+    ("last_stage", "dms", f"one of {', '.join(STAGE_NAMES)}"),
+    ("last_stage", 2, f"one of {', '.join(STAGE_NAMES)}"),
     ("dilate", 1.5, "an integer"),
     ("dilate", "1", "an integer"),
     ("dilate", True, "an integer"),
@@ -80,8 +85,11 @@ WRONG = [
     ("plane", -1, "an integer of at least 0"),
     ("plane", [0], "an integer of at least 0"),
     ("time", -1, "an integer of at least 0"),
+    ("diameter", 0, "a number above 0"),
+    ("diameter", "31", "a number above 0"),
+    ("diameter", math.inf, "a number above 0"),
     ("config", [], "an object of hyperparameters"),
     ("config", "base.json", "an object of hyperparameters"),
-    ("base_config_path", 1, "a text"),
-    ("base_config_path", ["base.json"], "a text"),
+    ("base_config_path", 1, "a string"),
+    ("base_config_path", ["base.json"], "a string"),
 ]

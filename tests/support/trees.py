@@ -13,6 +13,7 @@ from superdsm_nb.batch.outcome import Mode
 from superdsm_nb.batch.run import Runner
 from superdsm_nb.batch.spec import find_tasks
 from superdsm_nb.batch.survey import survey
+from superdsm_nb.events import Warned
 from superdsm_nb.io import imsave
 from superdsm_nb.synthetic import generate
 
@@ -78,7 +79,7 @@ class Witness:
         self.skips = []
         self.warnings = []
         self.errors = []
-        self.told = []
+        self.events = []
 
     def task(self, plan, todo, workers):
         self.sizes.append((plan.task.folder.name, todo, workers))
@@ -86,16 +87,19 @@ class Witness:
     def skipped(self, plan):
         self.skips.append(plan.task.folder.name)
 
-    def tell(self, place, kind, values):
-        self.told.append((kind, *values))
-        if kind == "warn":
-            self.warnings.append(values[0])
+    def emit(self, event, slot=0):
+        self.events.append(event)
+        if isinstance(event, Warned):
+            self.warnings.append(str(event))
 
     def finished(self, plan, job, result):
         self.results[plan.task.folder.name, job.file_id] = result
 
     def concluded(self, plan, summaries, failures):
         pass
+
+    def ended(self, failed, total):
+        self.total = total
 
     def warn(self, line):
         self.warnings.append(line)

@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from superdsm_nb.batch.report import BUDGET, report_html
+from superdsm_nb.batch.report import MAX_PICTURES_SIZE, report_html
 from superdsm_nb.batch.spec import find_tasks
 from superdsm_nb.batch.store import read_header
 from superdsm_nb.batch.survey import Plan, State, survey
 from superdsm_nb.config import Config
+from superdsm_nb.events import LogLine, ObjectDiscarded, Warned
 from superdsm_nb.io import imsave
 
 from support.reports import header_of, plan_of, row_of
@@ -158,15 +159,18 @@ def test_failed_and_unfinished_images_are_there_and_told_apart(tmp_path):
 
 
 def test_warnings_and_discarded_objects_are_counted_and_told(tmp_path):
-    log = {"dsm": ["a line", "warning: it is dark"], "postprocess": ["object at row 1 discarded: glare"]}
+    remarks = {
+        "dsm": [LogLine("a line, which is not discarded"), Warned("it is dark", "a.tif")],
+        "postprocess": [ObjectDiscarded("it is a glare", 1, 2)],
+    }
 
-    page = page_of(tmp_path, {"a": header_of(log=log), "b": header_of()})
+    page = page_of(tmp_path, {"a": header_of(remarks=remarks), "b": header_of()})
 
     assert [text for _, text in page.all("td", **{"data-label": "Warnings"})] == ["1", "0"]
     assert [text for _, text in page.all("td", **{"data-label": "Discarded"})] == ["1", "0"]
     assert [attrs["data-problem"] for attrs, _ in page.rows] == ["1", "0"]
     assert page.all("p", **{"class": "warning"})[0][1] == "it is dark"
-    assert page.all("li")[-1][1] == "object at row 1 discarded: glare"
+    assert page.all("li")[-1][1] == "object at row 1, column 2 discarded: it is a glare"
     assert "a line" not in page.all("body")[0][1]
 
 
@@ -186,8 +190,12 @@ def test_figures_leave_out_what_is_not_known(tmp_path):
 
 def test_texts_of_others_are_texts(tmp_path):
     name = EVIL.replace("/", "|")
-    log = {"dsm": [f"warning: {EVIL}", f"discarded {EVIL}"]}
-    headers = {name: header_of(log=log), "javascript:alert(1)": header_of(written={"overlay": ""}), "c": None}
+    remarks = {"dsm": [Warned(EVIL), ObjectDiscarded(EVIL, 1, 2)]}
+    headers = {
+        name: header_of(remarks=remarks),
+        "javascript:alert(1)": header_of(written={"overlay": ""}),
+        "c": None,
+    }
     imsave(tmp_path / "<b>" / "overlay" / "javascript:alert(1).png", np.zeros((8, 8), np.uint8))
     plan, known = plan_of(tmp_path / "<b>", headers)
     task = replace(plan.task, config=Config({"x": EVIL}))
@@ -207,9 +215,9 @@ def test_texts_of_others_are_texts(tmp_path):
 
 
 def test_half_characters_can_be_written(tmp_path):
-    log = {"dsm": ["warning: \udcff"]}
+    remarks = {"dsm": [Warned("\udcff")]}
 
-    text = report_html(*plan_of(tmp_path, {"a": header_of(log=log)}))
+    text = report_html(*plan_of(tmp_path, {"a": header_of(remarks=remarks)}))
 
     assert "warning" in text.encode().decode()
 
@@ -250,7 +258,9 @@ def test_a_task_without_images_has_a_page(tmp_path):
 
 
 def test_many_pictures_stay_small(tmp_path, monkeypatch):
-    monkeypatch.setattr("superdsm_nb.batch.report.BUDGET", BUDGET / 100)  # as if there were 100 times as many
+    monkeypatch.setattr(
+        "superdsm_nb.batch.report.MAX_PICTURES_SIZE", MAX_PICTURES_SIZE / 100
+    )  # as if there were 100 times as many
     noise = np.random.default_rng(0).integers(0, 256, (400, 400, 3), np.uint8)
     names = [f"image {number}" for number in range(10)]  # that is, 1000 of the least compressible ones
     for name in names:

@@ -13,10 +13,11 @@ import tarfile
 import pytest
 
 from superdsm_nb.batch.outcome import Failure, Mode, Summary
-from superdsm_nb.batch.pool import Pool
+from superdsm_nb.batch.pool import ProcessPool
 from superdsm_nb.batch.run import Runner
 from superdsm_nb.batch.spec import find_tasks
 from superdsm_nb.batch.survey import survey
+from superdsm_nb.events import ImageStarted, StageStarted
 from superdsm_nb.io import imsave
 from superdsm_nb.pipeline import create_default_pipeline
 from superdsm_nb.synthetic import generate
@@ -51,7 +52,7 @@ def test_a_worker_that_dies_while_it_waits_costs_no_image(tmp_path):
 
     root = write_tree(tmp_path)
     (plan, _) = [plan for plan in survey(find_tasks(root), root) if plan.task.runnable]
-    with Pool(2, {}, Mode()) as pool:
+    with ProcessPool(2, {}, Mode()) as pool:
         done = list(pool.run(plan.jobs, lambda *_: None))
         for process in multiprocessing.active_children():
             process.kill()
@@ -71,13 +72,13 @@ def test_an_image_that_kills_its_worker_fails_alone(root):
             self.at = {}
             self.killed = False
 
-        def tell(self, place, kind, values):
-            super().tell(place, kind, values)
-            if kind == "image":
-                self.at[place] = values[0].file_id
-            elif kind == "stage" and self.at[place] == "c" and not self.killed:
+        def emit(self, event, slot=0):
+            super().emit(event, slot)
+            if isinstance(event, ImageStarted):
+                self.at[slot] = event.name
+            elif isinstance(event, StageStarted) and self.at[slot] == "c" and not self.killed:
                 self.killed = True
-                os.kill(worker_of(place), signal.SIGKILL)
+                os.kill(worker_of(slot), signal.SIGKILL)
 
     def worker_of(place):
         import multiprocessing
@@ -158,7 +159,7 @@ def test_the_memory_of_a_worker_does_not_grow_with_the_number_of_images(tmp_path
     )
     ((plan),) = survey(find_tasks(tmp_path), tmp_path)
     resident = []
-    with Pool(1, {}, Mode()) as pool:
+    with ProcessPool(1, {}, Mode()) as pool:
         for finished in pool.run(plan.jobs, lambda *_: None):
             assert isinstance(finished.result, Summary)
             (pid,) = [process.pid for process in __import__("multiprocessing").active_children()]

@@ -1,0 +1,55 @@
+"""Modules that were moved into suites stay importable by the names they had."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+MOVED = {
+    "hyperparameters": "config.hyperparameters",
+    "scale": "automation.scale",
+    "explain": "automation.explanation",
+    "energy": "dsm.energy",
+    "model": "dsm.model",
+    "solvers": "dsm.solvers",
+    "pruning": "globalenergymin.pruning",
+    "exactcover": "minsetcover.exact",
+    "greedycover": "minsetcover.greedy",
+    "maxsetpack": "minsetcover.packing",
+    "labelmap": "render.labelmap",
+    "tables": "results.tables",
+    "outlines": "results.outlines",
+    "console": "cli.console",
+}
+PREFIX = f"{__package__}."
+
+
+class MovedModules:
+    """Finds a module by its old name, and gives the very module that has the new one."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Find a module of `MOVED`."""
+        is_moved = fullname.startswith(PREFIX) and fullname.removeprefix(PREFIX) in MOVED
+        loader: Any = self  # no subclass of importlib.abc.Loader, which takes long to import
+        return ModuleSpec(fullname, loader) if is_moved else None
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """Leave it to Python to make an empty module."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Put the module itself in place of the empty one that was made for its old name."""
+        name = module.__name__
+        # What is registered now is what an import gives; its own name and spec stay as they are.
+        sys.modules[name] = import_module(PREFIX + MOVED[name.removeprefix(PREFIX)])
+
+
+def install() -> None:
+    """Look for moved modules where there is no module of that name."""
+    if not any(isinstance(finder, MovedModules) for finder in sys.meta_path):
+        sys.meta_path.append(MovedModules())

@@ -1,0 +1,235 @@
+"""Pictures of the stored results of a task."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..config import STAGE_NAMES, Config, GeneralSettings
+from ..errors import ConfigError, StoredResultError, TaskError
+from ..io import imsave
+from ..render import (
+    BorderPosition,
+    render_adjacencies,
+    render_atoms,
+    render_foreground_clusters,
+    render_image,
+    render_result_over_image,
+    render_ymap,
+)
+from ..results.result import Segmentation
+from .jobs import Job, expand_jobs, plan_all
+from .pickup import PickUp, restore
+from .spec import Task, choose, find_tasks
+from .store import read_header
+
+Mode = Literal["seg", "img", "fgc", "adj", "atm"]
+
+NEEDS = {"seg": "cover", "fgc": "clusters", "adj": "adjacencies", "atm": "atoms"}
+
+
+@dataclass(frozen=True)
+class YMap:
+    """How offset intensities become colours: multiplied by `gain`, clipped, mapped.
+
+    Attributes
+    ----------
+    low, high : float
+        Values of the first and the last colour.
+    gain : float
+        Factor on the offset intensities.
+    cmap : str
+        Colour map.
+    """
+
+    low: float = -0.8
+    high: float = 1.0
+    gain: float = 5.0
+    cmap: str = "seismic"
+
+    @classmethod
+    def parse(cls, text: str) -> YMap:
+        """Read ``lo:hi:gain:cmap``, such as ``-0.8:+1:5:seismic``.
+
+        Raises
+        ------
+        ConfigError
+            If it has another form.
+        """
+        parts = text.split(":")
+        try:
+            low, high, gain = (float(part) for part in parts[:3])
+            valid = len(parts) == 4 and all(map(math.isfinite, (low, high, gain))) and low < high and gain > 0
+        except ValueError:
+            valid = False
+        if not valid:
+            raise ConfigError(f"--ymap {text} must have the form lo:hi:gain:cmap, such as -0.8:+1:5:seismic.")
+        return cls(low, high, gain, parts[3])
+
+    def render(self, y: NDArray[np.float64]) -> NDArray[np.uint8]:
+        """Return the colours of offset intensities; shape (H, W, 3)."""
+        return render_ymap(self.gain * y, (self.low, self.high), self.cmap)
+
+
+@dataclass(frozen=True)
+class Style:
+    """How pictures are drawn.
+
+    Attributes
+    ----------
+    mode : str
+        seg: contours over the image; img: the image; fgc: clusters of foreground; adj: atoms and which of
+        them are adjacent; atm: atoms.
+    border : int or None
+        Width of contours (pixels); None for that of the task in mode seg and 2 in the others.
+    position : str
+        Contour position relative to the object boundary: "inner", "center" or "outer".
+    enhance : bool
+        Enhance the contrast of the image (modes seg and img).
+    ymap : YMap
+        Colours of offset intensities (modes adj and atm).
+    """
+
+    mode: Mode = "seg"
+    border: int | None = None
+    position: BorderPosition = "inner"
+    enhance: bool = False
+    ymap: YMap = YMap()
+
+
+def export(
+    root: Path, folder: str, style: Style, outdir: Path | None = None, image_ids: Iterable[str] = ()
+) -> Iterator[tuple[str, Path]]:
+    """Write pictures of the stored results of a task.
+
+    Parameters
+    ----------
+    root : Path
+        Root of the tasks.
+    folder : str
+        Folder of the task, relative to the root.
+    style : Style
+        What the pictures show, and how.
+    outdir : Path, optional
+        Where they go; by default to ``export-MODE`` in the task's folder.
+    image_ids : iterable of str
+        Only these images.
+
+    Yields
+    ------
+    (str, Path)
+        File id and picture, as they are written.
+
+    Raises
+    ------
+    TaskError
+        If there is no such task, image or stored result.
+    StoredResultError
+        If a stored result is damaged or older than its image.
+    """
+    (task,) = choose(find_tasks(root), root, [folder], ())
+    if not task.runnable:
+        raise TaskError(
+            f"{task.folder} is a template: it has no results. Name one of the tasks derived from it."
+        )
+    target = outdir if outdir is not None else task.folder / f"export-{style.mode}"
+    taken = _taken(root)
+    targets = {job.file_id: target / f"{job.file_id}.png" for job in _chosen(task, root, list(image_ids))}
+    for file_id, path in targets.items():
+        if not path.resolve().is_relative_to(target.resolve()):
+            raise TaskError(f"The file id {file_id!r} leads outside {target}.")
+        if path.resolve() in taken:
+            raise TaskError(
+                f"A picture would overwrite {path}, an image or a result: choose another --outdir."
+            )
+    for job in _chosen(task, root, list(image_ids)):
+        path = targets[job.file_id]
+        picture, made = render(job, style)
+        imsave(path, picture, made)
+        yield job.file_id, path
+
+
+def _taken(root: Path) -> set[Path]:
+    """Images and results of all tasks."""
+    jobs = [job for _, jobs in plan_all(find_tasks(root), root) for job in jobs]
+    return {path.resolve() for job in jobs for path in (job.image, *job.outputs.values(), job.stored)}
+
+
+def _chosen(task: Task, root: Path, image_ids: list[str]) -> list[Job]:
+    """Images of a task that were asked for, or all that have results."""
+    jobs = {job.file_id: job for job in expand_jobs(task, root)}
+    unknown = [name for name in image_ids if name not in jobs]
+    if unknown:
+        raise TaskError(f"{task.folder} has no image {unknown[0]}: its images are {', '.join(jobs)}.")
+    chosen = [
+        job for name, job in jobs.items() if name in image_ids or (not image_ids and job.stored.exists())
+    ]
+    missing = [job.file_id for job in chosen if not job.stored.exists()]
+    if missing or not chosen:
+        what = f"no result of {missing[0]}" if missing else "no result"
+        raise TaskError(f"There is {what} in {task.folder}: run superdsm-nb batch {root} --run first.")
+    return chosen
+
+
+def render(job: Job, style: Style) -> tuple[NDArray[Any], dict[str, Any]]:
+    """Draw the stored result of one image.
+
+    Parameters
+    ----------
+    job : Job
+        The image.
+    style : Style
+        What the picture shows, and how.
+
+    Returns
+    -------
+    picture : (H, W, 3) uint8 array
+    made : dict
+        How it was made.
+
+    Raises
+    ------
+    StoredResultError
+        If the stored result is damaged, or of another image, or ends before what is to be shown.
+    """
+    header = read_header(job.stored)
+    image = job.source.load(GeneralSettings.of(header.config).histological)
+    if image.sha256 != header.image_sha256:
+        raise StoredResultError(
+            f"{job.image} has changed since its result was stored in {job.stored}: run the task again."
+        )
+    if header.digest != job.digest:
+        raise StoredResultError(
+            f"The task has changed since {job.stored} was stored: run it again before its pictures are drawn."
+        )
+    pickup = PickUp(job.folder, job.stored, header, len(STAGE_NAMES))
+    restored = restore(pickup, Config(header.config), image, job)
+    if NEEDS.get(style.mode, "g_raw") not in restored.data:
+        raise StoredResultError(
+            f"The result of {job.file_id} ends with the stage {header.last_stage}, before what the mode "
+            f"{style.mode} shows."
+        )
+    result = replace(restored, config=header.config)
+    return draw(result, style), {**result.provenance, "picture": asdict(style)}
+
+
+def draw(result: Segmentation, style: Style) -> NDArray[Any]:
+    """Draw a result; see `render`."""
+    border = style.border or (result.drawing.border_width if style.mode == "seg" else 2)
+    if style.mode == "adj":
+        return render_adjacencies(result.data, render_atoms(result.data, style.ymap.render(result.data["y"])))
+    if style.mode == "atm":
+        return render_atoms(result.data, style.ymap.render(result.data["y"]), border_width=border)
+    if style.mode == "fgc":
+        return render_foreground_clusters(result.data, border_width=border)
+    if style.mode == "img":
+        return render_image(result.picture, style.enhance)
+    return render_result_over_image(
+        result.picture, result.labels, border, border_position=style.position, enhance=style.enhance
+    )

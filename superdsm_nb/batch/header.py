@@ -1,0 +1,117 @@
+"""What is known of a stored result without its arrays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .._version import __version__
+from ..config import DECLARATIONS, Config
+from ..events import Remark, from_plain, to_plain
+from ..performance import ClusterReport, PerformanceReport
+from ..results.tables import OBJECT_COLUMNS
+
+FORMAT = 2
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is known of a stored result without its arrays.
+
+    Attributes
+    ----------
+    digest : str
+        Of everything but the image that the outputs depend on.
+    image_sha256 : str
+        Digest of the image file.
+    source : dict
+        Channel, plane and time point taken of it.
+    config : Config
+        Hyperparameters used, every default filled in.
+    scale : float
+        Scale used (pixels).
+    last_stage : str
+        Last stage that ran.
+    remarks : dict of str to list of events
+        What was said by stage: log lines, warnings, objects that were discarded.
+    rows : list of dict
+        The objects of the label map, as in the table of objects.
+    written : dict of str to str
+        Digests of the outputs that were written.
+    entries : dict
+        Objects, cover, performance and post-processed objects, as plain values.
+    software : str
+        What made it.
+    """
+
+    digest: str
+    image_sha256: str
+    source: dict[str, Any]
+    config: Config
+    scale: float
+    last_stage: str
+    remarks: dict[str, list[Remark]]
+    rows: list[dict[str, Any]]
+    written: dict[str, str]
+    entries: dict[str, Any] = field(default_factory=dict)
+    software: str = f"superdsm_nb {__version__}"
+
+    @property
+    def performance(self) -> PerformanceReport:
+        """How the cover was found."""
+        return performance_of(self.entries.get("performance"))
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        remarks = {stage: [to_plain(each) for each in said] for stage, said in self.remarks.items()}
+        return {**vars(self), "config": self.config.entries, "remarks": remarks, "format": FORMAT}
+
+    @classmethod
+    def from_plain(cls, fields: Mapping[str, Any]) -> Header:
+        """Return the header that `to_plain` made JSON values of.
+
+        Raises
+        ------
+        ValueError
+            For what no result of ours could say.
+        """
+        require(isinstance(fields.get("remarks"), dict), "its log is wrong")
+        remarks = {stage: [from_plain(each) for each in said] for stage, said in fields["remarks"].items()}
+        rest = {name: value for name, value in fields.items() if name != "format"}
+        header = cls(**{**rest, "config": Config(fields["config"]), "remarks": remarks})
+        check_header(header)
+        return header
+
+
+def check_header(header: Header) -> None:
+    """Raise `ValueError` for what no result of ours could say."""
+    texts = (header.digest, header.image_sha256, header.last_stage, header.software)
+    require(all(isinstance(text, str) for text in texts), "its header is wrong")
+    scale = header.scale
+    require(isinstance(scale, float) and math.isfinite(scale) and scale > 0, "its scale is wrong")
+    for part in (header.entries, header.written, header.source):
+        require(isinstance(part, dict), "its header is wrong")
+    require(all(isinstance(digest, str) for digest in header.written.values()), "its header is wrong")
+    require(isinstance(header.rows, list), "its table is wrong")
+    for row in header.rows:
+        require(isinstance(row, dict) and set(row) == set(OBJECT_COLUMNS), "its table is wrong")
+        require(all(isinstance(value, (int, float)) for value in row.values()), "its table is wrong")
+    DECLARATIONS.check(header.config.entries)
+    figures = header.performance.row().values()
+    require(all(isinstance(value, (int, float)) for value in figures), "its performance is wrong")
+
+
+def performance_of(entry: Mapping[str, Any] | None) -> PerformanceReport:
+    """Return the report that `dataclasses.asdict` made plain values of; an empty one of None."""
+    if entry is None:
+        return PerformanceReport()
+    clusters = [ClusterReport(**cluster) for cluster in entry["clusters"]]
+    return PerformanceReport(**{**entry, "clusters": clusters})
+
+
+def require(condition: bool, otherwise: str) -> None:
+    """Raise `ValueError` unless a condition holds."""
+    if not condition:
+        raise ValueError(otherwise)

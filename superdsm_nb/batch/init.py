@@ -1,0 +1,60 @@
+"""A task.json for a folder of images, so that nobody has to type a list of their names."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ..errors import TaskError
+from ..io import write_file
+from .spec import FILE_NAME
+
+
+def write_task(folder: Path, images: list[Path]) -> Path:
+    """Write a ``task.json`` that segments the images in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the images; the results go to folders inside.
+    images : list of Path
+        Its images.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    TaskError
+        If there is one already, or no image.
+    OutputError
+        If it cannot be written.
+    """
+    path = folder / FILE_NAME
+    if path.exists():
+        raise TaskError(f"There is a {path} already: change it, or delete it first.")
+    if not images:
+        raise TaskError(f"There is no image in {folder}.")
+    write_file(path, (json.dumps(task_of(images), indent=2) + "\n").encode())
+    return path
+
+
+def task_of(images: list[Path]) -> dict[str, Any]:
+    """Return the fields of a task for images in one folder.
+
+    Images of one format are meant by a pattern, so that those that come later belong to the task as well;
+    of several formats they are listed.
+    """
+    suffixes = {image.suffix for image in images}
+    is_uniform = len(suffixes) == 1 and not any("%" in image.name for image in images)
+    return {
+        "runnable": True,
+        "img_pathpattern": "{ROOTDIR}/%s" + (suffixes.pop() if is_uniform else ""),
+        "seg_pathpattern": "segmentation/%s.png",
+        "overlay_pathpattern": "overlay/%s.png",
+        "file_ids": "*" if is_uniform else [image.name for image in images],
+        "config": {},
+    }

@@ -1,0 +1,86 @@
+"""The tables and the report of a task, and what tells that it is complete."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .._version import __version__
+from ..errors import OutputError
+from ..events import WRITING
+from ..io import write_atomically
+from ..performance import PerformanceReport
+from ..results.outputs import image_rows
+from ..results.tables import OBJECT_COLUMNS, csv_text
+from .header import Header
+from .jobs import PROVENANCE, REPORT, RESULTS, Job
+from .log import STAGES
+from .report import report_html
+from .survey import Plan
+from .work import read_timings
+
+
+def write_tables(plan: Plan, failures: Mapping[str, str]) -> None:
+    """Write the tables and the report of a task from what is stored, and what tells that it is complete.
+
+    Parameters
+    ----------
+    plan : Plan
+        The task after its run.
+    failures : mapping of str to str
+        Why images failed, by file id.
+
+    Raises
+    ------
+    OutputError
+        If one of them cannot be written.
+    """
+    known = [(state.job, state.header) for state in plan.states if state.header is not None]
+    total = sum((header.performance for _, header in known), PerformanceReport())
+    files = {
+        "objects.csv": csv_text(
+            ["image", *OBJECT_COLUMNS],
+            [row for job, header in known for row in image_rows(job.file_id, header.rows)],
+        ),
+        "performance.csv": csv_text(
+            ["file_id", *PerformanceReport().row()],
+            [
+                *({"file_id": job.file_id, **header.performance.row()} for job, header in known),
+                {"file_id": "total", **total.row()},
+            ],
+        ),
+        "timings.csv": csv_text(
+            ["file_id", *STAGES, WRITING], [{"file_id": job.file_id, **read_timings(job)} for job, _ in known]
+        ),
+    }
+    files[REPORT] = report_html(plan, known, failures)
+    if len(known) == len(plan.states):
+        files[PROVENANCE] = json.dumps(_provenance(plan, known), indent=2) + "\n"
+    for name, text in files.items():
+        path = plan.task.folder / name
+        try:
+            write_atomically(path, text.encode())
+        except OSError as error:
+            raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def _provenance(plan: Plan, known: Sequence[tuple[Job, Header]]) -> dict[str, Any]:
+    """How the results of a task were made."""
+    return {
+        "software": f"superdsm_nb {__version__}",
+        "digest": plan.digest,
+        "config": plan.task.config.entries,
+        "results": RESULTS,
+        "images": {
+            job.file_id: {
+                "image": job.image.name,
+                "image_sha256": header.image_sha256,
+                "software": header.software,
+                "scale": header.scale,
+                "config_digest": header.config.digest,
+                "objects": len(header.rows),
+            }
+            for job, header in known
+        },
+    }

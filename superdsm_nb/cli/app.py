@@ -1,0 +1,74 @@
+"""The application: its commands, and how it ends.
+
+Exit codes, the same for every command: 0 all done, 1 an image or a file failed, 2 wrong use, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from typing import Annotated
+
+import typer
+
+from .._version import __version__
+from ..errors import SuperDSMError
+from .batch import batch, export_pictures
+from .demo import demo
+from .explain import doctor, explain_config, schema
+from .score import score
+from .segment import segment
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="superdsm-nb",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Segment cell nuclei in fluorescence microscopy images: no training, globally optimal.",
+    epilog="Exit codes: 0 all done, 1 an image failed, 2 wrong use, 130 interrupted.",
+)
+
+app.command()(segment)
+app.command()(batch)
+app.command(name="export")(export_pictures)
+app.command(name="config")(explain_config)
+app.command()(doctor)
+app.command()(schema)
+app.command()(score)
+app.command()(demo)
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        typer.echo(f"superdsm-nb {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; what is wrong ends in one sentence and an exit code that is not 0."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # what the user should know is said in our words
+    try:
+        app(prog_name="superdsm-nb")
+    except SuperDSMError as error:
+        typer.echo(f"Error: {error.worded('--{} N'.format)}", err=True)
+        sys.exit(error.exit_code)
+    except SystemExit as end:
+        if end.code != INTERRUPTED:
+            raise
+        typer.echo("Interrupted: what was finished is kept.", err=True)
+        sys.stdout.flush()
+        os._exit(INTERRUPTED)  # the interpreter would wait for the fits that are still running

@@ -1,0 +1,185 @@
+"""``superdsm-nb batch`` and ``export``: tasks on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from ..errors import ConfigError
+from .options import QuietOption
+from .targets import images_in
+
+if TYPE_CHECKING:
+    from ..batch.outcome import Mode
+    from ..batch.survey import Plan
+
+RootArgument = Annotated[Path, typer.Argument(metavar="ROOT", help="Folder of tasks (task.json files).")]
+
+
+def batch(
+    root: RootArgument,
+    run: Annotated[bool, typer.Option("--run", help="Run the tasks; without it, only list them.")] = False,
+    init: Annotated[
+        bool,
+        typer.Option("--init", help="Write a task.json for the images in ROOT, and list what it would do."),
+    ] = False,
+    task: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--task",
+            metavar="FOLDER",
+            help="Only this task, relative to ROOT; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    task_dir: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--task-dir",
+            metavar="FOLDER",
+            help="Only this task and those derived from it; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Run complete tasks again: from what is stored, or anew with --fresh."),
+    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Use no earlier results: compute anew.")] = False,
+    oneshot: Annotated[
+        bool, typer.Option("--oneshot", help="Store no results and mark nothing as complete.")
+    ] = False,
+    last_stage: Annotated[
+        str | None,
+        typer.Option(
+            "--last-stage",
+            metavar="STAGE",
+            help="End the pipeline there; needs --oneshot.",
+            show_default=False,
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="FILE", help="Progress report, as a text file.", show_default=False),
+    ] = None,
+    verbosity: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="0: warnings and errors only; 1: progress and results; 2: what stages do.",
+            min=0,
+        ),
+    ] = 1,
+    quiet: QuietOption = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one line of JSON per image instead of the results.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Work in one process and print tracebacks.")] = False,
+) -> None:
+    """List the tasks in a folder, or run them.
+
+    A task is a folder with a task.json: img_pathpattern, seg_pathpattern, file_ids, config. Images whose
+    results are up to date are left out; others start from what is stored of them or of an ancestor task.
+    """
+    from ..batch import spec, survey
+    from ..batch.init import write_task
+    from ..batch.outcome import Mode
+    from ..config import STAGE_NAMES
+    from .console import QUIET, print_json
+
+    if last_stage is not None and not oneshot:
+        raise ConfigError("--last-stage needs --oneshot: its results are not those of the complete pipeline.")
+    if last_stage is not None and last_stage not in STAGE_NAMES:
+        raise ConfigError(f"There is no stage {last_stage}: the stages are {', '.join(STAGE_NAMES)}.")
+    if init:
+        written = write_task(root, images_in(root) if root.is_dir() else [])
+        if not (quiet or as_json):
+            typer.echo(f"{written} was written: see what it says, and change it as you like.")
+    tasks = spec.find_tasks(root)
+    plans = survey.survey(tasks, root, last_stage, spec.choose(tasks, root, task or (), task_dir or ()))
+    if run:
+        mode = Mode(fresh, oneshot, debug)
+        if run_tasks(root, plans, mode, QUIET if quiet else verbosity, as_json, force, report):
+            raise typer.Exit(1)
+    elif as_json:
+        for record in survey.records(plans, root, fresh, force):
+            print_json(record)
+    elif not quiet:
+        for line in survey.listing(plans, root, fresh, force):
+            typer.echo(line)
+        typer.echo("Nothing was run: add --run to do so.")
+
+
+def run_tasks(
+    root: Path,
+    plans: list[Plan],
+    mode: Mode,
+    verbosity: int,
+    as_json: bool = False,
+    force: bool = False,
+    report: Path | None = None,
+) -> int:
+    """Run tasks and show it; return the number of images that failed."""
+    from ..batch.run import Runner
+    from .batchdisplay import BatchDisplay
+
+    display = BatchDisplay(root, verbosity, as_json)
+    try:
+        return Runner(root, display, mode, force, report).run(plans)
+    finally:
+        display.close()
+
+
+def export_pictures(
+    root: RootArgument,
+    taskdir: Annotated[str, typer.Argument(metavar="TASKDIR", help="Folder of the task, relative to ROOT.")],
+    mode: Annotated[
+        Literal["seg", "img", "fgc", "adj", "atm"],
+        typer.Option(
+            help="seg: contours over the image; img: the image; fgc: clusters of foreground; adj: atoms and "
+            "which of them are adjacent; atm: atoms."
+        ),
+    ] = "seg",
+    outdir: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Where pictures go; by default export-MODE in the task's folder.",
+            show_default=False,
+        ),
+    ] = None,
+    imageid: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="Only this image; repeatable.", show_default=False),
+    ] = None,
+    border: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Width of contours in pixels; by default seg_border of the task in mode seg, else 2.",
+            min=1,
+            show_default=False,
+        ),
+    ] = None,
+    border_position: Annotated[
+        Literal["inner", "center", "outer"],
+        typer.Option(help="Contour position relative to the object boundary."),
+    ] = "inner",
+    enhance: Annotated[bool, typer.Option("--enhance", help="Enhance the contrast of the image.")] = False,
+    ymap: Annotated[
+        str,
+        typer.Option(
+            metavar="LO:HI:GAIN:CMAP",
+            help="Colours of offset intensities, as lo:hi:gain:cmap: multiplied by gain, clipped to lo and "
+            "hi, mapped.",
+        ),
+    ] = "-0.8:+1:5:seismic",
+) -> None:
+    """Write pictures of the stored results of a task."""
+    from ..batch.export import Style, YMap, export
+
+    style = Style(mode, border, border_position, enhance, YMap.parse(ymap))
+    for _, path in export(root, taskdir, style, outdir, imageid or ()):
+        typer.echo(str(path))

@@ -1,0 +1,40 @@
+"""``superdsm-nb demo``: the method on generated images, from nothing to a score."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import ConfigError
+from .batch import run_tasks
+from .score import print_scores, score_pairs
+
+
+def demo(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write, new or empty.")],
+    count: Annotated[int, typer.Option(metavar="N", help="Number of images.", min=1)] = 3,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the first image.", min=0)] = 0,
+) -> None:
+    """Generate images of clustered nuclei, segment them, and score the result against the truth."""
+    from ..batch.outcome import Mode
+    from ..batch.spec import find_tasks
+    from ..batch.survey import survey
+    from ..demo import write_demo
+
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError(f"{folder} exists already: give a new or an empty folder.")
+    ids = write_demo(folder, count, seed)
+    typer.echo(
+        f"{len(ids)} images of clustered nuclei generated; the first one waits for compilation (once)."
+    )
+    failures = run_tasks(folder, survey(find_tasks(folder), folder), Mode(), 1)
+    print_scores(score_pairs(folder / "segmentation", folder / "truth"))
+    typer.echo(
+        f"\nLook at {folder / 'overlay'} for the contours over the images, at {folder / 'segmentation'} "
+        f"for the label maps,\nand at {folder / 'task.json'} for how it was done; repeat it with: "
+        f"superdsm-nb batch {folder} --run"
+    )
+    if failures:
+        raise typer.Exit(1)

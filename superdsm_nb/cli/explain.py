@@ -1,0 +1,106 @@
+"""``superdsm-nb config``, ``schema`` and ``doctor``: what would be done, and with what."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..diameter import with_diameter
+from ..errors import errors_name
+from .options import (
+    ChannelOption,
+    ConfigOption,
+    DiameterOption,
+    PlaneOption,
+    SetOption,
+    TimeOption,
+    read_config,
+)
+
+if TYPE_CHECKING:
+    from ..automation import Explanation
+
+
+def explain_config(
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="Image to segment.")],
+    diameter: DiameterOption = None,
+    config: ConfigOption = None,
+    settings: SetOption = None,
+    channel: ChannelOption = None,
+    plane: PlaneOption = None,
+    time: TimeOption = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print the table alone: no progress and no headline.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the configuration alone, for --config and task.json.")
+    ] = False,
+) -> None:
+    """Print the hyperparameters that an image would be segmented with, and where each comes from."""
+    from ..automation import explain
+    from ..automation.scale import typical_diameter
+    from ..config import Config, GeneralSettings
+    from ..events import naming
+    from ..io import Source
+    from ..pipeline import create_default_pipeline
+    from .console import NORMAL, QUIET, ProgressDisplay, table
+
+    base = read_config(config, settings)
+    loaded = Source(image, channel, plane, time).load(GeneralSettings.of(base).histological)
+    display = ProgressDisplay(1, QUIET if quiet else NORMAL)
+    with errors_name(image):
+        given = with_diameter(base, diameter, loaded.pixel_size)
+        explanations, scale = explain(
+            create_default_pipeline(), given, loaded.pixels, emit=naming(image.name, display.emit)
+        )
+    if as_json:
+        used = Config()
+        for entry in explanations:
+            if "AF_" not in entry.key or entry.key == "AF_scale":
+                used[entry.key] = entry.value
+        typer.echo(used.dumps())
+        return
+    if not quiet:
+        is_given = given.get("AF_scale") is not None
+        typer.echo(
+            f"{image.name}: scale {scale:.2f} pixels{' (given)' if is_given else ''}: nuclei of about "
+            f"{typical_diameter(scale, is_estimated=not is_given):.0f} pixels diameter"
+        )
+    shown = [entry for entry in explanations if _is_of_use(entry) or base.get(entry.key) is not None]
+    table(
+        ("hyperparameter", "value", "from", "default", "meaning"),
+        [(e.key, _shown(e.value), e.origin, _shown(e.default), e.meaning) for e in shown],
+    )
+
+
+def _is_of_use(entry: Explanation) -> bool:
+    """Whether it is shown to those who have not set it: factors stand with what they are factors of."""
+    return "/AF_" not in entry.key and not entry.deprecated
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def schema() -> None:
+    """Print the JSON Schema of task.json, for editors that complete and check as you type."""
+    from ..batch import fields
+
+    typer.echo(json.dumps(fields.schema(), indent=2))
+
+
+def doctor() -> None:
+    """Print versions, threads and the cache folder, and test the installation."""
+    from ..doctor import examine, self_test
+
+    for name, text in examine():
+        typer.echo(f"{name + ':':18}{text}")
+    passed, verdict = self_test()
+    typer.echo(f"{'self-test:':18}{verdict}")
+    if not passed:
+        raise typer.Exit(1)

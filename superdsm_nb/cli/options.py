@@ -1,0 +1,129 @@
+"""Options that several commands have, and what people write in them."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import ConfigError
+from ..results.outputs import OUTPUTS
+
+if TYPE_CHECKING:
+    from ..config import Config
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="JSON file of hyperparameters.", show_default=False),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="A hyperparameter, such as AF_scale=40 or dsm/alpha=0.5; repeatable.",
+        show_default=False,
+    ),
+]
+DiameterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--diameter",
+        metavar="D",
+        help="Diameter of a typical nucleus in pixels (31), or as a length (12um) if the file tells how "
+        "large a pixel is. Estimated from each image by default.",
+        show_default=False,
+    ),
+]
+ChannelOption = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Channel of a multichannel file (zero-based).", min=0, show_default=False),
+]
+PlaneOption = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Plane of a stack (zero-based).", min=0, show_default=False),
+]
+TimeOption = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Time point of a series (zero-based).", min=0, show_default=False),
+]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Show what each stage does.")]
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print warnings and errors only: no progress and no results.")
+]
+
+
+def read_config(path: Path | None, settings: list[str] | None) -> Config:
+    """Read the hyperparameters that ``--config`` and ``--set`` give.
+
+    Raises
+    ------
+    ConfigError
+        If one of them is unknown or out of its range.
+    """
+    from ..config import DECLARATIONS, Config
+
+    config = Config() if path is None else Config.load(path)
+    for setting in settings or ():
+        key, separator, text = (part.strip() for part in setting.partition("="))
+        if not separator or not key:
+            raise ConfigError(f"--set {setting} must have the form NAME=VALUE, such as dsm/alpha=0.5.")
+        try:
+            config[key] = json.loads(text)
+        except json.JSONDecodeError:
+            special = {"inf": float("inf"), "-inf": -float("inf"), "none": None}
+            config[key] = special.get(text.lower(), text)
+    DECLARATIONS.check(config.entries)
+    return config
+
+
+def output_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command an option for each kind of output but the label map.
+
+    Parameters
+    ----------
+    command : callable
+        Takes a keyword argument ``outputs``, a dict of the paths that the user gives, by kind.
+
+    Returns
+    -------
+    callable
+        The command with the options ``--overlay``, ``--rois`` and so on in its place.
+    """
+    signature = inspect.signature(command, eval_str=True)
+    kinds = [kind for kind in OUTPUTS if kind != "seg"]
+    options = [
+        inspect.Parameter(kind, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_output_option(kind))
+        for kind in kinds
+    ]
+    own = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, parameter in signature.parameters.items()
+        if name != "outputs"
+    ]
+
+    @wraps(command)
+    def with_outputs(**values: Any) -> None:  # noqa: ANN401 - whatever the options hold
+        given: Mapping[str, Path | None] = {kind: values.pop(kind) for kind in kinds}
+        command(**values, outputs={kind: path for kind, path in given.items() if path is not None})
+
+    parameters = [*own, *options]
+    with_outputs.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    with_outputs.__annotations__ = {each.name: each.annotation for each in parameters} | {"return": None}
+    return with_outputs
+
+
+def _output_option(kind: str) -> Any:  # noqa: ANN401 - an annotation
+    output = OUTPUTS[kind]
+    suffix = output.suffixes[0]
+    where = "one file for all images" if output.write_rows else "or a folder for several images"
+    text = f"{output.meaning} ({output.suffix_text}; {where})."
+    return Annotated[
+        Path | None,
+        typer.Option(f"--{kind}", metavar=f"FILE{suffix}", help=text, show_default=False),
+    ]

@@ -1,0 +1,191 @@
+"""``superdsm-nb segment``: images to label maps and other files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..diameter import with_diameter
+from ..errors import SuperDSMError
+from ..events import Event, Warned
+from ..results.outputs import OUTPUTS, image_rows
+from .options import (
+    ChannelOption,
+    ConfigOption,
+    DiameterOption,
+    PlaneOption,
+    QuietOption,
+    SetOption,
+    TimeOption,
+    VerboseOption,
+    output_options,
+    read_config,
+)
+from .targets import find_images, plan_targets
+
+if TYPE_CHECKING:
+    from ..performance import PerformanceReport
+    from ..results.result import Segmentation
+    from .console import ProgressDisplay
+
+
+@output_options
+def segment(
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE", help="Images to segment, or folders of images.")
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            help="Label map to write (.png or .tif), or a folder for several images.",
+            metavar="OUT",
+        ),
+    ],
+    outputs: dict[str, Path],
+    pattern: Annotated[
+        str | None,
+        typer.Option(
+            metavar="GLOB",
+            help="Which files of a folder to segment, such as '*.tif'. All images by default; hidden files "
+            "are always left alone.",
+            show_default=False,
+        ),
+    ] = None,
+    diameter: DiameterOption = None,
+    config: ConfigOption = None,
+    settings: SetOption = None,
+    channel: ChannelOption = None,
+    plane: PlaneOption = None,
+    time: TimeOption = None,
+    border: Annotated[
+        int, typer.Option(metavar="N", help="Width of the contours of --overlay in pixels.", min=1)
+    ] = 2,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one line of JSON per image instead of the results.")
+    ] = False,
+) -> None:
+    """Segment images and write label maps: 0 is background, every nucleus has its own number.
+
+    Hyperparameters follow from the size of the nuclei, which is estimated from each image or given with
+    --diameter.
+    """
+    base = read_config(config, settings)
+    with_diameter(base, diameter, pixel_size=(1.0, 1.0))  # what is wrong with it is told before the work
+    files = find_images(images, pattern)
+    targets, tables = plan_targets(files, {"seg": out, **outputs})
+    from ..io import Source
+    from ..results.outputs import write_outputs
+    from ..results.result import Drawing
+    from ..segmentation import segment_file
+    from .console import DETAILED, NORMAL, QUIET, ProgressDisplay, print_json
+
+    verbosity = QUIET if quiet or as_json else DETAILED if verbose else NORMAL
+    drawing = Drawing(border_width=border)
+    done: list[_Done] = []
+    with ProgressDisplay(len(files), verbosity) as display:
+        for path, target in zip(files, targets, strict=True):
+            display.image_started(path.name)
+            listener = _Listener(display)
+            start = perf_counter()
+            try:
+                source = Source(path, channel, plane, time)
+                result = segment_file(source, base, diameter=diameter, drawing=drawing, emit=listener)
+                write_outputs(result, target)
+            except SuperDSMError as error:
+                message = error.worded("--{} N".format)
+                display.error(message)
+                record: dict[str, Any] = {"status": "failed", "error": message}
+            else:
+                record = _record(result, target, perf_counter() - start)
+                display.result(_result_line(path, record))
+                done.append(_Done.of(result, path, bool(tables)))
+            if as_json:
+                print_json({"image": str(path), **record, "warnings": listener.warnings})
+            display.image_finished()
+        for kind, table in tables.items():
+            _write_table(kind, table, done)
+        _conclude(display, done, len(files))
+    if len(done) < len(files):
+        raise typer.Exit(1)
+
+
+class _Listener:
+    """Hands events on to the display and keeps the warnings."""
+
+    def __init__(self, display: ProgressDisplay) -> None:
+        self._display = display
+        self.warnings: list[str] = []
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Warned):
+            self.warnings.append(event.text)
+        self._display.emit(event)
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What is left to be known of an image once its files are written."""
+
+    rows: list[dict[str, Any]]
+    performance: PerformanceReport
+    pruning: str
+
+    @classmethod
+    def of(cls, result: Segmentation, path: Path, with_rows: bool) -> _Done:
+        return cls(
+            image_rows(path.name, result.rows) if with_rows else [],
+            result.performance,
+            str(result.config.get("global-energy-minimization/pruning")),
+        )
+
+
+def _record(result: Segmentation, target: Mapping[str, Path], seconds: float) -> dict[str, Any]:
+    """What is printed of an image that was segmented."""
+    performance = result.performance
+    return {
+        "status": "done",
+        "objects": result.object_count,
+        "scale": result.scale,
+        "scale_given": result.config.get("AF_scale") is not None,
+        "seconds": round(seconds, 3),
+        "outputs": {kind: str(path) for kind, path in target.items()},
+        "clusters": len(performance.clusters),
+        "proven_clusters": performance.proven_cluster_count,
+        "gap": performance.gap,
+    }
+
+
+def _result_line(path: Path, record: Mapping[str, Any]) -> str:
+    noun = "object" if record["objects"] == 1 else "objects"
+    given = " (given)" if record["scale_given"] else ""
+    return (
+        f"{path.name}: {record['objects']} {noun}, scale {record['scale']:.1f} pixels{given}, "
+        f"{record['seconds']:.1f} s -> {record['outputs']['seg']}"
+    )
+
+
+def _write_table(kind: str, path: Path, done: Sequence[_Done]) -> None:
+    """Write the objects of all images to one table."""
+    write_rows = OUTPUTS[kind].write_rows
+    assert write_rows is not None, "tables only"
+    write_rows(path, [row for each in done for row in each.rows])
+
+
+def _conclude(display: ProgressDisplay, done: Sequence[_Done], total: int) -> None:
+    """Say how good the covers of all images are, and how many images failed."""
+    from ..performance import PerformanceReport
+
+    report = sum((each.performance for each in done), PerformanceReport())
+    if report.clusters:
+        display.result(report.statement(done[0].pruning))
+    if total > 1:
+        display.result(f"{total - len(done)} of {total} failed")

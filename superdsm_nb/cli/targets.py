@@ -1,0 +1,151 @@
+"""Which images a command works on, and where the results of each go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from ..errors import ConfigError
+from ..results.outputs import OUTPUTS, OutputKind
+
+IMAGE_SUFFIXES = frozenset(
+    f".{suffix}"
+    for suffix in [
+        "bmp",
+        "gif",
+        "j2k",
+        "jp2",
+        "jpeg",
+        "jpg",
+        "pbm",
+        "pgm",
+        "png",
+        "pnm",
+        "ppm",
+        "tif",
+        "tiff",
+        "webp",
+    ]
+)
+
+
+def find_images(arguments: Iterable[Path], pattern: str | None) -> list[Path]:
+    """List the images that are meant by files and folders.
+
+    Parameters
+    ----------
+    arguments : iterable of Path
+        Files are taken as they are. Of folders, the images inside are taken, but not those of folders below.
+    pattern : str or None
+        Which files of folders are taken, such as "*.tif"; by default those whose suffix is that of an image.
+        Hidden files are left alone in any case.
+
+    Returns
+    -------
+    list of Path
+        The images of each folder in the order of their names.
+
+    Raises
+    ------
+    ConfigError
+        If there is no image in a folder, or a pattern is given but no folder.
+    """
+    images: list[Path] = []
+    folders = 0
+    for argument in arguments:
+        if not argument.is_dir():
+            images.append(argument)
+            continue
+        folders += 1
+        found = images_in(argument, pattern)
+        if not found:
+            what = "image" if pattern is None else f"file that matches {pattern}"
+            raise ConfigError(f"There is no {what} in {argument}.")
+        images += found
+    if pattern is not None and not folders:
+        raise ConfigError("--pattern chooses among the files of a folder, but no folder is given.")
+    return images
+
+
+def images_in(folder: Path, pattern: str | None = None) -> list[Path]:
+    """List the images in a folder, as `find_images` does."""
+    try:
+        candidates = folder.iterdir() if pattern is None else folder.glob(pattern)
+        return sorted(
+            path
+            for path in candidates
+            if path.is_file()
+            and not path.name.startswith(".")
+            and (pattern is not None or path.suffix.lower() in IMAGE_SUFFIXES)
+        )
+    except (ValueError, NotImplementedError) as error:
+        raise ConfigError(f"--pattern {pattern} is not a pattern of file names, such as *.tif.") from error
+    except OSError as error:
+        raise ConfigError(f"{folder} cannot be listed: {error.strerror or error}.") from error
+
+
+def plan_targets(
+    images: Sequence[Path], outputs: Mapping[str, Path]
+) -> tuple[list[dict[str, Path]], dict[str, Path]]:
+    """Decide where everything goes before any work is done.
+
+    Parameters
+    ----------
+    images : sequence of Path
+        The images.
+    outputs : mapping of str to Path
+        What the user gave for each kind of output: a file for a single image, or a folder; for tables, which
+        hold the objects of all images, a file.
+
+    Returns
+    -------
+    targets : list of dict of str to Path
+        For each image, the file of each kind.
+    tables : dict of str to Path
+        The file of each kind of table.
+
+    Raises
+    ------
+    ConfigError
+        If a file has a wrong suffix, would overwrite an image or another output, or cannot be written here.
+    """
+    targets: list[dict[str, Path]] = [{} for _ in images]
+    tables: dict[str, Path] = {}
+    taken: dict[Path, str] = {image.resolve(): f"the image {image}" for image in images}
+    for kind, out in outputs.items():
+        output = OUTPUTS[kind]
+        if output.check is not None:
+            output.check()
+        if output.write_rows is not None:
+            tables[kind] = out
+            _reserve(output, out, taken)
+            continue
+        for target, path in zip(targets, _files(images, out, output), strict=True):
+            target[kind] = path
+            _reserve(output, path, taken)
+    return targets, tables
+
+
+def _files(images: Sequence[Path], out: Path, output: OutputKind) -> list[Path]:
+    """Where the output of each image goes: a file for one image, or files in a folder."""
+    is_file = out.suffix.lower() in output.suffixes or (out.suffix and len(images) == 1)
+    if is_file and not out.is_dir():
+        if len(images) > 1:
+            raise ConfigError(
+                f"Several images need a folder for their {output.noun}s, but {out} is a file name."
+            )
+        return [out]
+    paths = [out / f"{image.stem}{output.suffixes[0]}" for image in images]
+    for index, path in enumerate(paths):
+        if path in paths[:index]:
+            raise ConfigError(f"Two images would be written to {path}: segment them into different folders.")
+    return paths
+
+
+def _reserve(output: OutputKind, path: Path, taken: dict[Path, str]) -> None:
+    """Take note that a file is to be written, unless that would cost another one."""
+    output.check_suffix(path)
+    real = path.resolve()
+    if real in taken:
+        raise ConfigError(f"The {output.noun} would overwrite {taken[real]}: choose another place.")
+    taken[real] = f"the {output.noun} {path}"

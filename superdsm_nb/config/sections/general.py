@@ -1,0 +1,45 @@
+"""Hyperparameters of no stage: the size of the objects, and what kind of image it is."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from ..hyperparameters import STRICT, Section
+from ..kinds import Flag, Number
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class GeneralSettings(Section):
+    """The top level of a configuration."""
+
+    AF_scale: Annotated[
+        Number | None,
+        Field(
+            gt=0,
+            le=1e5,
+            description="scale of the objects (radius / sqrt 2, pixels); null: estimated from the image",
+        ),
+    ] = None
+    histological: Annotated[
+        Flag,
+        Field(
+            description="true: bright-field colour image of stained nuclei; intensity is the inverted mean "
+            "over the channels"
+        ),
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class AutomationSettings(Section):
+    """How hyperparameters are derived from the image."""
+
+    section: ClassVar[str] = "automation"
+
+    estimator: Annotated[
+        Literal["published", "robust"],
+        Field(
+            description="how the scale is estimated if AF_scale is null: published, as in the publication; "
+            "or robust, which is nearly insensitive to noise and crops, and finds small nuclei, too"
+        ),
+    ] = "published"

@@ -1,0 +1,98 @@
+"""The diameter of nuclei, as people give it: in pixels, or as a length."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .errors import ConfigError
+
+if TYPE_CHECKING:
+    from .config import Config
+
+LENGTH = r"(?i)\s*([0-9.]+(?:e[+-]?[0-9]+)?)\s*(px|nm|um|µm|μm|mm)?\s*"
+MICROMETERS = {"nm": 1e-3, "um": 1.0, "µm": 1.0, "μm": 1.0, "mm": 1e3}
+
+
+def scale_of_diameter(diameter: float | str, pixel_size: Sequence[float] | None = None) -> float:
+    """Return the scale of objects of a given diameter.
+
+    Parameters
+    ----------
+    diameter : float or str
+        Diameter of a typical nucleus: pixels, as a number or text ("31"), or a length ("12um", "0.012 mm").
+    pixel_size : (float, float), optional
+        Height and width of a pixel in micrometres; needed for lengths.
+
+    Returns
+    -------
+    float
+        Scale in pixels, the hyperparameter ``AF_scale``: radius / sqrt 2.
+
+    Raises
+    ------
+    ConfigError
+        If it is not a positive number, its unit is unknown, or it is a length and the size of a pixel is not
+        known.
+
+    Examples
+    --------
+    >>> round(scale_of_diameter(31), 2), round(scale_of_diameter("12um", (0.5, 0.5)), 2)
+    (10.96, 8.49)
+    """
+    text = str(diameter)
+    match = re.fullmatch(LENGTH, text)
+    value = _number(match[1]) if match else math.nan
+    if match is None or not 0 < value < math.inf:
+        raise ConfigError(
+            f"The diameter is {text!r}, but must be a positive number of pixels, such as 31, or a length, "
+            "such as 12um."
+        )
+    unit = (match[2] or "px").lower()
+    if unit != "px":
+        if pixel_size is None:
+            raise ConfigError(
+                f"The diameter is given as {text}, but the image does not tell how large its pixels are: "
+                "give the diameter in pixels."
+            )
+        value *= MICROMETERS[unit] / math.sqrt(pixel_size[0] * pixel_size[1])
+    return value / 2 / math.sqrt(2)
+
+
+def with_diameter(
+    config: Config, diameter: float | str | None, pixel_size: Sequence[float] | None = None
+) -> Config:
+    """Return a configuration for nuclei of a given diameter.
+
+    Parameters
+    ----------
+    config : Config
+        Is not changed.
+    diameter : float, str or None
+        As for `scale_of_diameter`; None changes nothing.
+    pixel_size : (float, float), optional
+        Height and width of a pixel in micrometres.
+
+    Returns
+    -------
+    Config
+
+    Raises
+    ------
+    ConfigError
+        If ``AF_scale`` is set as well, or there is no such diameter.
+    """
+    if diameter is None:
+        return config
+    if config.get("AF_scale") is not None:
+        raise ConfigError("Both a diameter and AF_scale are given, which say the same: give one of them.")
+    return config.derive({"AF_scale": scale_of_diameter(diameter, pixel_size)})
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

@@ -1,0 +1,22 @@
+"""Reading and writing images."""
+
+from .pixelsize import PixelSize, pixel_size
+from .reading import imread
+from .source import LoadedImage, Source, file_digest
+from .writing import PNG, TIFF, UNFINISHED, check_suffix, imsave, write_atomically, write_file
+
+__all__ = [
+    "PNG",
+    "TIFF",
+    "UNFINISHED",
+    "LoadedImage",
+    "PixelSize",
+    "Source",
+    "check_suffix",
+    "file_digest",
+    "imread",
+    "imsave",
+    "pixel_size",
+    "write_atomically",
+    "write_file",
+]

@@ -1,0 +1,90 @@
+"""Where an image comes from, and the image with all that its file tells."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from ..errors import ImageError
+from .pixelsize import PixelSize, pixel_size
+from .reading import imread
+
+
+@dataclass(frozen=True)
+class Source:
+    """An image in a file.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    channel, plane, time : int or None
+        Which channel, plane of a stack and time point (zero-based) to take of a file that has several.
+    """
+
+    path: Path
+    channel: int | None = None
+    plane: int | None = None
+    time: int | None = None
+
+    @property
+    def part(self) -> dict[str, int | None]:
+        """What is taken of the file, as `imread` and the provenance name it."""
+        return {"channel": self.channel, "plane": self.plane, "time": self.time}
+
+    def load(self, histological: bool = False) -> LoadedImage:
+        """Read the image, and what is to be known of its file.
+
+        Parameters
+        ----------
+        histological : bool
+            Keep the colours of a colour image.
+
+        Raises
+        ------
+        ImageError
+            As for `imread`, or if the file cannot be read.
+        """
+        pixels = imread(self.path, histological, **self.part)
+        try:
+            digest = file_digest(self.path)
+        except OSError as error:
+            raise ImageError(f"{self.path} cannot be read: {error.strerror or error}.") from error
+        return LoadedImage(pixels, self, digest, pixel_size(self.path))
+
+
+@dataclass(frozen=True)
+class LoadedImage:
+    """Pixels, and where they come from.
+
+    Attributes
+    ----------
+    pixels : (H, W) array, or (H, W, 3) of a histological image
+        Values as stored.
+    source : Source or None
+        The file; None for an array that was not read from one.
+    sha256 : str or None
+        Digest of the file (hexadecimal).
+    pixel_size : PixelSize or None
+        Size of a pixel, if the file tells it.
+    """
+
+    pixels: NDArray[Any]
+    source: Source | None = None
+    sha256: str | None = None
+    pixel_size: PixelSize | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the file; empty for an array."""
+        return "" if self.source is None else self.source.path.name
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file (hexadecimal)."""
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()

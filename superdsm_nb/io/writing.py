@@ -1,0 +1,131 @@
+"""Writing images and other files, each wholly or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import imageio.v3 as imageio
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from PIL import PngImagePlugin
+
+from ..errors import ImageError, OutputError
+from .pixelsize import MICROMETERS_PER_INCH, PixelSize
+from .reading import first_line
+
+TIFF = (".tif", ".tiff")
+PNG = (".png",)
+COMPRESSION = 3  # of PNG files: as small as at the usual 6 for such pictures, in less than half the time
+UNFINISHED = ".unfinished"  # suffix of files that are being written
+
+
+def imsave(
+    path: str | Path,
+    image: NDArray[Any],
+    provenance: Mapping[str, Any] | None = None,
+    pixel_size: PixelSize | None = None,
+) -> None:
+    """Write an image, wholly or not at all.
+
+    Parameters
+    ----------
+    path : str or Path
+        PNG (8 or 16 bit) or TIFF (any type), by suffix. Missing folders are created.
+    image : (H, W) or (H, W, 3) array
+        Pixel values.
+    provenance : mapping, optional
+        How the image was made; stored as JSON in the description (TIFF) or a text entry (PNG).
+    pixel_size : PixelSize, optional
+        Size of a pixel, stored as resolution.
+
+    Raises
+    ------
+    ImageError
+        If the suffix is of neither format, or a PNG cannot hold the values.
+    OutputError
+        If the file cannot be written.
+    """
+    path = Path(path)
+    check_suffix(path)
+    png = path.suffix.lower() in PNG
+    if png and image.dtype not in (np.dtype(bool), np.dtype(np.uint8), np.dtype(np.uint16)):
+        raise ImageError(f"{path}: a PNG holds 8 or 16 bits, not {image.dtype}: use the suffix .tif instead.")
+    if png and image.ndim == 3 and image.dtype != np.uint8:
+        raise ImageError(f"{path}: a colour PNG holds 8 bits, not {image.dtype}: use .tif instead.")
+    text = json.dumps(provenance) if provenance is not None else None
+    buffer = BytesIO()
+    if png:
+        entries = PngImagePlugin.PngInfo()
+        if text is not None:
+            entries.add_text("Description", text)
+        options: dict[str, Any] = {}
+        if pixel_size is not None:
+            options["dpi"] = (
+                MICROMETERS_PER_INCH / pixel_size.width,
+                MICROMETERS_PER_INCH / pixel_size.height,
+            )
+        imageio.imwrite(
+            *(buffer, image),
+            extension=".png",
+            plugin="pillow",
+            pnginfo=entries,
+            compress_level=COMPRESSION,
+            **options,
+        )
+    else:
+        photometric = "rgb" if image.ndim == 3 else "minisblack"
+        resolution = None if pixel_size is None else (1e4 / pixel_size.width, 1e4 / pixel_size.height)
+        tifffile.imwrite(
+            *(buffer, image),
+            compression="zlib",
+            photometric=photometric,
+            description=text,
+            metadata=None,
+            resolution=resolution,
+            resolutionunit=None if resolution is None else "CENTIMETER",
+        )
+    write_file(path, buffer.getvalue())
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file, wholly or not at all; missing folders are created.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, content)
+    except FileExistsError as error:
+        raise OutputError(f"{path} cannot be written: {path.parent} is not a folder.") from error
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror or first_line(error)}.") from error
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file aside and move it to its place, so that it is never seen half written."""
+    aside = path.with_name(f".{zlib.crc32(path.name.encode(errors='replace')):08x}.{os.getpid()}{UNFINISHED}")
+    aside.unlink(missing_ok=True)
+    try:
+        with aside.open("xb") as file:  # never through a link that somebody laid there
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def check_suffix(path: Path) -> None:
+    """Raise `ImageError` unless the suffix is one that `imsave` can write."""
+    if path.suffix.lower() not in PNG + TIFF:
+        raise ImageError(f"{path} must end in .png, .tif or .tiff.")

@@ -1,0 +1,252 @@
+"""Every kind of file that a result can be written to, in one table.
+
+The options of ``superdsm-nb segment`` and the ``..._pathpattern`` fields of ``task.json`` are made from
+`OUTPUTS`: what stands here is known to both. Heavy libraries are imported by the writers that need them, so
+that the table can be read without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ConfigError, ImageError
+
+if TYPE_CHECKING:
+    from .result import Segmentation
+
+PICTURE = (".png", ".tif", ".tiff")
+MAX_PNG_LABEL = 65535
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class OutputKind:
+    """A kind of file.
+
+    Attributes
+    ----------
+    noun : str
+        What such a file is: "label map".
+    meaning : str
+        What it holds, as a phrase for help and documentation.
+    suffixes : tuple of str
+        Suffixes it may have; the first is that of files named after their images.
+    write : callable
+        Called as ``write(segmentation, path)``.
+    needs : str or None
+        Entry of the pipeline data object without which there is nothing to write.
+    write_rows : callable or None
+        For tables: called as ``write_rows(path, rows)`` to write the objects of several images to one file.
+    check : callable or None
+        Raises `ConfigError` if such files cannot be written on this system.
+    """
+
+    noun: str
+    meaning: str
+    suffixes: tuple[str, ...]
+    write: Callable[[Segmentation, Path], None]
+    needs: str | None = "cover"
+    write_rows: Callable[[Path, Rows], None] | None = None
+    check: Callable[[], None] | None = None
+
+    @property
+    def suffix_text(self) -> str:
+        """The suffixes for help: ".png or .tif"."""
+        return " or ".join(suffix for suffix in self.suffixes if suffix != ".tiff")
+
+    def check_suffix(self, path: Path) -> None:
+        """Raise `ConfigError` unless a path ends in a suffix of this kind."""
+        if path.suffix.lower() not in self.suffixes:
+            *first, last = self.suffixes
+            listed = f"{', '.join(first)} or {last}" if first else last
+            raise ConfigError(f"{path} must end in {listed}.")
+
+
+def write_outputs(segmentation: Segmentation, targets: Mapping[str, str | Path]) -> list[str]:
+    """Write a result to files.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+        The result.
+    targets : mapping of str to path
+        Files by kind, such as ``{"seg": "labels.png"}``; see `OUTPUTS`. Missing folders are created.
+
+    Returns
+    -------
+    list of str
+        Kinds that were written: all but those that need a stage which the pipeline did not come to.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such kind.
+    ImageError
+        If the suffix of a picture is of no format that can be written.
+    OutputError
+        If a file cannot be written.
+
+    Examples
+    --------
+    >>> from superdsm_nb import segment_file
+    >>> result = segment_file("cells.tif", diameter=31)  # doctest: +SKIP
+    >>> write_outputs(result, {"seg": "labels.png", "csv": "nuclei.csv"})  # doctest: +SKIP
+    ['seg', 'csv']
+    """
+    written = []
+    for kind, target in targets.items():
+        if kind not in OUTPUTS:
+            raise ConfigError(f"There is no output {kind}: the outputs are {', '.join(OUTPUTS)}.")
+        output, path = OUTPUTS[kind], Path(target)
+        if output.needs is None or output.needs in segmentation.data:
+            output.write(segmentation, path)
+            written.append(kind)
+    return written
+
+
+def image_rows(name: str, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Put the name of their image in front of the rows of objects."""
+    return [{"image": name, **row} for row in rows]
+
+
+def _save_picture(result: Segmentation, path: Path, pixels: Any) -> None:  # noqa: ANN401 - an array
+    from ..io import imsave
+
+    imsave(path, pixels, result.provenance, result.image.pixel_size)
+
+
+def _write_labels(result: Segmentation, path: Path) -> None:
+    labels = result.labels
+    if labels.max(initial=0) > MAX_PNG_LABEL and path.suffix.lower() == ".png":
+        raise ImageError(
+            f"{path} cannot hold {labels.max()} objects, a PNG holds at most {MAX_PNG_LABEL}: use the suffix "
+            ".tif for label maps."
+        )
+    _save_picture(result, path, labels if labels.dtype == "uint16" else labels.astype("uint32"))
+
+
+def _write_overlay(result: Segmentation, path: Path) -> None:
+    from ..render import render_result_over_image
+
+    picture = render_result_over_image(result.picture, result.labels, result.drawing.border_width)
+    _save_picture(result, path, picture)
+
+
+def _write_adjacencies(result: Segmentation, path: Path) -> None:
+    from ..render import render_adjacencies, render_atoms
+
+    _save_picture(result, path, render_adjacencies(result.data, render_atoms(result.data)))
+
+
+def _write_atoms(result: Segmentation, path: Path) -> None:
+    from ..render import render_atoms
+
+    _save_picture(result, path, render_atoms(result.data))
+
+
+def _write_config(result: Segmentation, path: Path) -> None:
+    from ..io import write_file
+
+    write_file(path, (result.config.dumps() + "\n").encode())
+
+
+def _write_rois(result: Segmentation, path: Path) -> None:
+    from ..io import write_file
+    from .outlines import rois
+
+    write_file(path, rois(result.labels))
+
+
+def _write_geojson(result: Segmentation, path: Path) -> None:
+    from ..io import write_file
+    from .outlines import geojson
+
+    write_file(path, geojson(result.labels, result.rows, result.provenance).encode())
+
+
+def _write_csv_rows(path: Path, rows: Rows) -> None:
+    from ..io import write_file
+    from .tables import OBJECT_COLUMNS, csv_text
+
+    write_file(path, csv_text(["image", *OBJECT_COLUMNS], rows).encode())
+
+
+def _write_parquet_rows(path: Path, rows: Rows) -> None:
+    from ..io import write_file
+    from .tables import OBJECT_COLUMNS, parquet_bytes
+
+    write_file(path, parquet_bytes(["image", *OBJECT_COLUMNS], rows))
+
+
+def _check_parquet() -> None:
+    from .tables import check_parquet
+
+    check_parquet()
+
+
+OUTPUTS: Mapping[str, OutputKind] = {
+    "seg": OutputKind(
+        noun="label map",
+        meaning="Label map: 0 is background, every nucleus has its own number",
+        suffixes=PICTURE,
+        write=_write_labels,
+    ),
+    "overlay": OutputKind(
+        noun="overlay",
+        meaning="Contours over the image",
+        suffixes=PICTURE,
+        write=_write_overlay,
+    ),
+    "adj": OutputKind(
+        noun="picture of adjacencies",
+        meaning="Picture of the atoms and which of them are adjacent",
+        suffixes=PICTURE,
+        write=_write_adjacencies,
+        needs="adjacencies",
+    ),
+    "atoms": OutputKind(
+        noun="picture of atoms",
+        meaning="Picture of the atoms, the regions that objects are put together from",
+        suffixes=PICTURE,
+        write=_write_atoms,
+        needs="atoms",
+    ),
+    "cfg": OutputKind(
+        noun="configuration",
+        meaning="Hyperparameters that were used, every default filled in",
+        suffixes=(".json",),
+        write=_write_config,
+        needs=None,
+    ),
+    "rois": OutputKind(
+        noun="file of regions",
+        meaning="Outlines of the objects as regions for ImageJ and Fiji",
+        suffixes=(".zip",),
+        write=_write_rois,
+    ),
+    "geojson": OutputKind(
+        noun="file of outlines",
+        meaning="Outlines of the objects, with their measurements, for QuPath",
+        suffixes=(".geojson",),
+        write=_write_geojson,
+    ),
+    "csv": OutputKind(
+        noun="table",
+        meaning="Table with a row for each object",
+        suffixes=(".csv",),
+        write=lambda result, path: _write_csv_rows(path, image_rows(result.image.name, result.rows)),
+        write_rows=_write_csv_rows,
+    ),
+    "parquet": OutputKind(
+        noun="Parquet table",
+        meaning="Table with a row for each object as a Parquet file",
+        suffixes=(".parquet",),
+        write=lambda result, path: _write_parquet_rows(path, image_rows(result.image.name, result.rows)),
+        write_rows=_write_parquet_rows,
+        check=_check_parquet,
+    ),
+}

@@ -1,0 +1,144 @@
+"""What one call gives: a segmented image with everything that was found on the way."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from numpy.typing import NDArray
+
+from .._version import __version__
+from ..config import Config
+from ..image import intensities
+from ..io import LoadedImage
+from ..objects import BaseObject
+from ..performance import PerformanceReport
+from ..render.labelmap import rasterize_with_sources
+from .tables import object_rows
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How objects become label maps and contours.
+
+    Attributes
+    ----------
+    dilate : int
+        Dilate (negative: erode) every object by a disk of this radius (pixels).
+    merge_overlap_threshold : float
+        Two objects become one if their intersection is a larger fraction of the smaller one.
+    border_width : int
+        Width of contours (pixels).
+    """
+
+    dilate: int = 0
+    merge_overlap_threshold: float = math.inf
+    border_width: int = 2
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """A segmented image.
+
+    Attributes
+    ----------
+    image : LoadedImage
+        The image, and where it comes from.
+    data : PipelineData
+        What the stages found: offset intensities, clusters, atoms, objects, the cover.
+    config : Config
+        Hyperparameters used, every default filled in.
+    timings : mapping of str to float
+        Seconds by stage; "scale" for the estimation of the scale.
+    drawing : Drawing
+        How objects become label maps and contours.
+    """
+
+    image: LoadedImage
+    data: Mapping[str, Any]
+    config: Config
+    timings: Mapping[str, float] = field(default_factory=dict)
+    drawing: Drawing = Drawing()
+
+    @property
+    def scale(self) -> float:
+        """Scale used (pixels): radius / sqrt 2."""
+        scale: float = self.data["scale"]
+        return scale
+
+    @property
+    def has_objects(self) -> bool:
+        """Whether the pipeline came as far as objects; without them there is no label map."""
+        return "cover" in self.data
+
+    @property
+    def labels(self) -> NDArray[Any]:
+        """Label map; (H, W) uint16, or int32 for more than 65535 objects.
+
+        Raises
+        ------
+        PipelineError
+            If the pipeline ended before there were objects.
+        """
+        return self._rasterized[0]
+
+    @property
+    def object_count(self) -> int:
+        """Number of objects, which is the largest label; 0 if the pipeline ended before there were any."""
+        return len(self._rasterized[1]) if self.has_objects else 0
+
+    @cached_property
+    def rows(self) -> list[dict[str, Any]]:
+        """Measurements of the objects, a row for each label; see `superdsm_nb.results.tables`."""
+        if not self.has_objects:
+            return []
+        labels, sources = self._rasterized
+        g, _ = intensities(self.image.pixels, self.data["g_rgb"] is not None)
+        return object_rows(labels, g, sources)
+
+    @cached_property
+    def _rasterized(self) -> tuple[NDArray[Any], Sequence[Sequence[BaseObject]]]:
+        return rasterize_with_sources(
+            self.data,
+            dilate=self.drawing.dilate,
+            merge_overlap_threshold=self.drawing.merge_overlap_threshold,
+        )
+
+    @property
+    def performance(self) -> PerformanceReport:
+        """How the cover was found, and the proof that it is the best."""
+        report: PerformanceReport = self.data.get("performance", PerformanceReport())
+        return report
+
+    @property
+    def picture(self) -> NDArray[Any]:
+        """The image to draw results over; (H, W), or (H, W, 3) if it is histological."""
+        colored = self.data["g_rgb"]
+        return self.image.pixels if colored is None else colored
+
+    @cached_property
+    def provenance(self) -> dict[str, Any]:
+        """How the result was made, as JSON values for the descriptions of its files."""
+        performance, source = self.performance.row(), self.image.source
+        size, threshold = self.image.pixel_size, self.drawing.merge_overlap_threshold
+        part = {"channel": None, "plane": None, "time": None} if source is None else source.part
+        return {
+            "software": f"superdsm_nb {__version__}",
+            "image": self.image.name,
+            "image_sha256": self.image.sha256,
+            **part,
+            "pixel_size_micrometers": None if size is None else list(size),
+            "dilate": self.drawing.dilate,
+            "merge_overlap_threshold": threshold if threshold < math.inf else None,
+            "scale": self.scale,
+            "cover": {
+                name: performance[name] for name in ("cost", "lower_bound", "gap", "proven_cluster_count")
+            }
+            | {"cluster_count": len(self.performance.clusters)},
+            "config_digest": self.config.digest,
+            "config": json.loads(self.config.dumps()),
+        }

@@ -1,0 +1,175 @@
+"""How commands end: exit codes, the closing line, JSON lines, silence."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from superdsm_nb.io import imread, imsave
+
+from support.trees import write_images, write_task, write_tree
+
+SCALE = ("--set", "AF_scale=11")
+
+
+@pytest.fixture
+def images(tmp_path, sample):
+    """Two images, the second of which cannot be segmented."""
+    imsave(tmp_path / "good.tif", sample.image)
+    imsave(tmp_path / "flat.tif", np.full((9, 9), 7, np.uint8))
+    return [tmp_path / "good.tif", tmp_path / "flat.tif"]
+
+
+def task(root, names, **fields):
+    write_images(root, names)
+    places = {"img_pathpattern": "{ROOTDIR}/%s.tif", "seg_pathpattern": "seg/%s.png"}
+    return write_task(root, runnable=True, config={"AF_scale": 11}, **places, **{"file_ids": names, **fields})
+
+
+# ---------------------------------------------------------------- exit codes and the closing line
+
+
+def test_segment_ends_with_1_where_an_image_failed_and_says_how_many(run, images, tmp_path):
+    outcome = run("segment", *images, "-o", tmp_path / "out", *SCALE)
+    assert outcome.code == 1
+    assert outcome.out.splitlines()[-1] == "1 of 2 failed"
+
+
+def test_batch_ends_with_1_where_an_image_failed_and_says_how_many(run, tmp_path):
+    root = task(tmp_path, ["a"], file_ids=["a", "missing"])
+    outcome = run("batch", root, "--run")
+    assert outcome.code == 1
+    assert outcome.out.splitlines()[-1] == "1 of 2 failed"
+
+
+def test_the_closing_line_of_a_batch_counts_all_its_images(run, tmp_path):
+    root = write_tree(tmp_path)
+    assert run("batch", root, "--run").out.splitlines()[-1] == "0 of 4 failed"
+
+
+def test_a_single_image_needs_no_closing_line(run, images, tmp_path):
+    assert "failed" not in run("segment", images[0], "-o", tmp_path / "l.png", *SCALE).out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["segment", "IMAGE", "-o", "l.png", "--set", "dsm/alhpa=1"],
+        ["segment", "IMAGE", "-o", "l.jpg"],
+        ["segment", "IMAGE", "-o", "IMAGE"],
+        ["segment", "IMAGE", "-o", "l.png", "--diameter", "wide"],
+        ["batch", "no folder"],
+        ["score", "no folder", "IMAGE"],
+        ["config", "IMAGE", "--set", "x"],
+        ["segmnt"],
+    ],
+)
+def test_wrong_use_ends_with_2(run, image_path, tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    words = [str(image_path) if word == "IMAGE" else word for word in arguments]
+    assert run(*words).code == 2
+
+
+@pytest.mark.parametrize("command", [["segment", "-o", "l.png"], ["config"]])
+def test_an_image_that_cannot_be_read_ends_with_1(run, tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    outcome = run(*command, "missing.tif")
+    assert outcome.code == 1
+    assert outcome.err == "Error: There is no file missing.tif.\n"
+
+
+def test_the_exit_codes_are_in_the_help(run):
+    assert "0 all done, 1 an image failed, 2 wrong use, 130" in " ".join(run("--help").out.split())
+
+
+# ---------------------------------------------------------------- the words of each interface
+
+
+def test_a_choice_is_asked_for_in_the_words_of_the_interface(run, tmp_path):
+    imsave(tmp_path / "stack.tif", np.zeros((2, 3, 30, 40), np.uint16)[0])
+    stack = np.random.default_rng(0).integers(0, 9, (5, 30, 40)).astype(np.uint16)
+    import tifffile
+
+    tifffile.imwrite(tmp_path / "a.tif", stack, metadata={"axes": "ZYX"})
+    with pytest.raises(ValueError, match=r"choose a plane \(plane=N\)\.$"):
+        imread(tmp_path / "a.tif")
+    outcome = run("segment", tmp_path / "a.tif", "-o", tmp_path / "l.png")
+    assert outcome.err.endswith("choose a plane (--plane N).\n")
+    root = write_task(
+        tmp_path, runnable=True, img_pathpattern="{ROOTDIR}/%s.tif", seg_pathpattern="%s.png", file_ids=["a"]
+    )
+    assert run("batch", root, "--run").err.endswith('choose a plane ("plane" in task.json).\n')
+
+
+# ---------------------------------------------------------------- --json
+
+
+def test_segment_prints_a_line_of_json_per_image(run, images, tmp_path):
+    outcome = run("segment", *images, "-o", tmp_path / "out", "--json", *SCALE)
+    good, flat = map(json.loads, outcome.out.splitlines())
+    labels = imread(tmp_path / "out/good.png")
+    assert (good["image"], good["status"], good["objects"]) == (str(images[0]), "done", labels.max())
+    assert good["outputs"] == {"seg": str(tmp_path / "out/good.png")}
+    assert (good["scale"], good["scale_given"], good["gap"], good["warnings"]) == (11, True, 0, [])
+    assert (flat["image"], flat["status"], flat["warnings"]) == (str(images[1]), "failed", [])
+    assert "constant" in flat["error"]
+    assert outcome.code == 1
+
+
+def test_warnings_are_part_of_the_json(run, images, tmp_path):
+    nothing = ("--set", "postprocess/min_contrast=1000")
+    outcome = run("segment", images[0], "-o", tmp_path / "l.png", "--json", *SCALE, *nothing)
+    record = json.loads(outcome.out)
+    assert record["objects"] == 0
+    assert [text.partition(":")[0] for text in record["warnings"]] == ["no object was found"]
+
+
+def test_batch_prints_a_line_of_json_per_image(run, tmp_path):
+    root = task(tmp_path, ["a"], file_ids=["a", "missing"])
+    listed = [json.loads(line) for line in run("batch", root, "--json").out.splitlines()]
+    assert [(each["file_id"], each["status"]) for each in listed] == [
+        ("a", "pending"),
+        ("missing", "missing"),
+    ]
+    done = {
+        each["file_id"]: each
+        for each in map(json.loads, run("batch", root, "--run", "--json").out.splitlines())
+    }
+    assert done["a"]["status"] == "done"
+    assert done["a"]["objects"] == imread(root / "seg/a.png").max()
+    assert done["missing"]["status"] == "failed"
+    assert "There is no file" in done["missing"]["error"]
+    listed = [json.loads(line) for line in run("batch", root, "--json").out.splitlines()]
+    assert [each["status"] for each in listed] == ["done", "missing"]
+
+
+def test_config_prints_the_configuration_as_json(run, image_path):
+    outcome = run("config", image_path, "--json", "--diameter", "31")
+    assert json.loads(outcome.out)["AF_scale"] == pytest.approx(31 / 2 / 2**0.5)
+    assert outcome.err == ""
+
+
+# ---------------------------------------------------------------- --quiet
+
+
+def test_quiet_segment_prints_nothing_but_what_went_wrong(run, images, tmp_path):
+    outcome = run("segment", *images, "-o", tmp_path / "out", "--quiet", *SCALE)
+    assert outcome.out == ""
+    assert outcome.err.count("\n") == 1
+    assert "flat.tif" in outcome.err
+    assert (tmp_path / "out/good.png").exists()
+
+
+def test_quiet_batch_prints_nothing_but_what_went_wrong(run, tmp_path):
+    root = task(tmp_path, ["a"])
+    assert run("batch", root, "--quiet") == (0, "", "")
+    assert run("batch", root, "--run", "--quiet") == (0, "", "")
+    assert (root / "seg/a.png").exists()
+
+
+def test_quiet_config_prints_the_table_alone(run, image_path):
+    loud, quiet = (run("config", image_path, *SCALE, *more).out.splitlines() for more in ((), ("--quiet",)))
+    assert loud[0].startswith("cells.tif: scale 11.00 pixels (given): nuclei of about 31 pixels diameter")
+    assert quiet == loud[1:]
