@@ -124,6 +124,31 @@ class Object(BaseObject):
         self.fg_offset, self.fg_fragment = (0, 0), EMPTY
 
 
+@dataclass
+class PostprocessedObject(BaseObject):
+    """An object of the final result.
+
+    Attributes
+    ----------
+    original : Object
+        The object of the cover it was made from.
+    norm_energy : float
+        Energy per pixel of its region.
+    contrast : float
+        Mean intensity inside over mean intensity around.
+    eccentricity : float
+        Of the mask before refinement.
+    is_glare : bool
+        Whether it looks like a glare.
+    """
+
+    original: Object | None = None
+    norm_energy: float = math.nan
+    contrast: float = math.nan
+    eccentricity: float = 0.0
+    is_glare: bool = False
+
+
 def compute_objects(
     footprints: Iterable[Iterable[int]],
     regions: AtomRegions,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,36 +11,11 @@ from scipy import ndimage
 from .config import Config, PostprocessSettings
 from .events import Emit, ObjectDiscarded, Progress
 from .filters import dilated, distance, eroded, gaussian, standard_deviation, within_distance
-from .objects import BaseObject, Object
+from .objects import Object, PostprocessedObject
 from .stage import PipelineData, Stage
 
 CONTRAST_REACH = 5.0  # the surroundings reach this many times exterior_scale beyond exterior_offset
 GLARE_EROSION = 2
-
-
-@dataclass
-class PostprocessedObject(BaseObject):
-    """An object of the final result.
-
-    Attributes
-    ----------
-    original : Object
-        The object of the cover it was made from.
-    norm_energy : float
-        Energy per pixel of its region.
-    contrast : float
-        Mean intensity inside over mean intensity around.
-    eccentricity : float
-        Of the mask before refinement.
-    is_glare : bool
-        Whether it looks like a glare.
-    """
-
-    original: Object | None = None
-    norm_energy: float = math.nan
-    contrast: float = math.nan
-    eccentricity: float = 0.0
-    is_glare: bool = False
 
 
 class Postprocessing(Stage[PostprocessSettings]):

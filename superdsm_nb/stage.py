@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from .config import FitParameters
     from .image import Image
     from .minsetcover import MinSetCover, SolvedCover
-    from .objects import Object
+    from .objects import Object, PostprocessedObject
     from .performance import PerformanceReport
-    from .postprocess import PostprocessedObject
 
 S = TypeVar("S", bound=StageSettings)
 

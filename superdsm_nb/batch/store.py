@@ -17,8 +17,7 @@ from ..atoms import AtomAdjacencyGraph
 from ..errors import StoredResultError
 from ..io import file_digest, write_file
 from ..minsetcover import SolvedCover
-from ..objects import BaseObject, Object
-from ..postprocess import PostprocessedObject
+from ..objects import BaseObject, Object, PostprocessedObject
 from .header import FORMAT, Header, performance_of, require
 from .jobs import Job
 

@@ -12,8 +12,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..errors import ConfigError
-from ..objects import BaseObject, Object
-from ..postprocess import PostprocessedObject
+from ..objects import BaseObject, Object, PostprocessedObject
 
 MEASURED = ("label", "area", "centroid", "bbox", "eccentricity", "intensity_mean")
 OBJECT_COLUMNS = (
