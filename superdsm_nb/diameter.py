@@ -78,6 +78,7 @@ def with_diameter(
     Returns
     -------
     Config
+        A configuration in which ``AF_scale`` is set, or the one that was given.
 
     Raises
     ------

@@ -25,7 +25,13 @@ GOOD = 0.9  # Dice coefficient that the self-test reaches with room to spare
 
 
 def examine() -> Iterator[tuple[str, str]]:
-    """Yield what there is to know about this installation, each with its name."""
+    """Describe this installation.
+
+    Yields
+    ------
+    (str, str)
+        What is described, and its description.
+    """
     yield "superdsm_nb", __version__
     yield "Python", f"{platform.python_version()} ({sys.executable})"
     yield "system", platform.platform()
@@ -60,6 +66,7 @@ def self_test() -> tuple[bool, str]:
     Returns
     -------
     passed : bool
+        Whether the installation works.
     verdict : str
         One sentence.
     """

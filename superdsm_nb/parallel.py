@@ -52,6 +52,7 @@ def ordered_map(
     Returns
     -------
     list
+        What `function` returned for each item.
     """
     work = list(items)
     results: list[R] = []

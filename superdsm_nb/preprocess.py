@@ -63,6 +63,7 @@ def local_offset(g_raw: NDArray[np.float64], sigma2: float, offset_clip: float) 
     Returns
     -------
     (H, W) float64
+        What is subtracted as background.
     """
     if sigma2 == 0:
         return g_raw

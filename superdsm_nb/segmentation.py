@@ -99,11 +99,15 @@ def analyze(
     ----------
     image : (H, W) array or LoadedImage
         Intensities, or an image that was read together with what its file tells (see `Source.load`).
-    config, diameter, emit
-        As for `segment`; an image that tells how large its pixels are may have the diameter as a length, such
-        as "12um".
+    config : Config or mapping, optional
+        Hyperparameters that differ from their defaults.
+    diameter : float or str, optional
+        Diameter of a typical nucleus in pixels, or, if the image tells how large its pixels are, as a length
+        such as "12um".
     drawing : Drawing, optional
         How objects become label maps and contours.
+    emit : callable, optional
+        Takes what happens on the way, as for `segment`.
 
     Returns
     -------
@@ -140,12 +144,19 @@ def segment_file(
     ----------
     source : Source, Path or str
         The file; a `Source` also tells which channel, plane and time point to take of it.
-    config, diameter, drawing, emit
-        As for `analyze`; nothing is issued as a Python warning here.
+    config : Config or mapping, optional
+        Hyperparameters that differ from their defaults.
+    diameter : float or str, optional
+        Diameter of a typical nucleus, as for `analyze`.
+    drawing : Drawing, optional
+        How objects become label maps and contours.
+    emit : callable, optional
+        Takes what happens on the way; no Python warnings are issued here.
 
     Returns
     -------
     Segmentation
+        As of `analyze`, with the file in its provenance.
 
     Raises
     ------

@@ -162,6 +162,7 @@ def midmean(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
     Returns
     -------
     float
+        The weighted mean.
     """
     order = np.lexsort((weights, values))
     ends = np.cumsum(weights[order])
@@ -333,6 +334,7 @@ def disk_overlap(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDA
     Returns
     -------
     (K,) float64
+        Fractions from 0 (apart) to 1 (one inside the other).
     """
     r1, r2 = np.sort([first[:, 2] * math.sqrt(2), second[:, 2] * math.sqrt(2)], axis=0)
     d = np.hypot(first[:, 0] - second[:, 0], first[:, 1] - second[:, 1])

@@ -190,6 +190,7 @@ def render(job: Job, style: Style) -> tuple[NDArray[Any], dict[str, Any]]:
     Returns
     -------
     picture : (H, W, 3) uint8 array
+        Red, green and blue.
     made : dict
         How it was made.
 

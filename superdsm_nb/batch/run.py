@@ -60,7 +60,7 @@ class Display(Protocol):
 class Runner:
     """Runs tasks one after the other.
 
-    Parameters
+    Attributes
     ----------
     root : Path
         The root given on the command line.

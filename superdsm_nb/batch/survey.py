@@ -114,6 +114,7 @@ def survey(
     Returns
     -------
     list of Plan
+        In the order of the tasks.
 
     Raises
     ------

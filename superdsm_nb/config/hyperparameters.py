@@ -36,7 +36,7 @@ NOUNS = {"float": "a number", "int": "an integer", "bool": "true or false", "str
 class Hyperparameter:
     """One hyperparameter, as its field of a section declares it.
 
-    Parameters
+    Attributes
     ----------
     name : str
         Name within its section.

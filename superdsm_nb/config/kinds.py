@@ -18,7 +18,7 @@ NOT_OF_KIND, NOT_A_NUMBER, TOO_LARGE = "not_of_kind", "not_a_number", "too_large
 class Scaling:
     """How a default follows from the scale of the objects: factor(scale) * AF value.
 
-    Parameters
+    Attributes
     ----------
     unit : {"scale", "scale^2", "radius", "diameter"}
         The factor; radius = scale * sqrt 2, diameter = 2 * radius (pixels).

@@ -76,6 +76,7 @@ def fit(region: Region, parameters: FitParameters) -> FitResult:
     Returns
     -------
     FitResult
+        The model and its energy, and whether that is the minimum.
     """
     deadline = math.inf if parameters.cp_timeout is None else time.monotonic() + parameters.cp_timeout
     energy = Energy(region, parameters)

@@ -45,6 +45,7 @@ def change_frame(theta: NDArray[np.float64], old: Frame, new: Frame) -> NDArray[
     Returns
     -------
     (6,) float64
+        The same polynomial in the new coordinates.
     """
     a1, a2, a3, b1, b2, c = theta
     scale = np.array([new.row_scale / old.row_scale, new.col_scale / old.col_scale])

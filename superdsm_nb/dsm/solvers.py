@@ -56,6 +56,7 @@ def minimize(
     Returns
     -------
     Solution
+        Where the solver ended, and whether that is the minimum.
     """
     return _SOLVERS[psi.parameters.solver](psi, start, deadline, tolerance)
 
@@ -162,6 +163,7 @@ def remaining_energy(gradient: NDArray[np.float64], hessian: NDArray[np.float64]
     Returns
     -------
     float
+        At least 0, up to rounding.
     """
     step = kernels.solve_positive(hessian, np.zeros(gradient.size), -gradient)
     return -0.5 * float(gradient @ step)

@@ -57,6 +57,7 @@ def score_files(predicted: Path, truth: Path) -> Score:
     Returns
     -------
     Score
+        All metrics of the pair.
 
     Raises
     ------

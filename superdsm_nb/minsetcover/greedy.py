@@ -36,6 +36,7 @@ def solve(
     Returns
     -------
     list of Object
+        Objects that cover all atoms.
     """
     solution = merge(greedy_cover(universe, candidates, beta), candidates, beta)
     if max_iter > 1:

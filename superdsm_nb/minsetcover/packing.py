@@ -21,6 +21,7 @@ def greedy_packing(objects: Sequence[Object]) -> float:
     Returns
     -------
     float
+        A lower bound on the energy of their union.
     """
     return _take([(item.energy, item.footprint) for item in objects])
 
@@ -36,6 +37,7 @@ def excess_packing(objects: Sequence[Object]) -> float:
     Returns
     -------
     float
+        A lower bound on the energy of their union.
     """
     atoms: dict[int, float] = {}
     for item in objects:
@@ -61,6 +63,7 @@ def exact_packing(objects: Sequence[Object]) -> float:
     Returns
     -------
     float
+        The greatest such lower bound on the energy of their union.
 
     Raises
     ------

@@ -62,8 +62,16 @@ def rasterize_with_sources(
 
     Parameters
     ----------
-    data, objects, dilate, merge_overlap_threshold, background_label
-        As in `rasterize_labels`.
+    data : dict
+        Pipeline data object.
+    objects : str
+        Entry of `data` with the objects to draw, as in `rasterize_labels`.
+    dilate : int
+        Dilate (negative: erode) every object by a disk of this radius (pixels).
+    merge_overlap_threshold : float
+        Two objects become one if their intersection is a larger fraction of the smaller one.
+    background_label : int
+        Label of the background, 0 or negative.
 
     Returns
     -------
@@ -107,8 +115,12 @@ def rasterize_objects(
 
     Parameters
     ----------
-    data, objects, dilate
-        As in `rasterize_labels`.
+    data : dict
+        Pipeline data object.
+    objects : str
+        Entry of `data` with the objects to draw, as in `rasterize_labels`.
+    dilate : int
+        Dilate (negative: erode) every object by a disk of this radius (pixels).
 
     Yields
     ------
@@ -167,6 +179,7 @@ def shuffle_labels(labels: NDArray[Any], seed: int = 0) -> NDArray[Any]:
     Returns
     -------
     (H, W) array of the type of `labels`
+        The same objects with other numbers.
     """
     values, places = np.unique(labels, return_inverse=True)
     positive = values > 0

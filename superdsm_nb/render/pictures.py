@@ -67,6 +67,7 @@ def render_ymap(
     Returns
     -------
     (H, W, 3) uint8
+        Red, green and blue.
     """
     from cmap import Colormap  # noqa: PLC0415 - takes 0.1 s, and few need it
 
@@ -104,6 +105,7 @@ def render_atoms(
     Returns
     -------
     (H, W, 3) uint8
+        The picture with the borders.
     """
     picture = render_ymap(data) if base is None else base.copy()
     picture[contours(data["atoms"], border_width, "center")] = _bytes_of(color)
@@ -136,6 +138,7 @@ def render_adjacencies(
     Returns
     -------
     (H, W, 3) uint8
+        The picture with the graph.
     """
     picture = render_ymap(data) if base is None else base.copy()
     shape, graph = picture.shape[:2], data["adjacencies"]
@@ -174,6 +177,7 @@ def render_foreground_clusters(
     Returns
     -------
     (H, W, 3) uint8
+        The picture with borders and tint.
     """
     if base is None:
         colored = data.get("g_rgb")
@@ -201,6 +205,7 @@ def render_image(image: NDArray[Any], enhance: bool = True) -> Picture:
     Returns
     -------
     (H, W, 3) uint8
+        Red, green and blue.
     """
     if enhance:
         return _over(normalize_image(image))
@@ -238,6 +243,7 @@ def render_result_over_image(
     Returns
     -------
     (H, W, 3) uint8
+        The picture with the contours.
     """
     picture = render_image(image, enhance)
     picture[contours(labels, border_width, border_position)] = _bytes_of(color)
@@ -262,6 +268,7 @@ def colorize_labels(labels: NDArray[Any], background: Color = (0, 0, 0), seed: i
     Returns
     -------
     (H, W, 3) uint8
+        Red, green and blue.
     """
     values, places = np.unique(np.maximum(labels, 0), return_inverse=True)
     if values[0] > 0:  # no background: the first object must not take its place
