@@ -29,8 +29,10 @@ from .options import (
 from .targets import find_images, plan_targets
 
 if TYPE_CHECKING:
+    from ..config import Config
+    from ..io import Source
     from ..performance import PerformanceReport
-    from ..results.result import Segmentation
+    from ..results.result import Drawing, Segmentation
     from .console import ProgressDisplay
 
 
@@ -83,31 +85,26 @@ def segment(
     files = find_images(images, pattern)
     targets, tables = plan_targets(files, {"seg": out, **outputs})
     from ..io import Source
-    from ..results.outputs import write_outputs
     from ..results.result import Drawing
-    from ..segmentation import segment_file
     from .console import DETAILED, NORMAL, QUIET, ProgressDisplay, print_json
 
     verbosity = QUIET if quiet or as_json else DETAILED if verbose else NORMAL
-    drawing = Drawing(border_width=border)
     done: list[_Done] = []
     with ProgressDisplay(len(files), verbosity) as display:
         for path, target in zip(files, targets, strict=True):
             display.image_started(path.name)
             listener = _Listener(display)
-            start = perf_counter()
+            source, drawing = Source(path, channel, plane, time), Drawing(border_width=border)
             try:
-                source = Source(path, channel, plane, time)
-                result = segment_file(source, base, diameter=diameter, drawing=drawing, emit=listener)
-                write_outputs(result, target)
+                segmented = _segment_one(source, target, base, diameter, drawing, listener, bool(tables))
             except SuperDSMError as error:
                 message = error.worded("--{} N".format)
                 display.error(message)
                 record: dict[str, Any] = {"status": "failed", "error": message}
             else:
-                record = _record(result, target, perf_counter() - start)
+                record = segmented.record
                 display.result(_result_line(path, record))
-                done.append(_Done.of(result, path, bool(tables)))
+                done.append(segmented)
             if as_json:
                 print_json({"image": str(path), **record, "warnings": listener.warnings})
             display.image_finished()
@@ -135,17 +132,34 @@ class _Listener:
 class _Done:
     """What is left to be known of an image once its files are written."""
 
+    record: dict[str, Any]
     rows: list[dict[str, Any]]
     performance: PerformanceReport
     pruning: str
 
-    @classmethod
-    def of(cls, result: Segmentation, path: Path, with_rows: bool) -> _Done:
-        return cls(
-            image_rows(path.name, result.rows) if with_rows else [],
-            result.performance,
-            str(result.config.get("global-energy-minimization/pruning")),
-        )
+
+def _segment_one(
+    source: Source,
+    target: Mapping[str, Path],
+    config: Config,
+    diameter: str | None,
+    drawing: Drawing,
+    listener: _Listener,
+    with_rows: bool,
+) -> _Done:
+    """Segment one image and write its files; nothing of the size of the image is kept."""
+    from ..results.outputs import write_outputs
+    from ..segmentation import segment_file
+
+    start = perf_counter()
+    result = segment_file(source, config, diameter=diameter, drawing=drawing, emit=listener)
+    write_outputs(result, target)
+    return _Done(
+        _record(result, target, perf_counter() - start),
+        image_rows(source.path.name, result.rows) if with_rows else [],
+        result.performance,
+        str(result.config.get("global-energy-minimization/pruning")),
+    )
 
 
 def _record(result: Segmentation, target: Mapping[str, Path], seconds: float) -> dict[str, Any]:
