@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from superdsm_nb.batch.report import report_html
+from superdsm_nb.events import Warned
 from superdsm_nb.io import imsave
 
 from support.reports import header_of, plan_of
@@ -60,7 +61,7 @@ def path(tmp_path_factory):
     headers = {
         "cells 10": header_of(5, written=written),
         "broken" + "_and_named_at_length" * 8: None,
-        "dark": header_of(1, {"dsm": ["warning: it is dark"]}),
+        "dark": header_of(1, {"dsm": [Warned("it is dark")]}),
         "cells 2": header_of(9, written=written),
     }
     plan, known = plan_of(folder, headers)

@@ -200,7 +200,10 @@ def test_force_fresh_task_and_report_reach_the_run(finished_tree, tmp_path):
     shutil.copytree(finished_tree, root)
     report = tmp_path / "report.txt"
     _, out, _ = finish(start(root, "--task", "default/adapted", "--report", str(report)))
-    assert out == f"{root / 'default' / 'adapted'}: complete, nothing to do\n"
+    assert out.splitlines() == [
+        f"{root / 'default' / 'adapted'}: complete, nothing to do",
+        f"0 of {len(NAMES)} failed",
+    ]
     assert report.read_text() == "default/adapted: skipped, complete already\n"
     _, out, _ = finish(start(root, "--task", "default/adapted", "--force"))
     assert out.count("from its stored result, files written only") == len(NAMES)
