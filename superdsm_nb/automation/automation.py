@@ -30,7 +30,7 @@ def create_config(
     image : (H, W) array, or (H, W, 3) if ``histological`` is set
         The image as it was read.
     emit : callable, optional
-        Takes the warning that an estimate is not to be trusted.
+        Receives a warning if the estimate is unreliable.
 
     Returns
     -------

@@ -87,7 +87,7 @@ class Style:
         seg: contours over the image; img: the image; fgc: clusters of foreground; adj: atoms and which of
         them are adjacent; atm: atoms.
     border : int or None
-        Width of contours (pixels); None for that of the task in mode seg and 2 in the others.
+        Width of contours (pixels); None: seg_border of the task in mode seg, else 2.
     position : str
         Contour position relative to the object boundary: "inner", "center" or "outer".
     enhance : bool
@@ -117,7 +117,7 @@ def export(
     style : Style
         What the pictures show, and how.
     outdir : Path, optional
-        Where they go; by default to ``export-MODE`` in the task's folder.
+        Output folder; by default ``export-MODE`` in the task's folder.
     image_ids : iterable of str
         Only these images.
 
@@ -150,8 +150,8 @@ def export(
             )
     for job in _chosen(task, root, list(image_ids)):
         path = targets[job.file_id]
-        picture, made = render(job, style)
-        imsave(path, picture, made)
+        picture, provenance = render(job, style)
+        imsave(path, picture, provenance)
         yield job.file_id, path
 
 
@@ -190,13 +190,13 @@ def render(job: Job, style: Style) -> tuple[NDArray[Any], dict[str, Any]]:
     Returns
     -------
     picture : (H, W, 3) uint8 array
-    made : dict
+    provenance : dict
         How it was made.
 
     Raises
     ------
     StoredResultError
-        If the stored result is damaged, or of another image, or ends before what is to be shown.
+        If the stored result is damaged, belongs to another image, or ends before the stage to be shown.
     """
     header = read_header(job.stored)
     image = job.source.load(GeneralSettings.of(header.config).histological)
@@ -206,14 +206,14 @@ def render(job: Job, style: Style) -> tuple[NDArray[Any], dict[str, Any]]:
         )
     if header.digest != job.digest:
         raise StoredResultError(
-            f"The task has changed since {job.stored} was stored: run it again before its pictures are drawn."
+            f"The task has changed since {job.stored} was stored: run it again before drawing its pictures."
         )
     pickup = PickUp(job.folder, job.stored, header, len(STAGE_NAMES))
     restored = restore(pickup, Config(header.config), image, job)
     if NEEDS.get(style.mode, "g_raw") not in restored.data:
         raise StoredResultError(
-            f"The result of {job.file_id} ends with the stage {header.last_stage}, before what the mode "
-            f"{style.mode} shows."
+            f"The result of {job.file_id} ends with the stage {header.last_stage}, but mode "
+            f"{style.mode} needs a later one."
         )
     result = replace(restored, config=header.config)
     return draw(result, style), {**result.provenance, "picture": asdict(style)}
