@@ -155,7 +155,7 @@ def read_json_object(path: str | Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is not valid JSON at {where}: {error.msg}{_json_hint(error)}.") from error
     except (ValueError, RecursionError) as error:  # too many digits, or brackets nested too deeply
         raise ConfigError(
-            f"{path} is not valid JSON: it is nested too deeply, or holds a number of too many digits."
+            f"{path} is not valid JSON: it is nested too deeply, or a number is too long."
         ) from error
     if not isinstance(entries, dict):
         raise ConfigError(f"{path} must hold a JSON object, such as {{}}.")

@@ -38,8 +38,7 @@ def test_json_without_bounds_is_refused(tmp_path, text):
     (tmp_path / "task.json").write_text(text)
 
     assert refused(tmp_path) == [
-        f"{tmp_path / 'task.json'} is not valid JSON: it is nested too deeply, or holds a number of too many "
-        "digits."
+        f"{tmp_path / 'task.json'} is not valid JSON: it is nested too deeply, or a number is too long."
     ]
 
 
