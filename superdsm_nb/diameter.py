@@ -12,7 +12,7 @@ from .errors import ConfigError
 if TYPE_CHECKING:
     from .config import Config
 
-LENGTH = r"(?i)\s*([0-9.]+(?:e[+-]?[0-9]+)?)\s*(px|nm|um|µm|μm|mm)?\s*"
+LENGTH_PATTERN = r"(?i)\s*([0-9.]+(?:e[+-]?[0-9]+)?)\s*(px|nm|um|µm|μm|mm)?\s*"
 MICROMETERS = {"nm": 1e-3, "um": 1.0, "µm": 1.0, "μm": 1.0, "mm": 1e3}
 
 
@@ -43,7 +43,7 @@ def scale_of_diameter(diameter: float | str, pixel_size: Sequence[float] | None 
     (10.96, 8.49)
     """
     text = str(diameter)
-    match = re.fullmatch(LENGTH, text)
+    match = re.fullmatch(LENGTH_PATTERN, text)
     value = _number(match[1]) if match else math.nan
     if match is None or not 0 < value < math.inf:
         raise ConfigError(

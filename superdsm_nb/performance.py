@@ -20,7 +20,7 @@ class ClusterReport:
     lower_bound : float
         No cover by the unions considered costs less.
     deviation : float
-        Worst shortfall of an energy from those of its parts, relative to them (see `ProvenPruning`).
+        Largest shortfall of an energy from those of its parts, relative to them (see `ProvenPruning`).
     is_too_large : bool
         Whether it has too many unions to search them all, so that only those that isbi24 pruning keeps were
         tried (see ``global-energy-minimization/large_clusters``).
@@ -49,11 +49,11 @@ class PerformanceReport:
     direct_solution_trial_count, direct_solution_success_count : int
         Clusters, and those solved in closed form.
     iterative_object_count, iterative_computed_object_count : int
-        Possible and computed objects, besides atoms and universes, in clusters not solved in closed form.
+        Possible and computed objects, without atoms and universes, in clusters not solved in closed form.
     overall_object_count, overall_computed_object_count : int
         Possible and computed objects in all clusters, atoms and universes included.
     nontrivial_object_count, nontrivial_computed_object_count : int
-        Possible and computed objects, besides atoms and universes, in clusters of more than two atoms.
+        Possible and computed objects, without atoms and universes, in clusters of more than two atoms.
     fallback_object_count, timeout_object_count : int
         Computed objects whose fit fell back to the best ellipse, and those that ran out of time.
     clusters : list of ClusterReport
@@ -111,7 +111,7 @@ class PerformanceReport:
 
     @property
     def largest_cluster_gap(self) -> float:
-        """Gap of the cluster where it is largest; 0 without clusters."""
+        """Largest gap of a cluster; 0 without clusters."""
         return max((cluster.gap for cluster in self.clusters), default=0.0)
 
     @property
@@ -126,7 +126,7 @@ class PerformanceReport:
 
     @property
     def deviation(self) -> float:
-        """Worst shortfall of an energy from those of its parts, relative to them; 0 without clusters."""
+        """Largest shortfall of an energy from those of its parts, relative to them; 0 without clusters."""
         return max((cluster.deviation for cluster in self.clusters), default=0.0)
 
     def __add__(self, other: PerformanceReport) -> PerformanceReport:

@@ -95,7 +95,7 @@ def process_image(
     scale : float, optional
         Scale that these stages were run with (pixels); nothing is estimated then.
     emit : callable, optional
-        Takes the events.
+        Receives the events.
 
     Returns
     -------

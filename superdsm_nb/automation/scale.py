@@ -20,7 +20,7 @@ MIN_RADIUS, MAX_RADIUS, NUM_RADII = 20, 200, 10  # pixels
 PEAK_THRESHOLD = 0.01
 MAX_EXPONENT = 200  # powers of two
 MAX_OVERLAP = 0.5
-STRIP = 32  # rows
+STRIP_ROWS = 32  # rows
 NO_BLOB = (
     "The scale estimation failed: no blob with a radius of 20 to 200 pixels was found in the image; set "
     "AF_scale to the radius of a typical object divided by 1.41."
@@ -263,7 +263,7 @@ def _maxima(
     """
 
     def search(begin: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        end = min(begin + STRIP, height)
+        end = min(begin + STRIP_ROWS, height)
         first, last = max(begin - 1, 0), min(end + 1, height)
         stack = responses(first, last)
         peaks = local_maxima(stack, threshold)
@@ -274,7 +274,7 @@ def _maxima(
         inside = (peaks[:, 0] >= begin) & (peaks[:, 0] < end)
         return peaks[inside], heights[inside]
 
-    strips = ordered_map(search, range(0, height, STRIP))
+    strips = ordered_map(search, range(0, height, STRIP_ROWS))
     return np.concatenate([peaks for peaks, _ in strips]), np.concatenate([heights for _, heights in strips])
 
 

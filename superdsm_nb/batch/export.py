@@ -31,7 +31,7 @@ from .store import read_header
 
 Mode = Literal["seg", "img", "fgc", "adj", "atm"]
 
-NEEDS = {"seg": "cover", "fgc": "clusters", "adj": "adjacencies", "atm": "atoms"}
+REQUIRED_ENTRIES = {"seg": "cover", "fgc": "clusters", "adj": "adjacencies", "atm": "atoms"}
 
 
 @dataclass(frozen=True)
@@ -139,8 +139,10 @@ def export(
             f"{task.folder} is a template: it has no results. Name one of the tasks derived from it."
         )
     target = outdir if outdir is not None else task.folder / f"export-{style.mode}"
-    taken = _taken(root)
-    targets = {job.file_id: target / f"{job.file_id}.png" for job in _chosen(task, root, list(image_ids))}
+    taken = _protected_paths(root)
+    targets = {
+        job.file_id: target / f"{job.file_id}.png" for job in _requested_jobs(task, root, list(image_ids))
+    }
     for file_id, path in targets.items():
         if not path.resolve().is_relative_to(target.resolve()):
             raise TaskError(f"The file id {file_id!r} leads outside {target}.")
@@ -148,21 +150,21 @@ def export(
             raise TaskError(
                 f"A picture would overwrite {path}, an image or a result: choose another --outdir."
             )
-    for job in _chosen(task, root, list(image_ids)):
+    for job in _requested_jobs(task, root, list(image_ids)):
         path = targets[job.file_id]
         picture, provenance = render(job, style)
         imsave(path, picture, provenance)
         yield job.file_id, path
 
 
-def _taken(root: Path) -> set[Path]:
+def _protected_paths(root: Path) -> set[Path]:
     """Images and results of all tasks."""
     jobs = [job for _, jobs in plan_all(find_tasks(root), root) for job in jobs]
     return {path.resolve() for job in jobs for path in (job.image, *job.outputs.values(), job.stored)}
 
 
-def _chosen(task: Task, root: Path, image_ids: list[str]) -> list[Job]:
-    """Images of a task that were asked for, or all that have results."""
+def _requested_jobs(task: Task, root: Path, image_ids: list[str]) -> list[Job]:
+    """Requested images of a task, or all that have results."""
     jobs = {job.file_id: job for job in expand_jobs(task, root)}
     unknown = [name for name in image_ids if name not in jobs]
     if unknown:
@@ -210,7 +212,7 @@ def render(job: Job, style: Style) -> tuple[NDArray[Any], dict[str, Any]]:
         )
     pickup = PickUp(job.folder, job.stored, header, len(STAGE_NAMES))
     restored = restore(pickup, Config(header.config), image, job)
-    if NEEDS.get(style.mode, "g_raw") not in restored.data:
+    if REQUIRED_ENTRIES.get(style.mode, "g_raw") not in restored.data:
         raise StoredResultError(
             f"The result of {job.file_id} ends with the stage {header.last_stage}, but mode "
             f"{style.mode} needs a later one."

@@ -18,7 +18,7 @@ from ..errors import shortened
 from ..results.outputs import OUTPUTS
 
 # Variables that say where libraries, modules and compiled kernels are loaded from.
-LOADING = (
+CODE_LOADING_VARIABLES = (
     *("LD_", "DYLD_", "NUMBA_", "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONUSERBASE"),
     *("PYTHONPYCACHEPREFIX", "XDG_CACHE_HOME", "HOME", "LOCALAPPDATA", "USERPROFILE"),
 )
@@ -192,8 +192,8 @@ def _unknown(name: str) -> str:
 def _affects_code(name: str) -> bool:
     """Whether an environment variable determines what code is loaded."""
     name = name.upper()
-    begins = any(name.startswith(known) for known in LOADING if known.endswith("_"))
-    return name in LOADING or (begins and name != "NUMBA_NUM_THREADS")
+    begins = any(name.startswith(known) for known in CODE_LOADING_VARIABLES if known.endswith("_"))
+    return name in CODE_LOADING_VARIABLES or (begins and name != "NUMBA_NUM_THREADS")
 
 
 def _is_variable(item: tuple[str, str | int]) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 from ..config import Config
 from ..errors import ConfigError, TaskError
 from ..io import Source
-from ..results.outputs import OUTPUTS, PICTURE
+from ..results.outputs import OUTPUTS, PICTURE_SUFFIXES
 from ..results.result import Drawing
 from .spec import FILE_NAME, Task, substitute_placeholders
 
@@ -243,7 +243,7 @@ def _output_path(task: Task, kind: str, pattern: str, file_id: int | str, root: 
     if kind == "log" and path.suffix != ".tgz":
         path = path.with_name(f"{path.name}.tgz")
     output = OUTPUTS.get(kind)
-    if output is not None and output.suffixes == PICTURE:
+    if output is not None and output.suffixes == PICTURE_SUFFIXES:
         try:
             output.check_suffix(path)
         except ConfigError as error:

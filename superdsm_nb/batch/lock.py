@@ -17,8 +17,8 @@ from filelock import FileLock, Timeout
 from ..errors import TaskError
 from ..io import UNFINISHED, write_atomically
 
-LOCK = ".superdsm-nb.lock"
-HOLDER = ".superdsm-nb.holder.json"
+LOCK_FILE = ".superdsm-nb.lock"
+HOLDER_FILE = ".superdsm-nb.holder.json"
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def exclusive(folders: Iterable[Path]) -> Iterator[None]:
     """
     with ExitStack() as stack:
         for folder in folders:
-            lock, holder = folder / LOCK, folder / HOLDER
+            lock, holder = folder / LOCK_FILE, folder / HOLDER_FILE
             try:
                 stack.enter_context(FileLock(lock, timeout=0, mode=0o666))
             except Timeout as error:
@@ -41,16 +41,16 @@ def exclusive(folders: Iterable[Path]) -> Iterator[None]:
                     f"{folder} is in use by another run ({who}): wait until it ends, or stop it."
                 ) from error
             except OSError as error:
-                raise TaskError(_why_not(folder, lock, error)) from error
+                raise TaskError(_lock_problem(folder, lock, error)) from error
             try:
                 _write_holder(holder)
             except OSError as error:
-                raise TaskError(_why_not(folder, holder, error)) from error
+                raise TaskError(_lock_problem(folder, holder, error)) from error
             stack.callback(_remove, holder)
         yield
 
 
-def _why_not(folder: Path, file: Path, error: OSError) -> str:
+def _lock_problem(folder: Path, file: Path, error: OSError) -> str:
     """Why a folder cannot be held, and what to do."""
     reason = error.strerror or str(error)
     if file.exists() and os.access(folder, os.W_OK):

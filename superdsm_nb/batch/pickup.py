@@ -16,7 +16,7 @@ from . import store
 from .header import Header
 from .jobs import Job
 
-RESUMABLE = "global-energy-minimization"  # before it, starting from scratch costs no more
+FIRST_RESUMABLE_STAGE = "global-energy-minimization"  # before it, starting from scratch costs no more
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def find_pickup(job: Job, image_sha256: str, problems: list[str] | None = None) 
             if problems is not None:
                 problems.append(str(error))
             continue
-        if first >= STAGE_NAMES.index(RESUMABLE) and (best is None or first > best.first):
+        if first >= STAGE_NAMES.index(FIRST_RESUMABLE_STAGE) and (best is None or first > best.first):
             best = PickUp(folder, path, header, first)
         if path != job.stored:
             break  # only the nearest ancestor with a result

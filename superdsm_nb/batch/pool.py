@@ -33,7 +33,7 @@ EmitFromSlot = Callable[[Event, int], None]  # an event, and the slot of the wor
 PROGRESS_INTERVAL = 0.1  # seconds
 STOP_SECONDS = 2.0  # time for a worker to end by itself
 STARTING = ""  # before the first stage
-KILLED = -9  # exit code of a process that the system stopped
+KILLED_EXIT_CODE = -9  # exit code of a process that the system stopped
 
 
 class ConnectionEmitter:
@@ -197,7 +197,7 @@ class ProcessPool:
         code = worker.process.exitcode
         worker.connection.close()
         self._workers[self._workers.index(worker)] = self._start(worker.slot)
-        cause = "out of memory?" if code == KILLED else f"exit code {code}"
+        cause = "out of memory?" if code == KILLED_EXIT_CODE else f"exit code {code}"
         return Crash(
             READING if worker.stage == STARTING else worker.stage,
             f"{job.image}: its worker process died ({cause}): run it alone, or lower num_cpus.",

@@ -42,7 +42,7 @@ BINS = 24
 TAIL_PERCENT = 0.5  # percentage of the objects at either end that the first and the last bar collect
 BROWSER_FORMATS = (".png",)  # outputs that every browser shows
 UNKNOWN = "–"
-ROUNDING = 1e-6  # numbers this close to an integer are shown as one
+ROUNDING_TOLERANCE = 1e-6  # numbers this close to an integer are shown as one
 PRUNING = "global-energy-minimization/pruning"
 MEASURES = ("area", "norm_energy")
 SOFTWARE = f"superdsm_nb {__version__}"
@@ -100,7 +100,7 @@ class Entry:
         return self.header is None or self.failure is not None or bool(self.warnings)
 
     def measurements(self, column: str) -> NDArray[np.float64]:
-        """Values of one column of the table of objects, as far as they are finite."""
+        """Finite values of one column of the table of objects."""
         rows = [] if self.header is None else self.header.rows
         values = np.array([row.get(column, math.nan) for row in rows], np.float64)
         return values[np.isfinite(values)]
@@ -173,7 +173,11 @@ def _number(value: float | None) -> str:
     """Format a number with a readable precision."""
     if value is None or not math.isfinite(value):
         return UNKNOWN
-    return f"{value:.0f}" if abs(value) >= 100 or abs(value - round(value)) < ROUNDING else f"{value:.3g}"
+    return (
+        f"{value:.0f}"
+        if abs(value) >= 100 or abs(value - round(value)) < ROUNDING_TOLERANCE
+        else f"{value:.3g}"
+    )
 
 
 def _counted(count: int, noun: str) -> str:

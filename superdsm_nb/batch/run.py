@@ -25,7 +25,7 @@ from .survey import Plan
 from .tables import write_tables
 from .work import process
 
-SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+TERMINATION_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 class Display(Protocol):
@@ -110,7 +110,10 @@ class Runner:
         by_folder = {plan.task.folder: current for plan, current in zip(runnable, statuses, strict=True)}
         status = StatusReport(self.report, statuses, self.display.warn)
         folders = {path.parent for plan in runnable for path in _files_of(plan)}
-        with exclusive(dict.fromkeys([self.root, *(plan.task.folder for plan in runnable)])), _terminable():
+        with (
+            exclusive(dict.fromkeys([self.root, *(plan.task.folder for plan in runnable)])),
+            _interrupt_on_signals(),
+        ):
             sweep(folders)
             status.write(is_first=True)
             try:
@@ -175,7 +178,7 @@ def _files_of(plan: Plan) -> Iterator[Path]:
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
+def _interrupt_on_signals() -> Iterator[None]:
     """End on SIGTERM and SIGHUP as on an interrupt, so that nothing is left behind."""
 
     def interrupt(*_: object) -> None:
@@ -184,7 +187,7 @@ def _terminable() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {name: signal.signal(name, interrupt) for name in SIGNALS}
+    before = {name: signal.signal(name, interrupt) for name in TERMINATION_SIGNALS}
     try:
         yield
     finally:

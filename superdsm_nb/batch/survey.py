@@ -202,7 +202,7 @@ def _action(state: State, pending: dict[Path, str], root: Path, fresh: bool, for
     pickup = find_pickup(job, state.image_sha256)
     ways = [] if pickup is None else [picked_up(pickup.folder, pickup.first, root, job)]
     if ancestor is not None:
-        ways.append(f"picked up from {ancestor} once that has run, as far as the configurations agree")
+        ways.append(f"picked up from {ancestor} after it has run, up to the first setting that differs")
     return ", or ".join(ways) or "from the beginning"
 
 

@@ -22,7 +22,7 @@ from .header import Header
 from .jobs import Job, relative_hint
 from .log import Recorder, log_failure, write_log
 from .outcome import Failure, Mode, Summary
-from .pickup import RESUMABLE, PickUp, find_pickup, restore
+from .pickup import FIRST_RESUMABLE_STAGE, PickUp, find_pickup, restore
 
 
 def process(job: Job, mode: Mode, emit: Emit) -> Summary | Failure:
@@ -125,8 +125,8 @@ def _resume(job: Job, image: LoadedImage, pickup: PickUp, recorder: Recorder) ->
     recorder.remarks.update(
         {name: list(pickup.header.remarks[name]) for name in names if name in pickup.header.remarks}
     )
-    anew = {entry for stage in pipeline.stages[kept:] for entry in stage.outputs}
-    data = cast(PipelineData, {entry: each for entry, each in stored.data.items() if entry not in anew})
+    recomputed = {entry for stage in pipeline.stages[kept:] for entry in stage.outputs}
+    data = cast(PipelineData, {entry: each for entry, each in stored.data.items() if entry not in recomputed})
     if pickup.first > last:
         for stage in pipeline.stages[: last + 1]:
             stage.fill_defaults(stored.config)
@@ -169,7 +169,7 @@ def _store(
 
 def _summary(job: Job, result: Segmentation, pickup: PickUp | None, seconds: float) -> Summary:
     first = 0 if pickup is None else pickup.first
-    searched = first <= STAGE_NAMES.index(RESUMABLE) <= STAGE_NAMES.index(_last_stage(job))
+    searched = first <= STAGE_NAMES.index(FIRST_RESUMABLE_STAGE) <= STAGE_NAMES.index(_last_stage(job))
     return Summary(
         result.object_count if result.has_objects else None,
         result.scale,

@@ -120,13 +120,13 @@ def plan_targets(
             tables[kind] = out
             _reserve(output, out, taken)
             continue
-        for target, path in zip(targets, _files(images, out, output), strict=True):
+        for target, path in zip(targets, _target_files(images, out, output), strict=True):
             target[kind] = path
             _reserve(output, path, taken)
     return targets, tables
 
 
-def _files(images: Sequence[Path], out: Path, output: OutputKind) -> list[Path]:
+def _target_files(images: Sequence[Path], out: Path, output: OutputKind) -> list[Path]:
     """Where the output of each image goes: a file for one image, or files in a folder."""
     is_file = out.suffix.lower() in output.suffixes or (out.suffix and len(images) == 1)
     if is_file and not out.is_dir():

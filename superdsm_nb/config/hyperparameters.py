@@ -28,8 +28,14 @@ Kind = Literal["float", "int", "bool", "str", "any"]
 KINDS: dict[Any, Kind] = {float: "float", int: "int", bool: "bool", str: "str", Any: "any"}
 STRICT = ConfigDict(extra="forbid", defer_build=True)  # built when first used
 LIMITS = {Ge: ("minimum", "ge"), Le: ("maximum", "le"), Gt: ("above", "gt"), Lt: ("below", "lt")}
-OUTSIDE = {NOT_A_NUMBER, "greater_than_equal", "greater_than", "less_than_equal", "less_than"}
-NOUNS = {"float": "a number", "int": "an integer", "bool": "true or false", "str": "a string", "any": "set"}
+OUT_OF_RANGE_ERRORS = {NOT_A_NUMBER, "greater_than_equal", "greater_than", "less_than_equal", "less_than"}
+KIND_NOUNS = {
+    "float": "a number",
+    "int": "an integer",
+    "bool": "true or false",
+    "str": "a string",
+    "any": "set",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,9 +114,9 @@ class Hyperparameter:
             return _must_be(key, _text(value), " or ".join(map(repr, self.choices)))
         if error == TOO_LARGE:
             return f"Hyperparameter {key} is an integer that is too large."
-        if error in OUTSIDE:
+        if error in OUT_OF_RANGE_ERRORS:
             return _must_be(key, f"{float(value):g}", self.range_text())
-        return _must_be(key, _text(value), NOUNS[self.kind])
+        return _must_be(key, _text(value), KIND_NOUNS[self.kind])
 
     def range_text(self) -> str:
         """The range in words."""

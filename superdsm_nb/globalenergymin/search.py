@@ -13,7 +13,7 @@ from ..performance import ClusterReport, PerformanceReport
 from .budget import WorkBudget
 from .pruning import Computed, Isbi24Pruning, ProvenPruning, Pruning, PublishedPruning
 
-FALLBACKS = {
+FALLBACK_REASONS = {
     "time": "no minimum within dsm/cp_timeout",
     "iterations": "no minimum within the maximum number of iterations",
     "size": "too many deformations; a larger dsm/smooth_subsample gives fewer",
@@ -33,7 +33,7 @@ class Search:
     settings : EnergyMinimizationSettings
         Hyperparameters of the stage.
     emit : callable
-        Takes log lines and warnings.
+        Receives log lines and warnings.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class Search:
             self._rule = PublishedPruning(self._computed, self.cover)
         else:
             self._rule = ProvenPruning(self._computed, self.cover)
-        self._rule_of_large = Isbi24Pruning(self._computed, self.cover)
+        self._large_rule = Isbi24Pruning(self._computed, self.cover)
 
     def run(self) -> None:
         """Fill `objects`, `cover` and `performance`."""
@@ -119,7 +119,7 @@ class Search:
                 self._emit(
                     LogLine(
                         f"fit of atoms {sorted(item.footprint)} fell back to the best ellipse: "
-                        f"{FALLBACKS[item.fallback]}"
+                        f"{FALLBACK_REASONS[item.fallback]}"
                     )
                 )
         self._computed.add(objects)
@@ -147,13 +147,13 @@ class Search:
             if self._budget.is_large(self._computed.label(union))
         }
         unions = {union: parents for union, parents in unions.items() if union not in large}
-        selected = self._rule.select(unions) + self._within_budget(self._rule_of_large.select(large))
+        selected = self._rule.select(unions) + self._within_budget(self._large_rule.select(large))
         fresh = [union for union in selected if union not in self._computed]
         computed = self._compute(fresh, f"unions of {size} atoms")
         if self.cover.solver == "exact":
             self.cover.update(computed)
         survivors = self._rule.keep(unions)
-        survivors += self._rule_of_large.keep([union for union in large if union in self._computed])
+        survivors += self._large_rule.keep([union for union in large if union in self._computed])
         if self.cover.solver == "greedy":
             # As published: unions that do not survive are not candidates.
             kept = set(survivors)

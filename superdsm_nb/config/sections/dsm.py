@@ -15,7 +15,7 @@ IGNORED = Field(description="accepted for compatibility; ignored")
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class FitParameters(StageSettings):
-    """What a fit depends on besides the region.
+    """The settings of a fit.
 
     Attributes
     ----------

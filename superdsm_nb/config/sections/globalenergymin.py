@@ -21,7 +21,7 @@ class EnergyMinimizationSettings(StageSettings):
         Field(
             ge=0,
             le=1e15,
-            description="constant cost per object besides its energy: larger values give fewer, larger "
+            description="constant cost per object, added to its energy: larger values give fewer, larger "
             "objects",
         ),
         Scaling(unit="scale^2", default=0.66),
