@@ -145,7 +145,7 @@ class PerformanceReport:
         return "; ".join([self._proof(pruning), *self._restrictions()])
 
     def _proof(self, pruning: str) -> str:
-        """The proof, and how far the cost may be from the optimum."""
+        """The proof, and how much less a better combination could cost."""
         noun = "cluster" if len(self.clusters) == 1 else "clusters"
         text = (
             "the chosen shapes are proven to be the best combination in "
@@ -154,7 +154,7 @@ class PerformanceReport:
         if pruning == "isbi24":
             text += ", among the shapes that isbi24 pruning tries"
         if self.gap > 0:
-            text += f"; their total cost is at most {100 * self.gap:.2g} % above the optimum"
+            text += f"; a better combination could cost at most {100 * self.gap:.2g} % less"
         return text
 
     def _restrictions(self) -> Iterator[str]:
