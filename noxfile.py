@@ -1,4 +1,4 @@
-"""Sessions, each ``nox -s NAME``; CONTRIBUTING.md tells what each is for."""
+"""Sessions, run with ``nox -s NAME``; CONTRIBUTING.md explains each of them."""
 
 import tempfile
 import tomllib
@@ -33,17 +33,17 @@ def mintest(session):
     lowest = own / "lowest.txt"
     lowest.write_text("".join(f"{each.replace('>=', '==')}\n" for each in declared if ">=" in each))
     session.install("-e", ".[test]", "--constraint", str(lowest))
-    # A cache of kernels of its own: what another version of Numba compiled would be compiled anew each time.
+    # A separate kernel cache: sharing one would mean compiling again for each version of Numba.
     session.run("pytest", "-m", "", *session.posargs, env={"NUMBA_CACHE_DIR": str(own / "numba")})
 
 
 @nox.session
 def maxtest(session):
-    """Test with the newest versions; what they call deprecated is an error."""
+    """Test with the newest versions, with deprecation warnings as errors."""
     own = Path(session.virtualenv.location)
     session.install("-e", ".[test]", "--upgrade", "--upgrade-strategy", "eager")
-    # pytest makes errors of warnings in its own process only, and our commands silence them unless Python was
-    # told otherwise: this tells it, and every process that the tests start.
+    # pytest turns warnings into errors in its own process only; our commands silence them unless Python is
+    # configured otherwise: this variable does so, for every process that the tests start.
     deprecations = ("DeprecationWarning", "PendingDeprecationWarning", "FutureWarning")
     environment = {
         "NUMBA_CACHE_DIR": str(own / "numba"),
@@ -54,7 +54,7 @@ def maxtest(session):
 
 @nox.session
 def interpreted(session):
-    """Everything but the tests on published images, without compiled kernels."""
+    """Everything except the tests on published images, without compiled kernels."""
     session.install("-e", ".[test]")
     session.run("pytest", "-m", "not published", *session.posargs, env={"NUMBA_DISABLE_JIT": "1"})
 

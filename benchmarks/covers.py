@@ -102,7 +102,7 @@ def main() -> None:
 
 
 def print_row(name: str, solver: str, row: dict[str, float]) -> None:
-    """Print the figures of one image and solver."""
+    """Print the measurements of one image and solver."""
     print(f"{name:10}{solver:8}" + "".join(f"{value:11.5g}" for value in row.values()))
 
 

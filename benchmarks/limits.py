@@ -1,4 +1,4 @@
-"""How cost grows and what a start costs: ``python benchmarks/limits.py startup|growth|throughput ...``.
+"""Start-up cost, and growth of cost: ``python benchmarks/limits.py startup|growth|throughput ...``.
 
 ``startup IMAGE``: seconds of the first process after installation, of the second one, and of the import.
 ``growth IMAGE[,KEY=VALUE]``: seconds and memory per tile of mosaics of 1, 4, 16 and 64 tiles of the image.
@@ -44,7 +44,7 @@ def seconds_of(command: list[str], environment: dict[str, str]) -> float:
 
 
 def startup(image: str) -> None:
-    """Print what a first, a second process and an import cost."""
+    """Print the time of a first and a second process, and of an import."""
     with tempfile.TemporaryDirectory() as cache:
         environment = {"NUMBA_CACHE_DIR": cache}
         command = [sys.executable, "-c", SCRIPT, image]
@@ -64,7 +64,7 @@ def settings_of(what: str) -> tuple[str, dict[str, Any]]:
 
 
 def growth(what: str) -> None:
-    """Print time and memory per tile of larger and larger mosaics, each in a process of its own."""
+    """Print time and memory per tile of larger and larger mosaics, each in its own process."""
     rows: list[list[str]] = []
     first = 0.0
     for side in TILES:
@@ -99,7 +99,7 @@ def growth(what: str) -> None:
 
 
 def mosaic(what: str, side: str) -> None:
-    """Segment a mosaic of side * side tiles, mirrored so that they fit; print the figures as JSON."""
+    """Segment a mosaic of side * side tiles, mirrored so that they match; print the measurements as JSON."""
     name, config = settings_of(what)
     tile = imread(Path(name))
     superdsm_nb.segment(tile, config)  # loads the kernels
@@ -112,14 +112,14 @@ def mosaic(what: str, side: str) -> None:
         times.append(time.perf_counter() - start)
     seconds = sorted(times)[len(times) // 2]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    figures = {
+    measurements = {
         "seconds": seconds,
         "yardsticks": seconds / ((before + yardstick()) / 2),
         "objects": int(labels.max()),
         "memory_mb": memory,
         "megapixels": image.size / 1e6,
     }
-    print(json.dumps(figures))
+    print(json.dumps(measurements))
 
 
 def work(path: str, config: dict[str, Any]) -> float:

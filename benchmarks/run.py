@@ -53,7 +53,7 @@ STAGES = {
     "labels": "labels",
     "total": "total",
 }
-NEWTON_STEPS = 3  # the fewest a fit can do with
+NEWTON_STEPS = 3  # the minimum for a fit
 
 
 def measure(what: str, repeats: int) -> dict[str, Any]:
@@ -113,14 +113,14 @@ def measure(what: str, repeats: int) -> dict[str, Any]:
 
 
 def in_process(what: str, repeats: int) -> dict[str, Any]:
-    """Measure in a process of its own, so that the peak of its memory is that of one image."""
+    """Measure in a separate process, so that its peak memory is that of one image."""
     command = [sys.executable, __file__, "--measure", what, "--repeats", str(repeats)]
     result: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     return result
 
 
 def table(results: list[dict[str, Any]]) -> str:
-    """Lay the measurements out as text."""
+    """Format the measurements as text."""
     columns = ["image", *STAGES.values(), "fits", "yardsticks", "x reference", "peak MB", "x flop limit"]
     rows = [
         [
@@ -138,7 +138,7 @@ def table(results: list[dict[str, Any]]) -> str:
 
 
 def layout(columns: list[str], rows: list[list[str]]) -> str:
-    """Align a table: names to the left, figures to the right."""
+    """Align a table: names to the left, numbers to the right."""
     widths = [max(len(row[index]) for row in [columns, *rows]) for index in range(len(columns))]
     lines = [
         "  ".join(
@@ -185,7 +185,7 @@ def main() -> None:
     )
     parser.add_argument("images", nargs="*", metavar="IMAGE[,KEY=VALUE]")
     parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the measurements to FILE")
     parser.add_argument(
         "--compare", nargs=2, type=Path, metavar=("OLD", "NEW"), help="compare two such files"
     )
@@ -200,7 +200,7 @@ def main() -> None:
     folder = os.environ.get("SUPERDSM_NB_DATA")
     defaults = [f"{folder}/{name}" for name in IMAGES] if folder else [GENERATED]
     images = arguments.images or defaults
-    in_process(images[0], 1)  # compiles what is not in the cache yet: its memory is not that of an image
+    in_process(images[0], 1)  # compiles kernels that are not cached yet, so that their memory is not measured
     results = [in_process(what, arguments.repeats) for what in images]
     print(table(results))
     threads, unit = results[0]["threads"], statistics.median(r["yardstick_seconds"] for r in results)

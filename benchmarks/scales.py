@@ -1,4 +1,4 @@
-"""How the estimators of the scale compare: ``python benchmarks/scales.py``.
+"""Compare the estimators of the scale: ``python benchmarks/scales.py``.
 
 Needs the images and hand segmentations that the variable ``SUPERDSM_NB_DATA`` names. The first table
 tells by how many per cent an estimate moves (median and worst) where the image changes little;
@@ -27,7 +27,7 @@ Image = NDArray[Any]
 
 
 def changes(image: Image) -> Iterator[tuple[str, Image]]:
-    """Images that differ from the given one in what should not matter, or hardly."""
+    """Variants of an image that should give the same scale, or nearly."""
     rng = np.random.default_rng(0)
     image = image.astype(np.float64)
     height, width = image.shape

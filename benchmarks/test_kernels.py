@@ -1,4 +1,4 @@
-"""Kernels beside what SciPy, scikit-image and NumPy do: ``nox -s kernels`` (pytest-benchmark).
+"""Kernels compared with SciPy, scikit-image and NumPy: ``nox -s kernels`` (pytest-benchmark).
 
 Each group holds one task, done by ours and by theirs; compare within a group.
 """

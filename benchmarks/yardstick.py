@@ -1,4 +1,4 @@
-"""A fixed job to count time in: machines differ and drift, ratios to a job taken in the same run do not.
+"""A fixed job as a unit of time: speeds of machines differ and drift, ratios to a job in the same run do not.
 
 Half of the job is dense algebra, half image filtering, in proportions near those of a segmentation.
 """

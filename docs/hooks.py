@@ -1,7 +1,7 @@
-"""What the pages take from the code when they are built: tables of names, and formulae as MathML.
+"""Content generated when the pages are built: tables from the code, and formulae as MathML.
 
-A line such as ``<!-- table: fields -->`` is replaced by the table of that name. Formulae stand between dollar
-signs, as in LaTeX; what is between backticks stays as it is.
+A line such as ``<!-- table: fields -->`` is replaced by the table of that name. Formulae are written between
+dollar signs, as in LaTeX; code between backticks is left unchanged.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ UNITS = {"scale": "scale", "scale^2": "scale²", "radius": "radius", "diameter":
 KINDS = {"float": "number", "int": "whole number", "bool": "`true` or `false`", "str": "string", "any": "any"}
 PLACEHOLDERS: dict[type, str] = {int: "N", Path: "PATH", str: "TEXT"}
 PIPE = "\\|"
-# Placeholders, JSON, values, names of fields and files, which else would be taken for something.
+# Placeholders, JSON, values, names of fields and files, which Markdown might interpret.
 VERBATIM = re.compile(
     r"(?<![`\w])(\{[^}]*\}|%0?\d?[sd]|(?:true|false|null)(?=:)|^(?:true|false)\b|[a-z]+_pathpattern|task\.json|AF_\w+=\d+"
     r"|dsm/\w+(?:=[\d.]+)?|--[a-z][\w-]*|~(?=:)|(?:\.[a-z]{3,}\b)|lo:hi:gain:cmap)(?!`)"
@@ -37,11 +37,11 @@ PATTERN = re.compile("a string in which .*")
 _formulae: list[str] = []
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:  # noqa: ANN401 - what MkDocs hands over
-    """Put tables in, and take formulae out while the text becomes HTML."""
+def on_page_markdown(markdown: str, **_: Any) -> str:  # noqa: ANN401 - arguments of MkDocs
+    """Insert tables, and take out formulae while the text is converted to HTML."""
     _formulae.clear()
     parts = CODE.split(expand(markdown))
-    # Every third part is text; between them are code, and the mark that it begins with.
+    # Every third part is text; between them are code blocks and their opening marks.
     return "".join(
         FORMULA.sub(_take_out, part) if number % 3 == 0 else part
         for number, part in enumerate(parts)
@@ -49,9 +49,9 @@ def on_page_markdown(markdown: str, **_: Any) -> str:  # noqa: ANN401 - what MkD
     )
 
 
-def on_page_content(html: str, **_: Any) -> str:  # noqa: ANN401 - what MkDocs hands over
-    """Put the formulae back in as MathML, which browsers draw without a script."""
-    from latex2mathml.converter import convert  # noqa: PLC0415 - tables do without
+def on_page_content(html: str, **_: Any) -> str:  # noqa: ANN401 - arguments of MkDocs
+    """Insert the formulae again as MathML, which browsers render without a script."""
+    from latex2mathml.converter import convert  # noqa: PLC0415 - not needed for tables
 
     def put_back(place: re.Match[str]) -> str:
         kind: Literal["block", "inline"] = "block" if place[1] == "BLOCK" else "inline"
@@ -66,7 +66,7 @@ def _take_out(formula: re.Match[str]) -> str:
 
 
 def expand(markdown: str) -> str:
-    """Replace the markers of a page by the tables they name."""
+    """Replace the markers of a page with the tables they name."""
     return MARKER.sub(lambda marker: "\n".join(TABLES[marker[1]]()), markdown)
 
 
@@ -79,12 +79,12 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[st
 
 
 def _anchored(name: str, shown: str | None = None) -> str:
-    """A name in a table that links can lead to."""
+    """A name in a table, with an anchor for links."""
     return f'<span id="{name.replace("/", "-").lower()}"></span>`{shown or name}`'
 
 
 def _sentence(text: str) -> str:
-    """A meaning as a sentence; what looks like a tag or a placeholder is code."""
+    """A meaning as a sentence, with placeholders and names as code."""
     text = VERBATIM.sub(r"`\1`", text)
     return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
 
@@ -111,7 +111,7 @@ def hyperparameter_tables() -> Iterator[str]:
 
 
 def _meaning(declared: Hyperparameter) -> str:
-    """What it does; a factor names what it is a factor of."""
+    """The meaning; for a factor, with the name of the value it scales."""
     if not declared.name.startswith("AF_") or declared.name == "AF_scale":
         return _sentence(declared.meaning)
     scaled = declared.name.removeprefix("AF_")
@@ -119,7 +119,7 @@ def _meaning(declared: Hyperparameter) -> str:
 
 
 def _default(key: str) -> str:
-    """The default, or how it follows from the size of the nuclei."""
+    """The default, or how it is derived from the size of the nuclei."""
     declared = DECLARATIONS[key]
     if declared.scaling is None:
         return _value(declared.default)
@@ -130,7 +130,7 @@ def _default(key: str) -> str:
 
 
 def _value(value: object) -> str:
-    """A value as JSON has it."""
+    """A value in JSON notation."""
     if isinstance(value, bool) or value is None:
         return {True: "`true`", False: "`false`", None: "`null`"}[value]
     if isinstance(value, float):
@@ -139,7 +139,7 @@ def _value(value: object) -> str:
 
 
 def _range(declared: Hyperparameter) -> str:
-    """What is allowed."""
+    """The allowed values."""
     if declared.choices:
         return " or ".join(map(_value, declared.choices))
     text = KINDS[declared.kind]
@@ -166,7 +166,7 @@ def field_table() -> Iterator[str]:
 
 
 def command_tables() -> Iterator[str]:
-    """A heading, what it does, and the arguments and options of every command."""
+    """A heading, a description, and the arguments and options of every command."""
     for command in app.registered_commands:
         callback = command.callback
         assert callback is not None
@@ -196,7 +196,7 @@ def _parameters(callback: Callable[..., Any]) -> tuple[list[tuple[str, str]], li
         if type(info).__name__ == "ArgumentInfo":
             arguments.append((info.metavar + ("..." if several else ""), _sentence(info.help)))
             continue
-        # In an annotation, the first name stands where a default would.
+        # In an annotation, the first name takes the place of a default.
         decls = [text for text in (info.default, *(info.param_decls or ())) if isinstance(text, str)]
         decls = decls or [f"--{name.replace('_', '-')}"]
         shown = ", ".join(f"`{decl}`" for decl in sorted(decls, key=len, reverse=True))

@@ -7,8 +7,8 @@ import lazy_loader
 
 from ._moved import install
 
-# Numba and SciPy take their time to import: they come with the first use of what needs them. What there is
-# stands in __init__.pyi, which editors and type checkers read as well.
+# Numba and SciPy are slow to import, so they are loaded on first use. The public names are listed in
+# __init__.pyi, which editors and type checkers read as well.
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 install()

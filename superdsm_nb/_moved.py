@@ -1,4 +1,4 @@
-"""Modules that were moved into suites stay importable by the names they had."""
+"""Modules that were moved into subpackages can still be imported by their former names."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PREFIX = f"{__package__}."
 
 
 class MovedModules:
-    """Finds a module by its old name, and gives the very module that has the new one."""
+    """Finds a module by its old name and returns the module with the new one."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -40,16 +40,16 @@ class MovedModules:
         return ModuleSpec(fullname, loader) if is_moved else None
 
     def create_module(self, spec: ModuleSpec) -> None:
-        """Leave it to Python to make an empty module."""
+        """Let Python create an empty module."""
 
     def exec_module(self, module: ModuleType) -> None:
-        """Put the module itself in place of the empty one that was made for its old name."""
+        """Replace the empty module of the old name with the module itself."""
         name = module.__name__
-        # What is registered now is what an import gives; its own name and spec stay as they are.
+        # An import returns what is registered here; the module keeps its own name and spec.
         sys.modules[name] = import_module(PREFIX + MOVED[name.removeprefix(PREFIX)])
 
 
 def install() -> None:
-    """Look for moved modules where there is no module of that name."""
+    """Look for moved modules if there is no module of that name."""
     if not any(isinstance(finder, MovedModules) for finder in sys.meta_path):
         sys.meta_path.append(MovedModules())

@@ -109,20 +109,20 @@ class AtomAdjacencyGraph:
         cluster : int
             Label of the cluster.
         max_seed_distance : float
-            An atom joins only sets within this distance from seed to seed (pixels).
+            An atom is added only if all seeds of the set are within this distance (pixels).
         limit : float
             Counting stops above this number.
 
         Returns
         -------
         int
-            Number of sets of two or more atoms, the whole cluster not counted; ``limit + 1`` if there are
+            Number of sets of two or more atoms, without the whole cluster; ``limit + 1`` if there are
             more than `limit`.
         """
         atoms = sorted(self.get_atoms_in_cluster(cluster))
-        place = {atom: number for number, atom in enumerate(atoms)}
-        # Sets are numbers whose bits are their members.
-        around = [sum(1 << place[other] for other in self[atom]) for atom in atoms]
+        position = {atom: number for number, atom in enumerate(atoms)}
+        # Sets are integers whose bits are their members.
+        around = [sum(1 << position[other] for other in self[atom]) for atom in atoms]
         whole = (1 << len(atoms)) - 1
 
         @functools.cache
@@ -134,13 +134,13 @@ class AtomAdjacencyGraph:
                 for other in atoms
                 if self.get_seed_distance(atoms[number], (other,)) <= max_seed_distance
             )
-            return sum(1 << place[other] for other in close)
+            return sum(1 << position[other] for other in close)
 
         count = 0
         for first in range(len(atoms)):
             later = whole >> (first + 1) << (first + 1)
-            # A set, the atoms it may still grow by, and all that it or one before it could have grown by:
-            # so every set with this first atom is met once, and none is kept.
+            # A set, the atoms it may still be extended by, and all atoms that were candidates for it or an
+            # earlier set: so every set with this first atom is visited once, and none has to be stored.
             todo = [(1 << first, around[first] & later, 1 << first | around[first])]
             while todo:
                 members, choices, known = todo.pop()
@@ -159,7 +159,7 @@ class AtomAdjacencyGraph:
         return count
 
     def extensions(self, footprint: frozenset[int], max_seed_distance: float) -> Iterator[frozenset[int]]:
-        """Footprints made from `footprint` by one adjacent atom, in the order of that atom's label."""
+        """Footprints that extend `footprint` by one adjacent atom, in the order of that atom's label."""
         around = set().union(*(self[atom] for atom in footprint)) - footprint
         for atom in sorted(around):
             if self.get_seed_distance(atom, footprint) <= max_seed_distance:

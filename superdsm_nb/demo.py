@@ -1,4 +1,4 @@
-"""A folder to try the method on: generated images with their truth, and a task that segments them."""
+"""A folder for trying the method: generated images with their ground truth, and a task that segments them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def write_demo(folder: Path, count: int, seed: int) -> list[str]:
     Parameters
     ----------
     folder : Path
-        Gets ``images/``, ``truth/`` and ``task.json``.
+        Receives ``images/``, ``truth/`` and ``task.json``.
     count : int
         Number of images.
     seed : int
@@ -33,9 +33,13 @@ def write_demo(folder: Path, count: int, seed: int) -> list[str]:
     ids = [f"sample-{seed + index}" for index in range(count)]
     for index, name in enumerate(ids):
         sample = generate(seed=seed + index, radius=RADIUS)
-        made = {"software": f"superdsm_nb {__version__}", "generator": "synthetic", "seed": seed + index}
-        imsave(folder / "images" / f"{name}.tif", sample.image, made)
-        imsave(folder / "truth" / f"{name}.png", sample.labels.astype("uint16"), made)
+        provenance = {
+            "software": f"superdsm_nb {__version__}",
+            "generator": "synthetic",
+            "seed": seed + index,
+        }
+        imsave(folder / "images" / f"{name}.tif", sample.image, provenance)
+        imsave(folder / "truth" / f"{name}.png", sample.labels.astype("uint16"), provenance)
     task = {
         "runnable": True,
         "img_pathpattern": "{ROOTDIR}/images/%s.tif",

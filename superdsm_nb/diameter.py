@@ -1,4 +1,4 @@
-"""The diameter of nuclei, as people give it: in pixels, or as a length."""
+"""The diameter of nuclei, in pixels or as a length."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .errors import ConfigError
 if TYPE_CHECKING:
     from .config import Config
 
-LENGTH = r"(?i)\s*([0-9.]+(?:e[+-]?[0-9]+)?)\s*(px|nm|um|µm|μm|mm)?\s*"
+LENGTH_PATTERN = r"(?i)\s*([0-9.]+(?:e[+-]?[0-9]+)?)\s*(px|nm|um|µm|μm|mm)?\s*"
 MICROMETERS = {"nm": 1e-3, "um": 1.0, "µm": 1.0, "μm": 1.0, "mm": 1e3}
 
 
@@ -22,7 +22,7 @@ def scale_of_diameter(diameter: float | str, pixel_size: Sequence[float] | None 
     Parameters
     ----------
     diameter : float or str
-        Diameter of a typical nucleus: pixels, as a number or text ("31"), or a length ("12um", "0.012 mm").
+        Diameter of a typical nucleus: pixels, as a number or string ("31"), or a length ("12um", "0.012 mm").
     pixel_size : (float, float), optional
         Height and width of a pixel in micrometres; needed for lengths.
 
@@ -34,7 +34,7 @@ def scale_of_diameter(diameter: float | str, pixel_size: Sequence[float] | None 
     Raises
     ------
     ConfigError
-        If it is not a positive number, its unit is unknown, or it is a length and the size of a pixel is not
+        If it is not a positive number, its unit is unknown, or it is a length and the pixel size is not
         known.
 
     Examples
@@ -43,7 +43,7 @@ def scale_of_diameter(diameter: float | str, pixel_size: Sequence[float] | None 
     (10.96, 8.49)
     """
     text = str(diameter)
-    match = re.fullmatch(LENGTH, text)
+    match = re.fullmatch(LENGTH_PATTERN, text)
     value = _number(match[1]) if match else math.nan
     if match is None or not 0 < value < math.inf:
         raise ConfigError(
@@ -54,8 +54,8 @@ def scale_of_diameter(diameter: float | str, pixel_size: Sequence[float] | None 
     if unit != "px":
         if pixel_size is None:
             raise ConfigError(
-                f"The diameter is given as {text}, but the image does not tell how large its pixels are: "
-                "give the diameter in pixels."
+                f"The diameter is given as {text}, but the pixel size of the image is unknown: give "
+                "the diameter in pixels."
             )
         value *= MICROMETERS[unit] / math.sqrt(pixel_size[0] * pixel_size[1])
     return value / 2 / math.sqrt(2)
@@ -69,7 +69,7 @@ def with_diameter(
     Parameters
     ----------
     config : Config
-        Is not changed.
+        Not changed.
     diameter : float, str or None
         As for `scale_of_diameter`; None changes nothing.
     pixel_size : (float, float), optional
@@ -83,12 +83,14 @@ def with_diameter(
     Raises
     ------
     ConfigError
-        If ``AF_scale`` is set as well, or there is no such diameter.
+        If ``AF_scale`` is set as well, or the diameter is invalid.
     """
     if diameter is None:
         return config
     if config.get("AF_scale") is not None:
-        raise ConfigError("Both a diameter and AF_scale are given, which say the same: give one of them.")
+        raise ConfigError(
+            "Both a diameter and AF_scale are given, which set the same value: give only one of them."
+        )
     return config.derive({"AF_scale": scale_of_diameter(diameter, pixel_size)})
 
 

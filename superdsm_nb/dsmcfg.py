@@ -1,4 +1,4 @@
-"""Second stage: hands on the hyperparameters of the fits, which later stages share."""
+"""Second stage: provides the hyperparameters of the fits, which later stages share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .stage import PipelineData, Stage
 
 
 class DSM_Config(Stage[FitParameters]):  # noqa: N801 - the documented name
-    """Hand the hyperparameters of the deformable shape models on (TPAMI 2023).
+    """Provide the hyperparameters of the deformable shape models (TPAMI 2023).
 
     Adds ``dsm_cfg``, the `FitParameters`.
     """

@@ -1,4 +1,4 @@
-"""Exceptions that speak to the user: one sentence each, naming what is wrong, where, and what to do."""
+"""Exceptions for users: one sentence each that says what is wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_WORD_LENGTH = 300  # characters; that of a path, for example
 
 
 def printable(text: str) -> str:
-    """Escape the characters of a line that cannot be printed, and cut words that no line can hold."""
+    """Escape unprintable characters, and shorten very long words."""
     text = "".join(
         each if each.isprintable() or unicodedata.category(each) == "Zs" else _escaped(each) for each in text
     )
@@ -28,7 +28,7 @@ def _escaped(text: str) -> str:
 
 
 def shortened(text: str, length: int = 100) -> str:
-    """Cut a string that is longer than a message can hold."""
+    """Truncate a string that is too long for a message."""
     return text if len(text) <= length else f"{text[: length - 3]}..."
 
 
@@ -43,15 +43,15 @@ class SuperDSMError(Exception):
     Parameters
     ----------
     message : str
-        One sentence per line. Names from files are part of it, so what cannot be printed is escaped: a
-        terminal takes no orders from them, and a log can be written.
+        One sentence per line. It may contain names from files, so unprintable characters are escaped: they
+        cannot control a terminal, and a log can always be written.
     path : Path, optional
-        The file it is about, where the message does not name it.
+        The file it is about, if the message does not name it.
 
     Attributes
     ----------
     exit_code : int
-        What the command line ends with: 2 if it was used in a wrong way, 1 if an image or a file failed.
+        Exit code of the command line: 2 for wrong use, 1 if an image or a file failed.
     """
 
     exit_code: ClassVar[int] = 1
@@ -85,16 +85,16 @@ class ImageError(SuperDSMError, ValueError):
 
 
 class AxisChoiceError(ImageError):
-    """A file holds several planes, channels or time points, and which one is meant was not said.
+    """A file holds several planes, channels or time points, and none was chosen.
 
     Parameters
     ----------
     file : Path
         The file.
     contents : str
-        What it has too much of: "has more than two dimensions (3 in Z, 64 in Y, 64 in X)".
+        What is ambiguous: "has more than two dimensions (3 in Z, 64 in Y, 64 in X)".
     axes : sequence of str
-        What is to be chosen: some of "plane", "channel" and "time".
+        What has to be chosen: some of "plane", "channel" and "time".
     """
 
     def __init__(self, file: Path, contents: str, axes: Sequence[str]) -> None:
@@ -132,7 +132,7 @@ class WorkAmountError(SuperDSMError, RuntimeError):
 
 
 class PipelineError(SuperDSMError, RuntimeError):
-    """Stages were combined or asked for in a way that cannot work."""
+    """Stages were combined or requested in a way that cannot work."""
 
 
 class SolverError(SuperDSMError, RuntimeError):
@@ -149,17 +149,17 @@ class OutputError(SuperDSMError, OSError):
 
 @contextmanager
 def errors_name(path: Path) -> Iterator[None]:
-    """Name a file in every error of ours that is raised inside.
+    """Name a file in every `SuperDSMError` that is raised inside.
 
     Parameters
     ----------
     path : Path
-        The image that is worked on.
+        The image being processed.
 
     Raises
     ------
     ConfigError
-        In place of what Python raises where numbers or arrays become too large.
+        Instead of the errors that Python raises if numbers or arrays become too large.
     """
     try:
         yield
@@ -168,7 +168,7 @@ def errors_name(path: Path) -> Iterator[None]:
         raise
     except (OverflowError, MemoryError, RecursionError) as error:
         raise ConfigError(
-            "segmenting the image would overflow or exhaust memory: are AF_scale and the other "
-            "hyperparameters as large as they are meant to be?",
+            "segmenting the image would overflow or exhaust memory: check that AF_scale and the "
+            "other hyperparameters are not too large",
             path,
         ) from error

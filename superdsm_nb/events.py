@@ -1,4 +1,4 @@
-"""What happens during a computation, as values: whoever shows, stores or sends it decides how."""
+"""Events of a computation, as objects: the receiver decides how to show, store or send them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-READING, WRITING = "reading", "writing"  # what surrounds the stages of the pipeline
+READING, WRITING = "reading", "writing"  # before and after the stages of the pipeline
 
 
 @dataclass(frozen=True)
 class ImageStarted:
-    """The work on one of several images begins.
+    """Processing of one of several images begins.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class StageStarted:
     Attributes
     ----------
     name : str
-        Name of the stage; "reading", "scale" and "writing" are what surrounds those of the pipeline.
+        Name of the stage; "reading", "scale" and "writing" come before and after those of the pipeline.
     """
 
     name: str
@@ -42,9 +42,9 @@ class Progress:
     Attributes
     ----------
     done, total : int
-        Pieces of work that are finished, and all of them.
+        Number of finished pieces of work, and of all.
     what : str
-        What these are, in the plural: "objects".
+        Name of the pieces, in the plural: "objects".
     """
 
     done: int
@@ -77,9 +77,9 @@ class ObjectDiscarded:
     reason : str
         Why, as a clause: "it is on the image border".
     row, col : int or None
-        Where the object is (pixels); None if it has no pixels.
+        Position of the object (pixels); None if it has no pixels.
     atoms : tuple of int
-        Labels of the atoms it is made of.
+        Labels of its atoms.
     """
 
     reason: str
@@ -102,7 +102,7 @@ class Warned:
     text : str
         One line, without a full stop at its end.
     image : str
-        The image it is about; empty where there is no name of it.
+        The image it concerns; empty if unknown.
     """
 
     text: str
@@ -112,24 +112,24 @@ class Warned:
         return f"{self.image}: {self.text}" if self.image else self.text
 
 
-Remark = LogLine | ObjectDiscarded | Warned  # what is worth keeping
+Remark = LogLine | ObjectDiscarded | Warned  # events that are kept in logs
 Event = ImageStarted | StageStarted | Progress | Remark
 Emit = Callable[[Event], None]
 
 
 def ignore(event: Event) -> None:
-    """Take an event and do nothing."""
+    """Ignore an event."""
 
 
 def naming(image: str, emit: Emit) -> Emit:
-    """Return an `emit` that says of every warning which image it is about.
+    """Return an `emit` that adds the name of the image to every warning.
 
     Parameters
     ----------
     image : str
         Name of the image.
     emit : callable
-        Takes the events.
+        Receives the events.
     """
 
     def emit_named(event: Event) -> None:
@@ -144,7 +144,7 @@ def to_plain(remark: Remark) -> dict[str, Any]:
 
 
 def from_plain(entries: Mapping[str, Any]) -> Remark:
-    """Return the event that `to_plain` made JSON values of.
+    """Return the event from the JSON values of `to_plain`.
 
     Raises
     ------

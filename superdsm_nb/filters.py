@@ -1,8 +1,8 @@
 """Filters of whole images: Gaussians of any width, and distance maps.
 
-Under SciPy's boundary rule "reflect" an image continues as its own mirror image, so every symmetric filter
-is diagonal in the type-II cosine transform. Filtering there gives what `scipy.ndimage` gives, truncation
-of the kernel included, up to rounding, in a time that does not grow with the width.
+Under SciPy's boundary rule "reflect" an image continues as its own mirror image, so every symmetric filter is
+diagonal in the type-II cosine transform. Filtering there gives the same result as `scipy.ndimage`, including
+the truncation of the kernel, up to rounding, in a time that does not depend on the width.
 """
 
 from __future__ import annotations
@@ -20,34 +20,35 @@ from .parallel import strips
 
 FARTHEST = 2**62
 MAX_DIRECT_SIGMA = 8.0  # below this standard deviation (pixels) direct convolution is faster
-OVERLAP = 10  # strips are so many times higher than what is computed twice where they meet
+OVERLAP = 10  # ratio of the height of a strip to its overlap, which is computed twice
 
 
 class LowFrequencies:
     """An image prepared for Laplacians of wide Gaussians, in single precision.
 
-    Only the frequencies that the narrowest of them lets pass are kept: a few products of small matrices then
-    give each Laplacian.
+    Only frequencies that pass the narrowest filter are kept, so that each Laplacian takes only a few products
+    of small matrices.
 
     Parameters
     ----------
     image : (H, W) array
         Intensities.
     sigma : float
-        Narrowest standard deviation to come (pixels).
+        Smallest standard deviation that will be used (pixels).
     """
 
     def __init__(self, image: NDArray[np.float64], sigma: float) -> None:
-        self._rows, self._cols = (_cosines(size, _passed(size, sigma)) for size in image.shape)
+        self._rows, self._cols = (_cosines(size, _passing_frequencies(size, sigma)) for size in image.shape)
         self._shape = image.shape
         self._spectrum = self._rows.T @ image.astype(np.float32) @ self._cols
 
     def gaussian_laplace(self, sigma: float) -> Laplacian:
         """``scipy.ndimage.gaussian_laplace(image, sigma)``, row by row.
 
-        Its truncated kernel answers a constant with a small value: kept, since the sign may depend on it.
+        The truncated kernel has a small response to a constant, which is kept because the sign may depend on
+        it.
         """
-        kept = [_passed(size, sigma) for size in self._shape]
+        kept = [_passing_frequencies(size, sigma) for size in self._shape]
         (rows, rows2), (cols, cols2) = (
             (_response(size, sigma, 0)[:count], _response(size, sigma, 2)[:count])
             for size, count in zip(self._shape, kept, strict=True)
@@ -65,13 +66,13 @@ class Laplacian(NamedTuple):
     right: NDArray[np.float32]
 
     def rows(self, first: int, last: int) -> NDArray[np.float32]:
-        """Return the rows from `first` on, up to but without `last`."""
+        """Return the rows from `first` up to, but not including, `last`."""
         result: NDArray[np.float32] = self.left[first:last] @ self.right
         return result
 
 
 def squared_distance(objects: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Squared Euclidean distance of every pixel to the nearest object pixel; without any, larger than all."""
+    """Squared Euclidean distance of every pixel to the nearest object pixel; a huge value if none."""
     if not objects.any():
         return np.full(objects.shape, FARTHEST)
     out = np.empty(objects.shape, np.int64)
@@ -105,12 +106,12 @@ def eroded(mask: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:
 
 
 def measure(objects: NDArray[np.bool_], take: Callable[[slice, NDArray[np.int64]], object]) -> None:
-    """Take the squared distance of every pixel to the nearest object pixel, strip by strip.
+    """Compute the squared distance of every pixel to the nearest object pixel, strip by strip.
 
     Parameters
     ----------
     objects : (H, W) bool
-        Without any, nothing is taken.
+        If all are false, nothing is computed.
     take : callable
         Called with rows and their (h, W) int64 squared distances, on several threads.
     """
@@ -150,26 +151,26 @@ def standard_deviation(image: NDArray[np.float64]) -> float:
 def maximum_filter(image: NDArray[np.float64], connectivity: int) -> NDArray[np.float64]:
     """Largest value among each pixel and its 4 or 8 neighbours.
 
-    As `scipy.ndimage.maximum_filter` gives it, in a fraction of the time.
+    The same as `scipy.ndimage.maximum_filter`, in a fraction of the time.
     """
     down = image.copy()
     np.maximum(down[1:], image[:-1], out=down[1:])
     np.maximum(down[:-1], image[1:], out=down[:-1])
-    beside = down if connectivity == 8 else image
+    horizontal_input = down if connectivity == 8 else image
     out = down.copy()
-    np.maximum(out[:, 1:], beside[:, :-1], out=out[:, 1:])
-    np.maximum(out[:, :-1], beside[:, 1:], out=out[:, :-1])
+    np.maximum(out[:, 1:], horizontal_input[:, :-1], out=out[:, 1:])
+    np.maximum(out[:, :-1], horizontal_input[:, 1:], out=out[:, :-1])
     return out
 
 
 def dense_rank(values: NDArray[Any]) -> NDArray[np.int32]:
-    """Rank of each value among all different values, from 0 on."""
+    """Zero-based rank of each value among the distinct values."""
     ranks = np.unique(values, return_inverse=True)[1]
     return ranks.reshape(values.shape).astype(np.int32)
 
 
 def dense_rank_of_distance(squared: NDArray[np.int64]) -> NDArray[np.int32]:
-    """`dense_rank` of squared distances, by counting where there are not many more than pixels."""
+    """`dense_rank` of squared distances, by counting unless they far exceed the number of pixels."""
     if squared.max(initial=0) > 4 * squared.size:
         return dense_rank(squared)
     present = np.bincount(squared.ravel()) > 0
@@ -177,8 +178,8 @@ def dense_rank_of_distance(squared: NDArray[np.int64]) -> NDArray[np.int32]:
     return ranks
 
 
-def _passed(size: int, sigma: float) -> int:
-    """How many cosine frequencies a Gaussian lets pass in single precision: exp(-6.2^2 / 2) is 5e-9."""
+def _passing_frequencies(size: int, sigma: float) -> int:
+    """Number of cosine frequencies that pass a Gaussian in single precision: exp(-6.2^2 / 2) is 5e-9."""
     return min(size, int(6.2 / sigma * size / np.pi) + 2)
 
 
@@ -193,7 +194,7 @@ def _cosines(size: int, count: int) -> NDArray[np.float32]:
 def gaussian(image: NDArray[np.float64], sigma: float, highest: float = math.inf) -> NDArray[np.float64]:
     """Filter with a Gaussian of `sigma` pixels, truncated at 4 sigma, the image mirrored at its borders.
 
-    Intensities above `highest` count as that.
+    Intensities above `highest` are clipped to it.
     """
     if sigma >= MAX_DIRECT_SIGMA:
         return wide_gaussian(image, sigma, highest)
@@ -220,13 +221,13 @@ def wide_gaussian(image: NDArray[np.float64], sigma: float, highest: float = mat
     for row, factor in enumerate(rows):
         spectrum[row] *= factor * cols
     filtered: NDArray[np.float64] = fft.idctn(spectrum, type=2, overwrite_x=True)
-    return np.ascontiguousarray(filtered[:height, :width])  # which frees what was added
+    return np.ascontiguousarray(filtered[:height, :width])  # which frees the padding
 
 
 def _fast_size(size: int, reach: int) -> int:
-    """Length for the cosine transform: the size, or a longer one that is quicker.
+    """Length for the cosine transform: the size, or a longer one that is faster.
 
-    The signal is mirrored where it ends, and what a filter of that `reach` finds there must be the same.
+    The signal is mirrored at its end, and a filter with that `reach` must give the same result there.
     """
     longer = fft.next_fast_len(size + reach, real=True)
     return size if fft.next_fast_len(size, real=True) == size or longer > 2 * size else longer

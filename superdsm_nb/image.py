@@ -34,8 +34,8 @@ def intensities(image: ArrayLike, histological: bool = False) -> tuple[NDArray[A
     Raises
     ------
     ImageError
-        If it is empty, constant, of 1 x 1 pixel, holds NaN or infinite values, is not made of numbers, or
-        has more dimensions than it should.
+        If it is empty, constant, a single pixel, holds NaN or infinite values, does not hold numbers, or
+        has too many dimensions.
     """
     g = np.asarray(image)
     if g.dtype.kind not in "biuf":
@@ -72,7 +72,7 @@ def _check_finite(g: NDArray[Any]) -> None:
 
 
 def normalized(g: NDArray[Any]) -> NDArray[np.float64]:
-    """Return (g - min) / (max - min) as float64; a constant image becomes 0."""
+    """Return (g - min) / (max - min) as float64; a constant image gives 0."""
     # Halved first: the range of float64 values can exceed the largest float64.
     half = g.astype(np.float64)
     half /= 2
@@ -88,7 +88,7 @@ def _shape(g: NDArray[Any]) -> str:
 
 
 class Region(NamedTuple):
-    """The pixels a fit looks at, in row-major order.
+    """The pixels used by a fit, in row-major order.
 
     Attributes
     ----------
@@ -158,14 +158,14 @@ class Image:
 
 
 class AtomRegions:
-    """The usable pixels of every atom, found once per image; regions of unions are put together from them.
+    """The usable pixels of every atom, found once per image; the regions of unions are assembled from them.
 
     Parameters
     ----------
     image : Image
         Offset intensities; its mask holds the pixels that regions may contain.
     atoms : (H, W) int array
-        Label of the atom each pixel belongs to, counted from 1; 0 belongs to none.
+        Label of the atom of each pixel, from 1; 0 belongs to none.
     """
 
     def __init__(self, image: Image, atoms: NDArray[Any]) -> None:

@@ -16,12 +16,12 @@ from .image import AtomRegions, Region
 from .kernels.regions import positive_on_frame
 from .parallel import ordered_map
 
-EMPTY = np.zeros((1, 1), bool)
+EMPTY_MASK = np.zeros((1, 1), bool)
 
 
 @dataclass
 class BaseObject:
-    """A set of pixels, kept as a crop.
+    """A set of pixels, stored as a crop.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class BaseObject:
     """
 
     fg_offset: tuple[int, int] = (0, 0)
-    fg_fragment: NDArray[np.bool_] = field(default_factory=lambda: EMPTY)
+    fg_fragment: NDArray[np.bool_] = field(default_factory=lambda: EMPTY_MASK)
 
     @property
     def box(self) -> tuple[slice, slice]:
@@ -71,7 +71,7 @@ class BaseObject:
     def set_pixels(self, rows: NDArray[np.int64], cols: NDArray[np.int64]) -> None:
         """Make the pixels at these coordinates the object's pixels."""
         if rows.size == 0:
-            self.fg_offset, self.fg_fragment = (0, 0), EMPTY
+            self.fg_offset, self.fg_fragment = (0, 0), EMPTY_MASK
             return
         top, left = int(rows.min()), int(cols.min())
         self.fg_offset = (top, left)
@@ -88,7 +88,7 @@ class Object(BaseObject):
     footprint : frozenset of int
         Labels of the atoms.
     energy : float
-        nu, the least energy of a model of the region; NaN before it is computed.
+        nu, the minimum energy of a model of the region; NaN before it is computed.
     on_boundary : bool
         Whether the model's surface is positive beyond the border of the image.
     is_optimal : bool
@@ -107,10 +107,10 @@ class Object(BaseObject):
     pixels: int = 0
 
     def compute(self, region: Region, parameters: FitParameters, fit: Fit = fit) -> None:
-        """Fit a model to the region and take over energy and mask."""
+        """Fit a model to the region and store its energy and mask."""
         self.pixels = region.y.size
         if np.count_nonzero(region.y > 0) == 1:
-            # A single bright pixel is no object: the reference gives it no mask and no energy.
+            # A single bright pixel is not an object: the reference gives it no mask and no energy.
             self.energy, self.is_optimal = 0.0, False
         else:
             result = fit(region, parameters)
@@ -120,8 +120,8 @@ class Object(BaseObject):
             self.on_boundary = bool(positive_on_frame(result.model.theta, *region.shape))
 
     def drop_mask(self) -> None:
-        """Forget the pixels, keep the figures."""
-        self.fg_offset, self.fg_fragment = (0, 0), EMPTY
+        """Drop the pixels, keep the measurements."""
+        self.fg_offset, self.fg_fragment = (0, 0), EMPTY_MASK
 
 
 @dataclass

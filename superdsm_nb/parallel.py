@@ -1,4 +1,4 @@
-"""Threads over independent pieces of one image; the kernels run without the GIL."""
+"""Threads for independent parts of one image; the kernels run without the GIL."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 THREADS_VARIABLE = "SUPERDSM_NB_NUM_THREADS"
-STRIP = 150_000  # pixels in a strip: the work is worth a thread
+STRIP = 150_000  # pixels in a strip: enough work for a thread
 
 
 def thread_count() -> int:
@@ -72,7 +72,7 @@ def ordered_map(
                 if report is not None:
                     report(len(results), len(work))
     finally:
-        # After an interrupt what has not begun is not begun, and what runs is not waited for.
+        # After an interrupt, pending work is cancelled, and running work is not waited for.
         pool.shutdown(wait=False, cancel_futures=True)
     return results
 
@@ -90,7 +90,7 @@ def strips(function: Callable[[slice], object], size: int, length: int, least: i
     length : int
         Pixels in each of them.
     least : int
-        Rows a strip should have, where pixels around it are computed with it.
+        Minimum number of rows of a strip, if pixels around it have to be computed as well.
     """
     count = min(size // max(least, 1), size * length // STRIP)
     if count < 2:
@@ -104,7 +104,7 @@ def _enter_map() -> None:
     _inside.map = True
 
 
-_inside = threading.local()  # marks the threads of a map: what they map in turn runs in themselves
+_inside = threading.local()  # marks the threads of a map: nested maps run in the same thread
 _lock = threading.Lock()
 _users = 0
 _owner: ThreadPoolExecutor | None = None
@@ -115,8 +115,9 @@ _limits: threadpool_limits | None = None
 def single_threaded_blas() -> Iterator[None]:
     """Keep BLAS at one thread while any caller is inside.
 
-    The limit holds for the whole process, and only the thread that set it can lift it; whoever leaves last
-    need not be who came first. So a thread that lives from the first entry to the last exit does both.
+    The limit holds for the whole process, and only the thread that set it can lift it; the last caller to
+    leave need not be the first that entered. So a thread that lives from the first entry to the last exit
+    does both.
     """
     global _users, _owner, _limits  # noqa: PLW0603 - the limit is the process's
     with _lock:

@@ -20,10 +20,10 @@ class ClusterReport:
     lower_bound : float
         No cover by the unions considered costs less.
     deviation : float
-        Worst shortfall of an energy from those of its parts, relative to them (see `ProvenPruning`).
+        Largest shortfall of an energy from those of its parts, relative to them (see `ProvenPruning`).
     is_too_large : bool
-        Whether it has too many unions to search them all, so that only those were tried that isbi24 pruning
-        leaves (see ``global-energy-minimization/large_clusters``).
+        Whether it has too many unions to search them all, so that only those that isbi24 pruning keeps were
+        tried (see ``global-energy-minimization/large_clusters``).
     """
 
     atoms: int
@@ -34,13 +34,13 @@ class ClusterReport:
 
     @property
     def gap(self) -> float:
-        """Most by which the cover costs more than the cheapest one, relative to its own cost."""
+        """Largest possible excess of the cost over the optimum, relative to the cost."""
         return relative_gap(self.cost, self.lower_bound)
 
 
 @dataclass
 class PerformanceReport:
-    """How much of the search was spared, and how good the cover is.
+    """How much work the search saved, and how good the cover is.
 
     Objects are counted once: the universe of a cluster of one atom is that atom.
 
@@ -49,13 +49,13 @@ class PerformanceReport:
     direct_solution_trial_count, direct_solution_success_count : int
         Clusters, and those solved in closed form.
     iterative_object_count, iterative_computed_object_count : int
-        Possible and computed objects, besides atoms and universes, in clusters not solved in closed form.
+        Possible and computed objects, without atoms and universes, in clusters not solved in closed form.
     overall_object_count, overall_computed_object_count : int
         Possible and computed objects in all clusters, atoms and universes included.
     nontrivial_object_count, nontrivial_computed_object_count : int
-        Possible and computed objects, besides atoms and universes, in clusters of more than two atoms.
+        Possible and computed objects, without atoms and universes, in clusters of more than two atoms.
     fallback_object_count, timeout_object_count : int
-        Computed objects whose fit fell back to the best ellipse, and those of them that were out of time.
+        Computed objects whose fit fell back to the best ellipse, and those that ran out of time.
     clusters : list of ClusterReport
         The cover of each cluster, in the order of their labels.
     """
@@ -82,17 +82,17 @@ class PerformanceReport:
     @property
     def iterative_pruning_success(self) -> float:
         """Share of the possible objects that need not be computed; NaN if there are none."""
-        return _spared(self.iterative_computed_object_count, self.iterative_object_count)
+        return _saved(self.iterative_computed_object_count, self.iterative_object_count)
 
     @property
     def overall_pruning_success(self) -> float:
         """Share of the possible objects of all clusters that need not be computed."""
-        return _spared(self.overall_computed_object_count, self.overall_object_count)
+        return _saved(self.overall_computed_object_count, self.overall_object_count)
 
     @property
     def nontrivial_pruning_success(self) -> float:
         """Share of the possible objects of clusters of more than two atoms that need not be computed."""
-        return _spared(self.nontrivial_computed_object_count, self.nontrivial_object_count)
+        return _saved(self.nontrivial_computed_object_count, self.nontrivial_object_count)
 
     @property
     def cost(self) -> float:
@@ -106,12 +106,12 @@ class PerformanceReport:
 
     @property
     def gap(self) -> float:
-        """Most by which the cover costs more than the cheapest one, relative to its own cost."""
+        """Largest possible excess of the cost over the optimum, relative to the cost."""
         return relative_gap(self.cost, self.lower_bound)
 
     @property
     def largest_cluster_gap(self) -> float:
-        """Gap of the cluster where it is largest; 0 without clusters."""
+        """Largest gap of a cluster; 0 without clusters."""
         return max((cluster.gap for cluster in self.clusters), default=0.0)
 
     @property
@@ -126,7 +126,7 @@ class PerformanceReport:
 
     @property
     def deviation(self) -> float:
-        """Worst shortfall of an energy from those of its parts, relative to them; 0 without clusters."""
+        """Largest shortfall of an energy from those of its parts, relative to them; 0 without clusters."""
         return max((cluster.deviation for cluster in self.clusters), default=0.0)
 
     def __add__(self, other: PerformanceReport) -> PerformanceReport:
@@ -135,7 +135,7 @@ class PerformanceReport:
         )
 
     def statement(self, pruning: str) -> str:
-        """Say how good the cover is, and among which unions of atoms.
+        """Say in plain words what is proven of the cover.
 
         Parameters
         ----------
@@ -145,29 +145,31 @@ class PerformanceReport:
         return "; ".join([self._proof(pruning), *self._restrictions()])
 
     def _proof(self, pruning: str) -> str:
-        """What is proven of the cover."""
+        """The proof, and how much less a better combination could cost."""
         noun = "cluster" if len(self.clusters) == 1 else "clusters"
-        text = f"cover proven optimal in {self.proven_cluster_count} of {len(self.clusters)} {noun}"
-        if self.gap > 0:
-            text += f", its cost at most {100 * self.gap:.2g} % above the optimum"
-        if self.deviation > 0:
-            text += f", allowing for unions {100 * self.deviation:.2g} % below the energy of their parts"
+        text = (
+            "the chosen shapes are proven to be the best combination in "
+            f"{self.proven_cluster_count} of {len(self.clusters)} {noun} of nuclei"
+        )
         if pruning == "isbi24":
-            text += " (among the unions that isbi24 pruning tries)"
+            text += ", among the shapes that isbi24 pruning tries"
+        if self.gap > 0:
+            text += f"; a better combination could cost at most {100 * self.gap:.2g} % less"
         return text
 
     def _restrictions(self) -> Iterator[str]:
-        """What the proof does not reach."""
+        """What the proof does not include."""
         if self.large_cluster_count:
-            yield f"{self.large_cluster_count} too large to try more than isbi24 pruning does"
+            noun = "cluster was" if self.large_cluster_count == 1 else "clusters were"
+            yield f"{self.large_cluster_count} {noun} too large to try every shape"
         if self.fallback_object_count:
             yield (
                 f"{self.fallback_object_count} of {self.overall_computed_object_count} fits fell back to "
-                f"the best ellipse, {self.timeout_object_count} of them out of time"
+                f"the best ellipse ({self.timeout_object_count} ran out of time)"
             )
 
     def row(self) -> dict[str, float]:
-        """Figures by name, as the columns of ``performance.csv``."""
+        """Values by name, as the columns of ``performance.csv``."""
         counts = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "clusters"}
         return {**counts, **{name: getattr(self, name) for name in DERIVED}}
 
@@ -192,5 +194,5 @@ def relative_gap(costs: float, lower_bound: float) -> float:
     return (costs - lower_bound) / costs if costs > lower_bound else 0.0
 
 
-def _spared(computed: int, possible: int) -> float:
+def _saved(computed: int, possible: int) -> float:
     return 1 - computed / possible if possible else math.nan

@@ -41,7 +41,7 @@ class Pipeline:
             self.append(stage)
 
     def append(self, stage: Stage[Any], after: int | str | None = None) -> int:
-        """Add a stage at the end, or behind another one given by position or name; return its position."""
+        """Add a stage at the end, or after another one given by position or name; return its position."""
         if any(stage.name == other.name for other in self.stages):
             raise PipelineError(f"The pipeline already has a stage {stage.name}.")
         position = len(self.stages)
@@ -93,7 +93,7 @@ class Pipeline:
         return {"g_raw": normalized(g), "g_rgb": g_rgb}
 
     def _is_histological(self, config: Config) -> bool:
-        """Check a configuration, and fill in what it leaves open of what kind of image it is for."""
+        """Check a configuration, and fill in the kind of image if it is not set."""
         self.check(config)
         is_histological: bool = config.set_default("histological", GeneralSettings.of(config).histological)
         return is_histological
@@ -108,7 +108,7 @@ class Pipeline:
         data: PipelineData | None = None,
         emit: Emit = ignore,
     ) -> tuple[PipelineData, Config, dict[str, float]]:
-        """Run the stages on an image, with the hyperparameters as they are.
+        """Run the stages on an image, with the hyperparameters as given.
 
         Scale-dependent hyperparameters are not derived here: `superdsm_nb.automation` does that.
 
@@ -123,7 +123,7 @@ class Pipeline:
         data : PipelineData, optional
             Pipeline data object of an earlier run, needed if `first_stage` is not the first; not changed.
         emit : callable, optional
-            Takes the events.
+            Receives the events.
 
         Returns
         -------
@@ -153,7 +153,7 @@ class Pipeline:
             data = data.copy()
         timings = {}
         for stage in self.stages[:first]:
-            stage.fill_defaults(config)  # the configuration that is returned tells of all stages
+            stage.fill_defaults(config)  # the returned configuration covers all stages
         with single_threaded_blas():
             for stage in self.stages[first : last + 1]:
                 start = time.perf_counter()

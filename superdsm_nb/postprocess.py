@@ -1,4 +1,4 @@
-"""Fifth stage: objects of the cover are refined, and those that are no nuclei discarded."""
+"""Fifth stage: objects of the cover are refined, and those that are not nuclei are discarded."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Postprocessing(Stage[PostprocessSettings]):
     settings_type = PostprocessSettings
 
     def fill_defaults(self, config: Config) -> None:
-        """Set what `config` leaves open; what holds on the image border defaults to what holds inside."""
+        """Fill in defaults; limits for the image border default to those for the inside."""
         super().fill_defaults(config)
         for name, inner in (
             ("min_boundary_glare_radius", "min_glare_radius"),
@@ -49,7 +49,7 @@ class Postprocessing(Stage[PostprocessSettings]):
                 emit(ObjectDiscarded("its mask is empty", atoms=tuple(sorted(item.footprint))))
         object_filter = ObjectFilter(inputs["g_raw"], candidates, settings)
         accepted = []
-        # Not on threads: so many small steps would only wait for each other.
+        # Not on threads: many small steps would only wait for each other.
         for number, candidate in enumerate(candidates, 1):
             result, reason = object_filter.examine(candidate)
             emit(Progress(number, len(candidates), "objects"))
@@ -62,7 +62,7 @@ class Postprocessing(Stage[PostprocessSettings]):
 
 
 class ObjectFilter:
-    """Measures, refines and judges objects, each on its bounding box.
+    """Measures, refines and filters objects, each on its bounding box.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ class ObjectFilter:
             self._glare_smooth = gaussian(g_raw, settings.glare_detection_smoothness)
 
     def examine(self, item: Object) -> tuple[PostprocessedObject, str | None]:
-        """Return the refined object and why it is to be discarded, or None."""
+        """Return the refined object, and the reason to discard it or None."""
         mask = item.fg_fragment
         result = PostprocessedObject(
             original=item,
@@ -162,7 +162,7 @@ class ObjectFilter:
         return all(ndimage.label(layer)[1] <= 1 for layer in layers)
 
     def _refine(self, item: Object, result: PostprocessedObject) -> None:
-        """Decide anew on the pixels at the rim by their intensity, and fill holes."""
+        """Reassign the pixels near the boundary by their intensity, and fill holes."""
         settings = self._settings
         result.fg_offset, result.fg_fragment = item.fg_offset, item.fg_fragment
         refined = settings.mask_stdamp > 0 and settings.mask_max_distance > 0

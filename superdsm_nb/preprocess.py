@@ -13,14 +13,14 @@ from .filters import gaussian, measure, standard_deviation
 from .parallel import ordered_map, strips
 from .stage import PipelineData, Stage
 
-ROUNDING = 1e-12  # of intensities in [0, 1]
+ROUNDING_TOLERANCE = 1e-12  # of intensities in [0, 1]
 
 
 class Preprocessing(Stage[PreprocessSettings]):
     """Subtract a local intensity offset (TPAMI 2023).
 
-    y = G_sigma1 * g_raw - offset. The offset is G_sigma2 * g_raw, taken of intensities clipped at
-    `offset_clip` standard deviations, except near pixels brighter than that: very bright objects then do
+    y = G_sigma1 * g_raw - offset. The offset is G_sigma2 * g_raw, computed from intensities clipped at
+    `offset_clip` standard deviations, except near pixels brighter than that: so very bright objects do
     not hide their faint neighbours.
 
     Reads ``g_raw`` (H, W) float64 in [0, 1]; adds ``y`` (H, W) float64.
@@ -41,8 +41,8 @@ class Preprocessing(Stage[PreprocessSettings]):
 
         def subtract(part: slice) -> None:
             y[part] -= offset[part]
-            # On a flat background y is 0, which is not foreground, and not what rounding makes of it.
-            y[part][np.abs(y[part]) < ROUNDING] = 0
+            # On a flat background y must be exactly 0, which is not foreground, in spite of rounding.
+            y[part][np.abs(y[part]) < ROUNDING_TOLERANCE] = 0
 
         strips(subtract, *y.shape)
         return {"y": y}

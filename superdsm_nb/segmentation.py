@@ -1,4 +1,4 @@
-"""One call from an image, or its file, to a segmentation."""
+"""From an image, or its file, to a segmentation in one call."""
 
 from __future__ import annotations
 
@@ -45,13 +45,12 @@ def segment(
     diameter : float or str, optional
         Diameter of a typical nucleus in pixels; it sets ``AF_scale``. Estimated from the image by default.
     emit : callable, optional
-        Takes what happens on the way, as values of `superdsm_nb.events`. Without it, warnings are issued as
-        `UserWarning`.
+        Receives the events of `superdsm_nb.events`. Without it, warnings are issued as `UserWarning`.
 
     Returns
     -------
     (H, W) uint16 array
-        Label map: 0 is background, every object has its own number from 1 on (int32 if there are more than
+        Label map: 0 is background, objects are numbered from 1 (int32 if there are more than
         65535 objects).
 
     Raises
@@ -67,7 +66,7 @@ def segment(
 
     See Also
     --------
-    analyze : The same with everything that was found on the way.
+    analyze : The same, with all intermediate results.
 
     References
     ----------
@@ -93,17 +92,17 @@ def analyze(
     drawing: Drawing | None = None,
     emit: Emit | None = None,
 ) -> Segmentation:
-    """Segment an image and keep everything that was found on the way.
+    """Segment an image and keep all intermediate results.
 
     Parameters
     ----------
     image : (H, W) array or LoadedImage
-        Intensities, or an image that was read together with what its file tells (see `Source.load`).
+        Intensities, or an image with the metadata of its file (see `Source.load`).
     config : Config or mapping, optional
         Hyperparameters that differ from their defaults.
     diameter : float or str, optional
-        Diameter of a typical nucleus in pixels, or, if the image tells how large its pixels are, as a length
-        such as "12um".
+        Diameter of a typical nucleus in pixels or, if the pixel size of the image is known, as a length such
+        as "12um".
     drawing : Drawing, optional
         How objects become label maps and contours.
     emit : callable, optional
@@ -143,7 +142,7 @@ def segment_file(
     Parameters
     ----------
     source : Source, Path or str
-        The file; a `Source` also tells which channel, plane and time point to take of it.
+        The file; a `Source` also selects the channel, plane and time point.
     config : Config or mapping, optional
         Hyperparameters that differ from their defaults.
     diameter : float or str, optional
@@ -172,7 +171,7 @@ def segment_file(
 
 
 def warn(event: Event) -> None:
-    """Issue a warning as a Python warning that points at the caller's line, outside of this package."""
+    """Issue a warning as a Python warning that points at the line of the caller outside this package."""
     if isinstance(event, Warned):
         level, frame = 1, sys._getframe()
         while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):

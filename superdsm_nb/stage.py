@@ -1,4 +1,4 @@
-"""What a stage of the pipeline is, and what stages hand on to each other."""
+"""A stage of the pipeline, and the data that stages exchange."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class PipelineData(TypedDict, total=False):
     y_mask : (H, W) bool
         False on foreground discarded as noise.
     clusters, atoms : (H, W) int32
-        Label maps, from 1 on.
+        Label maps, numbered from 1.
     adjacencies : AtomAdjacencyGraph
         Which atoms touch.
     seeds : list of (float, float)
@@ -46,11 +46,11 @@ class PipelineData(TypedDict, total=False):
     y_img : Image
         Offset intensities with the pixels that fits may use.
     cover : MinSetCover or SolvedCover
-        The best family of objects.
+        The best combination of objects.
     objects : list of Object
         Every object whose energy was computed.
     performance : PerformanceReport
-        What the search cost, and how good the cover is.
+        Work done by the search, and quality of the cover.
     postprocessed_objects : list of PostprocessedObject
         The objects of the result.
     scale : float
@@ -86,7 +86,7 @@ class Stage(Generic[S]):
     inputs, outputs : tuple of str
         Entries of the pipeline data object that are read and added.
     settings_type : type of StageSettings
-        Declares the hyperparameters; by default `enabled` alone, which comes with every stage.
+        Declares the hyperparameters; by default only `enabled`, which every stage has.
     """
 
     name: ClassVar[str] = ""
@@ -104,7 +104,7 @@ class Stage(Generic[S]):
         config : Config
             Hyperparameters; defaults of this stage are filled in.
         emit : callable, optional
-            Takes the events.
+            Receives the events.
 
         Raises
         ------
@@ -116,10 +116,12 @@ class Stage(Generic[S]):
         settings = self.settings(config)
         if not settings.enabled:
             return
-        entries = cast(dict[str, Any], data)  # stages of others add what they like
+        entries = cast(dict[str, Any], data)  # custom stages may add any entry
         missing = [key for key in self.inputs if key not in entries]
         if missing:
-            raise PipelineError(f"Stage {self.name} needs {', '.join(missing)}, which no earlier stage made.")
+            raise PipelineError(
+                f"Stage {self.name} needs {', '.join(missing)}, which no earlier stage provides."
+            )
         emit(StageStarted(self.name))
         inputs = cast(PipelineData, {key: entries[key] for key in self.inputs})
         produced = self.process(inputs, settings, emit)
@@ -132,7 +134,7 @@ class Stage(Generic[S]):
         return cast(S, self.settings_type.of(config, self.name))
 
     def fill_defaults(self, config: Config) -> None:
-        """Set what `config` leaves open of this stage, and check nothing."""
+        """Fill in the defaults of this stage, without checks."""
         for name, parameter in self.settings_type.declared().items():
             config.set_default(f"{self.name}/{name}", parameter.default, override_none=not parameter.optional)
 

@@ -1,6 +1,6 @@
 """Synthetic fluorescence images of clustered cell nuclei together with their true labels.
 
-Only arrays go in and out, so tests, examples and benchmarks get data of any size without a download.
+Tests, examples and benchmarks get data of any size without a download.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from superdsm_nb.errors import ConfigError
 
 __all__ = ["Sample", "generate"]
 
-_MIN_PIXELS = 30  # smaller remnants at the border are not objects anybody would annotate
-_GAP = 4.0  # px kept free around a nucleus that is not in a cluster: above the reach of the default blur
+_MIN_PIXELS = 30  # smaller remnants at the border are not objects that would be annotated
+_GAP = 4.0  # free margin in px around a nucleus outside clusters: more than the reach of the default blur
 _TRIES = 200  # positions tried per nucleus before it is left out
 _EDGE_POWER = 8  # nuclei are flat with a rounded rim; 8 puts half of the light 3.5 % inside the outline
 
@@ -109,7 +109,7 @@ class _Canvas:
         self.owner[window][deeper] = len(self.nuclei)
 
     def holds(self, nucleus: _Nucleus) -> bool:
-        """Tell whether the centre is in the image and enough of the nucleus is visible."""
+        """Whether the centre is in the image and enough of the nucleus is visible."""
         row, col = (p + nucleus.half - self.margin for p in (nucleus.row, nucleus.col))
         if not (0 <= row < self.shape[0] and 0 <= col < self.shape[1]):
             return False
@@ -119,9 +119,9 @@ class _Canvas:
         return int(visible.sum()) >= _MIN_PIXELS
 
     def overlaps_at_most(self, nucleus: _Nucleus, fraction: float) -> bool:
-        """Tell whether no earlier nucleus shares more than ``fraction`` of the smaller area of the two."""
+        """Whether no earlier nucleus shares more than ``fraction`` of the smaller area of the two."""
         window, inside = nucleus.window(), nucleus.inside
-        if self.coverage[window][inside].max() > 1:  # three layers: no truth would be sensible there
+        if self.coverage[window][inside].max() > 1:  # three layers: the truth would be ambiguous
             return False
         shared = np.bincount(self.owner[window][inside])
         return all(
@@ -199,7 +199,7 @@ def _place_free(rng: np.random.Generator, canvas: _Canvas, nucleus: _Nucleus, ga
 def _place_touching(
     rng: np.random.Generator, canvas: _Canvas, nucleus: _Nucleus, overlap: float
 ) -> _Nucleus | None:
-    """Move away from an earlier nucleus until the overlap is small enough, hence end in contact with one."""
+    """Move away from an earlier nucleus until the overlap is small enough, so that the two touch."""
     for _ in range(_TRIES):
         partner = canvas.nuclei[rng.integers(len(canvas.nuclei))]
         angle, allowed = rng.uniform(0, 2 * np.pi), overlap * rng.random()
@@ -215,8 +215,8 @@ def _place_touching(
     return None
 
 
-def _one_piece_each(owner: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Keep the biggest 4-connected piece of every label; the surroundings of the others take them over."""
+def _keep_largest_components(owner: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Keep the largest 4-connected component of every label; reassign the others to their surroundings."""
     whole = np.zeros_like(owner)
     for label, window in enumerate(ndi.find_objects(owner), start=1):
         if window is not None:
@@ -234,11 +234,11 @@ def _one_piece_each(owner: NDArray[np.int32]) -> NDArray[np.int32]:
 def _truth(canvas: _Canvas) -> tuple[_Canvas, NDArray[np.int32]]:
     """Return the labels and the canvas with only those nuclei that have a label."""
     while True:
-        labels = _one_piece_each(canvas.owner[canvas.crop()])
+        labels = _keep_largest_components(canvas.owner[canvas.crop()])
         sizes = np.bincount(labels.ravel(), minlength=len(canvas.nuclei) + 1)[1:]
         if (sizes >= _MIN_PIXELS).all():
             return canvas, labels
-        # What has no label must not be in the image either, and its pixels belong to its neighbours.
+        # A nucleus without a label must not be in the image either; its pixels belong to its neighbours.
         remaining = _Canvas(canvas.shape, canvas.margin)
         for nucleus, size in zip(canvas.nuclei, sizes, strict=True):
             if size >= _MIN_PIXELS:
@@ -294,8 +294,8 @@ def generate(
 ) -> Sample:
     """Generate a widefield fluorescence image of cell nuclei (DAPI-like) and its true labels.
 
-    Nuclei are deformed ellipses with chromatin texture and dark nucleoli. Where two overlap their light adds
-    up, and the truth gives a pixel to the nucleus it lies deeper in, relative to that nucleus' outline.
+    Nuclei are deformed ellipses with chromatin texture and dark nucleoli. Where two overlap, their light adds
+    up, and the pixel is labelled as the nucleus in which it lies deeper, relative to the outline.
 
     Parameters
     ----------
@@ -304,11 +304,12 @@ def generate(
     shape : tuple of int
         Height and width in px, each at least 16.
     nuclei : int
-        Number of nuclei asked for. In a crowded image those that find no place are left out.
+        Requested number of nuclei. In a crowded image, nuclei that do not fit are left out.
     radius : float
         Median radius in px of the circle with the area of a nucleus, 4 to half the shorter side.
     clustering : float
-        Fraction (0 to 1) of the nuclei that are placed in contact with an earlier one; the others keep clear.
+        Fraction (0 to 1) of the nuclei that are placed in contact with an earlier one; the others stay
+        separate.
     overlap : float
         Largest area two nuclei may share, as a fraction (0 to 0.4) of the smaller one.
     radius_spread : float

@@ -49,7 +49,7 @@ def test_a_length_needs_to_know_how_large_a_pixel_is():
 
 
 def test_a_diameter_and_a_scale_contradict_each_other():
-    with pytest.raises(ConfigError, match="give one of them"):
+    with pytest.raises(ConfigError, match="give only one of them"):
         with_diameter(Config({"AF_scale": 11}), 31)
     assert with_diameter(Config({"AF_scale": None}), 31)["AF_scale"] == scale_of_diameter(31)
 
@@ -72,5 +72,5 @@ def test_a_length_for_a_file_without_a_pixel_size_fails_that_image(run, image_pa
     outcome = run("segment", image_path, "-o", tmp_path / "l.png", "--diameter", "12um")
     assert outcome.code == 1
     assert outcome.err.startswith(
-        f"Error: {image_path}: The diameter is given as 12um, but the image does not"
+        f"Error: {image_path}: The diameter is given as 12um, but the pixel size of the image is unknown"
     )

@@ -30,7 +30,7 @@ def create_config(
     image : (H, W) array, or (H, W, 3) if ``histological`` is set
         The image as it was read.
     emit : callable, optional
-        Takes the warning that an estimate is not to be trusted.
+        Receives a warning if the estimate is unreliable.
 
     Returns
     -------
@@ -95,7 +95,7 @@ def process_image(
     scale : float, optional
         Scale that these stages were run with (pixels); nothing is estimated then.
     emit : callable, optional
-        Takes the events.
+        Receives the events.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The hyperparameters that an image would be segmented with, and where each comes from."""
+"""The hyperparameters that would be used for an image, and where each value comes from."""
 
 from __future__ import annotations
 
@@ -24,14 +24,13 @@ class Explanation:
     key : str
         Its full name, such as "dsm/alpha".
     value : Any
-        What it would be.
+        Its value.
     origin : str
-        "given", "default", "estimated from the image", or the factor and what of the scale it multiplies.
+        "given", "default", "estimated from the image", or a factor and its unit, such as "0.5 x scale".
     default : Any
-        What it is where neither the user nor the scale says otherwise; for those that follow from the scale
-        the factor and what it is multiplied with.
+        Its value if the user does not set it; for values that follow from the scale, the factor and its unit.
     meaning : str
-        What it does to the result.
+        Its effect on the result.
     deprecated : bool
         Whether it is accepted for compatibility only, and ignored.
     """
@@ -47,7 +46,7 @@ class Explanation:
 def explain(
     pipeline: Pipeline, base_config: Config, image: ArrayLike, *, emit: Emit = ignore
 ) -> tuple[list[Explanation], float]:
-    """Complete a configuration for an image and tell where each value comes from.
+    """Complete a configuration for an image and explain where each value comes from.
 
     Parameters
     ----------
@@ -58,7 +57,7 @@ def explain(
     image : (H, W) array, or (H, W, 3) if ``histological`` is set
         The image.
     emit : callable, optional
-        Takes the warning that an estimated scale is not to be trusted.
+        Receives a warning if the estimated scale is unreliable.
 
     Returns
     -------

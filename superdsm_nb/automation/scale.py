@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-import scipy  # its parts are loaded when they are first used: a scale that is given needs none
+import scipy  # submodules are loaded on first use; a given scale needs none
 from numpy.typing import NDArray
 
 from ..errors import ScaleEstimationError
@@ -20,24 +20,24 @@ MIN_RADIUS, MAX_RADIUS, NUM_RADII = 20, 200, 10  # pixels
 PEAK_THRESHOLD = 0.01
 MAX_EXPONENT = 200  # powers of two
 MAX_OVERLAP = 0.5
-STRIP = 32  # rows
+STRIP_ROWS = 32  # rows
 NO_BLOB = (
-    "The scale estimation failed: no blob of 20 to 200 pixels radius stands out in the image; set AF_scale "
-    "to the radius of a typical object divided by 1.41."
+    "The scale estimation failed: no blob with a radius of 20 to 200 pixels was found in the image; set "
+    "AF_scale to the radius of a typical object divided by 1.41."
 )
 MIN_ROBUST_RADIUS, RADII_PER_OCTAVE, NUM_ROBUST_RADII = 5, 4, 22  # pixels; up to 190
-ROBUST_THRESHOLD = 0.1  # a disk on a dark ground answers 0.74
-MAX_BLOBS = 20_000  # the others are the faintest
-# Pixels; of longer sides three windows are looked at, which are enough for a mean.
+ROBUST_THRESHOLD = 0.1  # the response to a disk on a dark background is 0.74
+MAX_BLOBS = 20_000  # the faintest are dropped
+# Pixels; along longer sides only three windows are searched, which is enough for a mean.
 MAX_WINDOWLESS_SIDE, WINDOW = 4096, 2048
 NO_ROBUST_BLOB = (
-    "The scale estimation failed: no blob of 5 to 190 pixels radius stands out in the image; set AF_scale "
-    "to the radius of a typical object divided by 1.41."
+    "The scale estimation failed: no blob with a radius of 5 to 190 pixels was found in the image; set "
+    "AF_scale to the radius of a typical object divided by 1.41."
 )
-# The hyperparameters that follow from the scale were published for estimates that come out at 1.6 times
-# radius / sqrt 2 of a typical nucleus; with 1.5 the segmentation is the best on the images it was tried on.
+# The published hyperparameters assume estimates of about 1.6 times radius / sqrt 2 of a typical nucleus; a
+# factor of 1.5 gave the best segmentation on the test images.
 PUBLISHED_EXCESS = 1.5
-# Estimates between these (pixels) are not near the ends: the second and the last but one published radius.
+# Estimates outside these limits (pixels) are near the ends of the range of the estimator.
 TRUSTED_SCALES = {"published": (28.3, 127.2), "robust": (6.4, 180.0)}
 
 
@@ -78,12 +78,12 @@ def estimate_scale(image: NDArray[Any]) -> float:
 
 
 def estimate_scale_robustly(image: NDArray[Any]) -> float:
-    """Estimate the scale of the objects in an image such that it hardly moves where the image hardly changes.
+    """Estimate the scale of the objects in an image, robustly against noise and small changes.
 
-    Blobs are maxima of the Laplacian of Gaussian over position and scale, with radii interpolated between
-    the scales; a blob within a stronger one is dropped. Each counts by its squared response times its area,
-    so that many faint specks weigh little, and the mean is taken of the middle half of all weight, so that
-    no blob decides alone. Nuclei of 5 to 190 pixels radius are measured; the published estimator begins at
+    Blobs are maxima of the Laplacian of Gaussian over position and scale, with radii interpolated between the
+    scales; a blob within a stronger one is dropped. Each is weighted by its squared response times its area,
+    so that many faint specks count little, and the mean is taken over the middle half of the total weight, so
+    that no single blob dominates. Radii from 5 to 190 pixels are covered; the published estimator starts at
     20.
 
     Parameters
@@ -116,13 +116,13 @@ def estimate_scale_robustly(image: NDArray[Any]) -> float:
     between = np.clip(np.nan_to_num(vertex), -0.5, 0.5)  # NaN at the ends of the range
     scales = sigmas[0] * 2 ** ((peaks[:, 2] + between) / RADII_PER_OCTAVE)
     centres = peaks[:, :2].T.astype(np.float64)
-    left = suppress_overlapping(centres[0], centres[1], scales * math.sqrt(2))
+    kept = suppress_overlapping(centres[0], centres[1], scales * math.sqrt(2))
     weights = (height * scales) ** 2
-    return PUBLISHED_EXCESS * math.exp(midmean(np.log(scales[left]), weights[left]))
+    return PUBLISHED_EXCESS * math.exp(midmean(np.log(scales[kept]), weights[kept]))
 
 
 def _windows(shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
-    """Where to look for blobs: everywhere, or, along a side that is too long for that, in three places."""
+    """Windows to search for blobs: the whole image, or three windows along a side that is too long."""
     along = [
         [slice(0, size)]
         if size <= MAX_WINDOWLESS_SIDE
@@ -152,7 +152,7 @@ def _laplacian_maxima(
 
 
 def midmean(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
-    """Mean of the middle half of values of which each counts as much as its weight.
+    """Mean of the middle half of weighted values (interquartile mean).
 
     Parameters
     ----------
@@ -178,14 +178,14 @@ ESTIMATORS: dict[str, Callable[[NDArray[Any]], float]] = {
 
 
 def typical_diameter(scale: float, is_estimated: bool) -> float:
-    """Return the diameter of the nuclei that a scale is meant for.
+    """Return the diameter of nuclei that corresponds to a scale.
 
     Parameters
     ----------
     scale : float
         Scale in pixels.
     is_estimated : bool
-        Whether it was estimated: estimates of either kind come out larger than that of a typical nucleus.
+        Whether it was estimated: both estimators give more than the scale of a typical nucleus.
 
     Returns
     -------
@@ -197,18 +197,18 @@ def typical_diameter(scale: float, is_estimated: bool) -> float:
 
 
 def scale_warnings(estimator: str, scale: float) -> Iterator[str]:
-    """What speaks against an estimate: it is near an end of the range in which the estimator looks."""
+    """Warn if an estimate is near an end of the range of the estimator."""
     low, high = TRUSTED_SCALES[estimator]
     if scale < low:
         hint = ', or automation/estimator to "robust"' if estimator == "published" else ""
         yield (
-            f"the estimated scale of {scale:.1f} pixels is near the smallest that can be found: if nuclei "
-            f"are smaller, give their diameter{hint}"
+            f"the estimated scale of {scale:.1f} pixels is near the lower limit of the estimator: if the "
+            f"nuclei are smaller, give their diameter{hint}"
         )
     if scale > high:
         yield (
-            f"the estimated scale of {scale:.1f} pixels is near the largest that can be found: if it makes "
-            "no sense, give the diameter of a typical nucleus"
+            f"the estimated scale of {scale:.1f} pixels is near the upper limit of the estimator: if it "
+            "looks wrong, give the diameter of a typical nucleus"
         )
 
 
@@ -244,7 +244,7 @@ def _maxima(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Maxima over position and scale, in row-major order.
 
-    The image is taken in strips of rows: what all scales answer there stays in the cache.
+    The image is processed in strips of rows, so that the responses at all scales stay in the cache.
 
     Parameters
     ----------
@@ -264,7 +264,7 @@ def _maxima(
     """
 
     def search(begin: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        end = min(begin + STRIP, height)
+        end = min(begin + STRIP_ROWS, height)
         first, last = max(begin - 1, 0), min(end + 1, height)
         stack = responses(first, last)
         peaks = local_maxima(stack, threshold)
@@ -275,14 +275,14 @@ def _maxima(
         inside = (peaks[:, 0] >= begin) & (peaks[:, 0] < end)
         return peaks[inside], heights[inside]
 
-    strips = ordered_map(search, range(0, height, STRIP))
+    strips = ordered_map(search, range(0, height, STRIP_ROWS))
     return np.concatenate([peaks for peaks, _ in strips]), np.concatenate([heights for _, heights in strips])
 
 
 def _enhanced(image: NDArray[Any], failed: str) -> NDArray[np.float64]:
     g = image.astype(np.float64)
     exponent = math.frexp(max(abs(g.min()), abs(g.max())))[1]
-    if abs(exponent) > MAX_EXPONENT:  # a power of two changes no digit, and keeps sums and squares in range
+    if abs(exponent) > MAX_EXPONENT:  # scaling by a power of two is exact; sums and squares stay in range
         g = np.ldexp(g, -exponent)
     low = max(g.min(), g.mean() - g.std())
     high = min(g.max(), g.mean() + g.std())
@@ -313,8 +313,8 @@ def prune_blobs(blobs: NDArray[np.float64], max_overlap: float) -> NDArray[np.fl
     kept = blobs.copy()
     reach = 2 * blobs[:, 2].max() * math.sqrt(2)
     pairs = scipy.spatial.cKDTree(blobs[:, :2]).query_pairs(reach)
-    # Which blob falls first decides which others may stay, so the published scales come out only in the
-    # order in which the set gives its pairs. That order is the same in every process.
+    # The order of removal decides which blobs remain, so the published scales are reproduced only in the
+    # order in which the set yields its pairs. That order is the same in every process.
     order = np.array(list(pairs), np.int64).reshape(-1, 2)
     overlaps = disk_overlap(blobs[order[:, 0]], blobs[order[:, 1]])
     for a, b in order[overlaps > max_overlap].tolist():
@@ -338,11 +338,11 @@ def disk_overlap(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDA
     """
     r1, r2 = np.sort([first[:, 2] * math.sqrt(2), second[:, 2] * math.sqrt(2)], axis=0)
     d = np.hypot(first[:, 0] - second[:, 0], first[:, 1] - second[:, 1])
-    apart, inside = d >= r1 + r2, d <= r2 - r1
-    between = np.where(apart | inside, r2, d)  # a distance at which the circles meet
+    disjoint, inside = d >= r1 + r2, d <= r2 - r1
+    between = np.where(disjoint | inside, r2, d)  # a distance at which the circles meet
     angle1 = np.arccos(np.clip((between**2 + r1**2 - r2**2) / (2 * between * r1), -1, 1))
     angle2 = np.arccos(np.clip((between**2 + r2**2 - r1**2) / (2 * between * r2), -1, 1))
     lens = (-between + r1 + r2) * (between + r1 - r2) * (between - r1 + r2) * (between + r1 + r2)
     area = r1**2 * angle1 + r2**2 * angle2 - 0.5 * np.sqrt(np.maximum(lens, 0))
-    overlap: NDArray[np.float64] = np.where(apart, 0, np.where(inside, 1, area / (math.pi * r1**2)))
+    overlap: NDArray[np.float64] = np.where(disjoint, 0, np.where(inside, 1, area / (math.pi * r1**2)))
     return overlap

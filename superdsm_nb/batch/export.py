@@ -31,7 +31,7 @@ from .store import read_header
 
 Mode = Literal["seg", "img", "fgc", "adj", "atm"]
 
-NEEDS = {"seg": "cover", "fgc": "clusters", "adj": "adjacencies", "atm": "atoms"}
+REQUIRED_ENTRIES = {"seg": "cover", "fgc": "clusters", "adj": "adjacencies", "atm": "atoms"}
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Style:
         seg: contours over the image; img: the image; fgc: clusters of foreground; adj: atoms and which of
         them are adjacent; atm: atoms.
     border : int or None
-        Width of contours (pixels); None for that of the task in mode seg and 2 in the others.
+        Width of contours (pixels); None: seg_border of the task in mode seg, else 2.
     position : str
         Contour position relative to the object boundary: "inner", "center" or "outer".
     enhance : bool
@@ -117,7 +117,7 @@ def export(
     style : Style
         What the pictures show, and how.
     outdir : Path, optional
-        Where they go; by default to ``export-MODE`` in the task's folder.
+        Output folder; by default ``export-MODE`` in the task's folder.
     image_ids : iterable of str
         Only these images.
 
@@ -139,8 +139,10 @@ def export(
             f"{task.folder} is a template: it has no results. Name one of the tasks derived from it."
         )
     target = outdir if outdir is not None else task.folder / f"export-{style.mode}"
-    taken = _taken(root)
-    targets = {job.file_id: target / f"{job.file_id}.png" for job in _chosen(task, root, list(image_ids))}
+    taken = _protected_paths(root)
+    targets = {
+        job.file_id: target / f"{job.file_id}.png" for job in _requested_jobs(task, root, list(image_ids))
+    }
     for file_id, path in targets.items():
         if not path.resolve().is_relative_to(target.resolve()):
             raise TaskError(f"The file id {file_id!r} leads outside {target}.")
@@ -148,21 +150,21 @@ def export(
             raise TaskError(
                 f"A picture would overwrite {path}, an image or a result: choose another --outdir."
             )
-    for job in _chosen(task, root, list(image_ids)):
+    for job in _requested_jobs(task, root, list(image_ids)):
         path = targets[job.file_id]
-        picture, made = render(job, style)
-        imsave(path, picture, made)
+        picture, provenance = render(job, style)
+        imsave(path, picture, provenance)
         yield job.file_id, path
 
 
-def _taken(root: Path) -> set[Path]:
+def _protected_paths(root: Path) -> set[Path]:
     """Images and results of all tasks."""
     jobs = [job for _, jobs in plan_all(find_tasks(root), root) for job in jobs]
     return {path.resolve() for job in jobs for path in (job.image, *job.outputs.values(), job.stored)}
 
 
-def _chosen(task: Task, root: Path, image_ids: list[str]) -> list[Job]:
-    """Images of a task that were asked for, or all that have results."""
+def _requested_jobs(task: Task, root: Path, image_ids: list[str]) -> list[Job]:
+    """Requested images of a task, or all that have results."""
     jobs = {job.file_id: job for job in expand_jobs(task, root)}
     unknown = [name for name in image_ids if name not in jobs]
     if unknown:
@@ -191,13 +193,13 @@ def render(job: Job, style: Style) -> tuple[NDArray[Any], dict[str, Any]]:
     -------
     picture : (H, W, 3) uint8 array
         Red, green and blue.
-    made : dict
+    provenance : dict
         How it was made.
 
     Raises
     ------
     StoredResultError
-        If the stored result is damaged, or of another image, or ends before what is to be shown.
+        If the stored result is damaged, belongs to another image, or ends before the stage to be shown.
     """
     header = read_header(job.stored)
     image = job.source.load(GeneralSettings.of(header.config).histological)
@@ -207,14 +209,14 @@ def render(job: Job, style: Style) -> tuple[NDArray[Any], dict[str, Any]]:
         )
     if header.digest != job.digest:
         raise StoredResultError(
-            f"The task has changed since {job.stored} was stored: run it again before its pictures are drawn."
+            f"The task has changed since {job.stored} was stored: run it again before drawing its pictures."
         )
     pickup = PickUp(job.folder, job.stored, header, len(STAGE_NAMES))
     restored = restore(pickup, Config(header.config), image, job)
-    if NEEDS.get(style.mode, "g_raw") not in restored.data:
+    if REQUIRED_ENTRIES.get(style.mode, "g_raw") not in restored.data:
         raise StoredResultError(
-            f"The result of {job.file_id} ends with the stage {header.last_stage}, before what the mode "
-            f"{style.mode} shows."
+            f"The result of {job.file_id} ends with the stage {header.last_stage}, but mode "
+            f"{style.mode} needs a later one."
         )
     result = replace(restored, config=header.config)
     return draw(result, style), {**result.provenance, "picture": asdict(style)}

@@ -1,4 +1,4 @@
-"""The fields of a ``task.json``, declared once: type, meaning, and what is said when one is wrong."""
+"""The fields of a ``task.json``, declared once: type, meaning, and the message for a wrong value."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..errors import shortened
 from ..results.outputs import OUTPUTS
 
 # Variables that say where libraries, modules and compiled kernels are loaded from.
-LOADING = (
+CODE_LOADING_VARIABLES = (
     *("LD_", "DYLD_", "NUMBA_", "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONUSERBASE"),
     *("PYTHONPYCACHEPREFIX", "XDG_CACHE_HOME", "HOME", "LOCALAPPDATA", "USERPROFILE"),
 )
@@ -54,9 +54,7 @@ FIELDS: dict[str, Any] = {
         Expected("true or false"),
         Field(description="true: the task runs; false: a template for derived tasks. Not inherited."),
     ],
-    "num_cpus": Annotated[
-        Size, Field(description="Number of workers that run at the same time. Default: all processors.")
-    ],
+    "num_cpus": Annotated[Size, Field(description="Number of parallel workers. Default: all processors.")],
     "environ": Annotated[
         dict[str, str | int],
         Expected('an object with string values, such as {"OMP_NUM_THREADS": "1"}'),
@@ -65,20 +63,20 @@ FIELDS: dict[str, Any] = {
     "img_pathpattern": Annotated[
         Pattern,
         Field(
-            description="Input images, absolute or relative to where the command runs; {DIRNAME}: name of "
-            "the task's folder, {ROOTDIR}: the root given on the command line, ~: the home folder."
+            description="Input images, absolute or relative to the working directory; {DIRNAME}: name of the "
+            "task's folder, {ROOTDIR}: the root given on the command line, ~: the home folder."
         ),
     ],
     **_output_fields(),
     "log_pathpattern": Annotated[
-        Pattern, Field(description="Log folders, stored compressed; .tgz is added unless it is there.")
+        Pattern, Field(description="Log folders, stored as compressed archives; .tgz is appended if missing.")
     ],
     "file_ids": Annotated[
         list[int | str] | str,
         Expected('a list of integers or strings, or a pattern such as "*"'),
         Field(
-            description="The images: each file id fills the placeholder of every pattern, and may contain /. "
-            'A single string is a pattern, such as "*", that is compared with the names of the images.'
+            description="Images: each file id replaces the placeholder in every pattern; it may contain /. "
+            'A single string is a pattern, such as "*", that is matched against the names of the images.'
         ),
     ],
     "last_stage": Annotated[
@@ -128,9 +126,7 @@ FIELDS: dict[str, Any] = {
 
 Fields = TypedDict("Fields", FIELDS, total=False)  # type: ignore[misc]
 Fields.__pydantic_config__ = ConfigDict(extra="forbid", strict=True)  # type: ignore[attr-defined]
-Fields.__doc__ = (
-    "What a ``task.json`` may hold; what it leaves out is inherited from the nearest ancestor task."
-)
+Fields.__doc__ = "The fields of a ``task.json``; those left out are inherited from the nearest ancestor task."
 
 
 @functools.cache
@@ -149,7 +145,7 @@ def expected(name: str) -> str:
 
 
 def problems(entries: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Name of each field that is wrong, and what is wrong with it."""
+    """Name of each wrong field, and the problem."""
     wrong = {name: _unknown(name) for name in entries if not _is_unicode(name)}
     try:
         _adapter().validate_python({name: value for name, value in entries.items() if name not in wrong})
@@ -164,11 +160,11 @@ def problems(entries: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if "environ" not in wrong and not all(map(_is_variable, environ.items())):
         wrong["environ"] = _mismatch("environ", environ)
     elif "environ" not in wrong:
-        loading = sorted(name for name in environ if _chooses_code(name))
+        loading = sorted(name for name in environ if _affects_code(name))
         if loading:
             wrong["environ"] = (
-                f"the field environ sets {shortened(', '.join(loading))}, from where code is loaded: set it "
-                "where the batch is run, not in a task."
+                f"the field environ sets {shortened(', '.join(loading))}, which determines what code is "
+                "loaded: set it in the shell that runs the batch, not in a task."
             )
     stage = entries.get("last_stage")
     if isinstance(stage, str) and stage not in STAGE_NAMES:
@@ -180,12 +176,12 @@ def problems(entries: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _is_unicode(text: str) -> bool:
-    """Whether a text is one: JSON can hold half of a pair of code units, which pydantic cannot read."""
+    """Whether a string is valid Unicode: JSON can hold lone surrogates, which pydantic cannot read."""
     return not any("\ud800" <= each <= "\udfff" for each in text)
 
 
 def _unknown(name: str) -> str:
-    """Say that there is no such field, and what may be meant."""
+    """Report an unknown field, with a suggestion."""
     name = shortened(name)
     if name in DECLARATIONS or any(key.startswith(f"{name}/") for key in DECLARATIONS):
         return f'unknown field {name}: it is a hyperparameter and belongs in "config".'
@@ -193,15 +189,15 @@ def _unknown(name: str) -> str:
     return f"unknown field {name}" + (f": did you mean {near[0]}?" if near else ".")
 
 
-def _chooses_code(name: str) -> bool:
-    """Whether an environment variable says where code is."""
+def _affects_code(name: str) -> bool:
+    """Whether an environment variable determines what code is loaded."""
     name = name.upper()
-    begins = any(name.startswith(known) for known in LOADING if known.endswith("_"))
-    return name in LOADING or (begins and name != "NUMBA_NUM_THREADS")
+    begins = any(name.startswith(known) for known in CODE_LOADING_VARIABLES if known.endswith("_"))
+    return name in CODE_LOADING_VARIABLES or (begins and name != "NUMBA_NUM_THREADS")
 
 
 def _is_variable(item: tuple[str, str | int]) -> bool:
-    """Whether the operating system takes this as an environment variable."""
+    """Whether the operating system accepts this as an environment variable."""
     name, value = item
     text = f"{name}{value}"
     return bool(name) and "=" not in name and "\0" not in text and _is_unicode(text)
@@ -218,8 +214,11 @@ def schema() -> dict[str, Any]:
     config = _schema_of_config()
     config["description"] = result["properties"]["config"]["description"]
     result["properties"]["config"] = config
-    result["properties"]["$schema"] = {"type": "string", "description": "Where editors find this schema."}
-    result["description"] = "A task; what is left out is inherited from the nearest task above."
+    result["properties"]["$schema"] = {
+        "type": "string",
+        "description": "Location of this schema, for editors.",
+    }
+    result["description"] = "A task; fields left out are inherited from the nearest ancestor task."
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **result, "title": "task.json"}
 
 

@@ -1,4 +1,4 @@
-"""What is known of a stored result without its arrays."""
+"""The metadata of a stored result."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ FORMAT = 2
 
 @dataclass(frozen=True)
 class Header:
-    """What is known of a stored result without its arrays.
+    """The metadata of a stored result.
 
     Attributes
     ----------
     digest : str
-        Of everything but the image that the outputs depend on.
+        Digest of everything except the image that the outputs depend on.
     image_sha256 : str
         Digest of the image file.
     source : dict
-        Channel, plane and time point taken of it.
+        Channel, plane and time point used.
     config : Config
         Hyperparameters used, every default filled in.
     scale : float
@@ -35,7 +35,7 @@ class Header:
     last_stage : str
         Last stage that ran.
     remarks : dict of str to list of events
-        What was said by stage: log lines, warnings, objects that were discarded.
+        Log lines, warnings and discarded objects, by stage.
     rows : list of dict
         The objects of the label map, as in the table of objects.
     written : dict of str to str
@@ -43,7 +43,7 @@ class Header:
     entries : dict
         Objects, cover, performance and post-processed objects, as plain values.
     software : str
-        What made it.
+        Name and version of the software that wrote it.
     """
 
     digest: str
@@ -70,12 +70,12 @@ class Header:
 
     @classmethod
     def from_plain(cls, fields: Mapping[str, Any]) -> Header:
-        """Return the header that `to_plain` made JSON values of.
+        """Return the header from the JSON values of `to_plain`.
 
         Raises
         ------
         ValueError
-            For what no result of ours could say.
+            If the values are not those of a valid result.
         """
         require(isinstance(fields.get("remarks"), dict), "its log is wrong")
         remarks = {stage: [from_plain(each) for each in said] for stage, said in fields["remarks"].items()}
@@ -86,9 +86,9 @@ class Header:
 
 
 def check_header(header: Header) -> None:
-    """Raise `ValueError` for what no result of ours could say."""
-    texts = (header.digest, header.image_sha256, header.last_stage, header.software)
-    require(all(isinstance(text, str) for text in texts), "its header is wrong")
+    """Raise `ValueError` unless a header is valid."""
+    strings = (header.digest, header.image_sha256, header.last_stage, header.software)
+    require(all(isinstance(value, str) for value in strings), "its header is wrong")
     scale = header.scale
     require(isinstance(scale, float) and math.isfinite(scale) and scale > 0, "its scale is wrong")
     for part in (header.entries, header.written, header.source):
@@ -99,12 +99,12 @@ def check_header(header: Header) -> None:
         require(isinstance(row, dict) and set(row) == set(OBJECT_COLUMNS), "its table is wrong")
         require(all(isinstance(value, (int, float)) for value in row.values()), "its table is wrong")
     DECLARATIONS.check(header.config.entries)
-    figures = header.performance.row().values()
-    require(all(isinstance(value, (int, float)) for value in figures), "its performance is wrong")
+    measures = header.performance.row().values()
+    require(all(isinstance(value, (int, float)) for value in measures), "its performance is wrong")
 
 
 def performance_of(entry: Mapping[str, Any] | None) -> PerformanceReport:
-    """Return the report that `dataclasses.asdict` made plain values of; an empty one of None."""
+    """Return the report from the values of `dataclasses.asdict`; an empty one for None."""
     if entry is None:
         return PerformanceReport()
     clusters = [ClusterReport(**cluster) for cluster in entry["clusters"]]

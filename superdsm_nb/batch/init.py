@@ -35,7 +35,7 @@ def write_task(folder: Path, images: list[Path]) -> Path:
     """
     path = folder / FILE_NAME
     if path.exists():
-        raise TaskError(f"There is a {path} already: change it, or delete it first.")
+        raise TaskError(f"{path} already exists: edit it, or delete it first.")
     if not images:
         raise TaskError(f"There is no image in {folder}.")
     write_file(path, (json.dumps(task_of(images), indent=2) + "\n").encode())
@@ -45,8 +45,8 @@ def write_task(folder: Path, images: list[Path]) -> Path:
 def task_of(images: list[Path]) -> dict[str, Any]:
     """Return the fields of a task for images in one folder.
 
-    Images of one format are meant by a pattern, so that those that come later belong to the task as well;
-    of several formats they are listed.
+    Images of one format are selected by a pattern, so that images added later belong to the task as well;
+    images of several formats are listed by name.
     """
     suffixes = {image.suffix for image in images}
     is_uniform = len(suffixes) == 1 and not any("%" in image.name for image in images)

@@ -1,4 +1,4 @@
-"""One image of a task: where it is read from, where its results go, and what decides whether they hold."""
+"""One image of a task: where it is read from, where its results go, and when they are up to date."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 from ..config import Config
 from ..errors import ConfigError, TaskError
 from ..io import Source
-from ..results.outputs import OUTPUTS, PICTURE
+from ..results.outputs import OUTPUTS, PICTURE_SUFFIXES
 from ..results.result import Drawing
 from .spec import FILE_NAME, Task, substitute_placeholders
 
@@ -24,9 +24,9 @@ RESULTS = "results"  # folder of the stored results in a task's folder
 REPORT = "report.html"
 PROVENANCE = "provenance.json"
 TABLES = ("objects.csv", "performance.csv", "timings.csv", REPORT, PROVENANCE)
-OWN = ".superdsm-nb."  # names of files that a run needs for itself begin so
-PLACE = "\0"  # stands for a file id while images are looked for: no file name holds it
-IMPOSSIBLE = (ValueError, OSError, RuntimeError)  # null characters, loops of links, unknown users
+INTERNAL_PREFIX = ".superdsm-nb."  # of the files that a run needs for itself
+ID_PLACEHOLDER = "\0"  # stands for a file id while searching for images; never part of a file name
+PATH_ERRORS = (ValueError, OSError, RuntimeError)  # null characters, loops of links, unknown users
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Job:
     file_id : str
         Its name in the task.
     source : Source
-        The image file, and which part of it is taken.
+        The image file, and which part of it to use.
     outputs : mapping of str to Path
         Files to write by kind: those of `superdsm_nb.results.outputs.OUTPUTS` that the task wants, and "log".
     stored : Path
@@ -99,10 +99,10 @@ def digest_of(entries: Mapping[str, Any]) -> str:
 
 
 def relative_hint(image: Path) -> str:
-    """What to know of a relative path of an image that is not found."""
+    """A hint for a relative image path that was not found."""
     if image.is_absolute():
         return ""
-    return " (a relative img_pathpattern begins where the command runs, {ROOTDIR}/... at ROOT)"
+    return " (a relative img_pathpattern starts at the working directory; {ROOTDIR}/... starts at ROOT)"
 
 
 def expand_jobs(task: Task, root: Path) -> list[Job]:
@@ -111,7 +111,7 @@ def expand_jobs(task: Task, root: Path) -> list[Job]:
     Raises
     ------
     TaskError
-        If a pattern does not take the file ids, no image matches them, or an output lies outside the task's
+        If a pattern does not accept the file ids, no image matches them, or an output lies outside the task's
         folder.
     """
     file_ids = _file_ids(task, root)
@@ -147,12 +147,12 @@ def _file_ids(task: Task, root: Path) -> Sequence[int | str]:
 
 
 def _matching_ids(task: Task, pattern: str, root: Path) -> list[str]:
-    """Find the images that a pattern of file ids, such as "*", matches; hidden files are left alone."""
+    """Find the images that a pattern of file ids, such as "*", matches; hidden files are skipped."""
     where = f"{task.folder / FILE_NAME}: file_ids {pattern!r}"
     if task.img_pathpattern.replace("%%", "").count("%s") != 1:
         raise TaskError(f"{where} needs an img_pathpattern with one %s in it.")
-    start, _, after = str(_image_path(task, PLACE, root)).partition(PLACE)
-    # Not Path.glob, which knows no escape for folders with brackets in their names.
+    start, _, after = str(_image_path(task, ID_PLACEHOLDER, root)).partition(ID_PLACEHOLDER)
+    # Path.glob cannot escape brackets in the names of folders.
     found = glob.glob(f"{glob.escape(start)}{pattern}{glob.escape(after)}", recursive=True)  # noqa: PTH207
     ids = [path[len(start) : len(path) - len(after)] for path in found if Path(path).is_file()]
     if not ids:
@@ -187,7 +187,7 @@ def plan_all(tasks: Sequence[Task], root: Path) -> list[tuple[Task, list[Job]]]:
 
 
 def _conflicts(plans: Sequence[tuple[Task, list[Job]]]) -> list[str]:
-    """Outputs that would overwrite images, each other, or what belongs to the tasks themselves."""
+    """Outputs that would overwrite images, each other, or files of the tasks themselves."""
     jobs = [job for _, jobs in plans for job in jobs]
     images = {job.image.resolve() for job in jobs}
     reserved = _reserved(plans)
@@ -205,10 +205,10 @@ def _conflicts(plans: Sequence[tuple[Task, list[Job]]]) -> list[str]:
             text = f"two outputs would be written to {path}: check the patterns and file ids."
         elif real in images:
             text = f"an output would overwrite the image {path}: check the patterns."
-        elif real in reserved or real.name == FILE_NAME or real.name.startswith(OWN):
+        elif real in reserved or real.name == FILE_NAME or real.name.startswith(INTERNAL_PREFIX):
             text = f"an output would overwrite {path}, which belongs to the task: check the patterns."
         elif real in folders:
-            text = f"{path} would be a file and a folder: check the patterns and file ids."
+            text = f"{path} would be both a file and a folder: check the patterns and file ids."
         else:
             taken.add(real)
             continue
@@ -227,11 +227,11 @@ def _image_path(task: Task, file_id: int | str, root: Path) -> Path:
     text = _fill(task, "img_pathpattern", task.img_pathpattern, file_id, root)
     try:
         path = Path(text).expanduser()
-        if file_id != PLACE:
+        if file_id != ID_PLACEHOLDER:
             path.resolve()
-    except IMPOSSIBLE as error:
+    except PATH_ERRORS as error:
         raise TaskError(
-            f"{task.folder / FILE_NAME}: img_pathpattern with file id {file_id!r} leads to no possible file: "
+            f"{task.folder / FILE_NAME}: img_pathpattern with file id {file_id!r} gives an impossible path: "
             f"{error}."
         ) from error
     return path
@@ -243,7 +243,7 @@ def _output_path(task: Task, kind: str, pattern: str, file_id: int | str, root: 
     if kind == "log" and path.suffix != ".tgz":
         path = path.with_name(f"{path.name}.tgz")
     output = OUTPUTS.get(kind)
-    if output is not None and output.suffixes == PICTURE:
+    if output is not None and output.suffixes == PICTURE_SUFFIXES:
         try:
             output.check_suffix(path)
         except ConfigError as error:
@@ -257,8 +257,8 @@ def _inside(task: Task, name: str, path: Path, file_id: int | str) -> Path:
     where = f"{task.folder / FILE_NAME}: {name} with file id {file_id!r}"
     try:
         is_inside = path.resolve().is_relative_to(task.folder.resolve())
-    except IMPOSSIBLE as error:
-        raise TaskError(f"{where} leads to no possible file: {error}.") from error
+    except PATH_ERRORS as error:
+        raise TaskError(f"{where} gives an impossible path: {error}.") from error
     if not is_inside or path.resolve() == task.folder.resolve():
         raise TaskError(f"{where} leads outside the task's folder.")
     return path
@@ -270,12 +270,12 @@ def _fill(task: Task, name: str, pattern: str, file_id: int | str, root: Path) -
     if unknown:
         raise TaskError(
             f"{task.folder / FILE_NAME}: {name} has the unknown placeholder {unknown[0]}: "
-            "there are {DIRNAME} and {ROOTDIR}."
+            "the placeholders are {DIRNAME} and {ROOTDIR}."
         )
     try:
         return filled % file_id
     except (TypeError, ValueError, OverflowError) as error:
         raise TaskError(
-            f"{task.folder / FILE_NAME}: {name} {pattern!r} does not take the file id {file_id!r}: "
-            "it must have one place for it, %s for strings, or %d or %03d for integers."
+            f"{task.folder / FILE_NAME}: {name} {pattern!r} does not accept the file id {file_id!r}: "
+            "it must have one placeholder for it, %s for strings, or %d or %03d for integers."
         ) from error

@@ -1,4 +1,4 @@
-"""One run at a time: whoever comes second is told who holds the folder."""
+"""One run at a time: a second run is refused and told who holds the folder."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from filelock import FileLock, Timeout
 from ..errors import TaskError
 from ..io import UNFINISHED, write_atomically
 
-LOCK = ".superdsm-nb.lock"
-HOLDER = ".superdsm-nb.holder.json"
+LOCK_FILE = ".superdsm-nb.lock"
+HOLDER_FILE = ".superdsm-nb.holder.json"
 
 
 @contextmanager
@@ -32,35 +32,37 @@ def exclusive(folders: Iterable[Path]) -> Iterator[None]:
     """
     with ExitStack() as stack:
         for folder in folders:
-            lock, holder = folder / LOCK, folder / HOLDER
+            lock, holder = folder / LOCK_FILE, folder / HOLDER_FILE
             try:
                 stack.enter_context(FileLock(lock, timeout=0, mode=0o666))
             except Timeout as error:
                 who = _holder(holder, lock)
                 raise TaskError(
-                    f"{folder} is in use by another run ({who}): wait for its end, or stop it."
+                    f"{folder} is in use by another run ({who}): wait until it ends, or stop it."
                 ) from error
             except OSError as error:
-                raise TaskError(_why_not(folder, lock, error)) from error
+                raise TaskError(_lock_problem(folder, lock, error)) from error
             try:
                 _write_holder(holder)
             except OSError as error:
-                raise TaskError(_why_not(folder, holder, error)) from error
+                raise TaskError(_lock_problem(folder, holder, error)) from error
             stack.callback(_remove, holder)
         yield
 
 
-def _why_not(folder: Path, file: Path, error: OSError) -> str:
+def _lock_problem(folder: Path, file: Path, error: OSError) -> str:
     """Why a folder cannot be held, and what to do."""
     reason = error.strerror or str(error)
     if file.exists() and os.access(folder, os.W_OK):
-        return f"{file} cannot be used ({reason}): it may be another user's; delete it if no run is at work."
+        return (
+            f"{file} cannot be used ({reason}): it may belong to another user; delete it if no run is active."
+        )
     if isinstance(error, PermissionError) or error.errno in (errno.EROFS, errno.ENOSPC, errno.EDQUOT):
         return (
             f"{folder} cannot be written to: {reason}. Results go there: make it writable, or copy the "
             "tasks to a folder that is."
         )
-    return f"{folder} cannot be locked: {reason}. Copy the tasks to a file system that knows locks."
+    return f"{folder} cannot be locked: {reason}. Copy the tasks to a file system that supports locks."
 
 
 def _write_holder(path: Path) -> None:
@@ -79,7 +81,7 @@ def _holder(path: Path, lock: Path) -> str:
         holder = json.loads(path.read_text(encoding="utf-8"))
         return f"process {holder['process']} on {holder['host']} since {holder['since']}"
     except (OSError, ValueError, KeyError, TypeError):
-        return f"which has not said who it is; if there is none, delete {lock}"
+        return f"holder unknown; if no run is active, delete {lock}"
 
 
 def sweep(folders: Iterable[Path]) -> None:

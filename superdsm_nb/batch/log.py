@@ -1,4 +1,4 @@
-"""The log of an image: what was said in each stage, as a compressed folder with one text file."""
+"""The log of an image: the messages of each stage, as a compressed folder with one text file."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ STAGES = ("scale", *STAGE_NAMES)
 
 @dataclass
 class Recorder:
-    """Keeps what is said in each stage and hands everything on.
+    """Records the remarks of each stage and forwards every event.
 
     Attributes
     ----------
     emit : callable
-        Takes everything, too.
+        Receives every event.
     remarks : dict of str to list of events
         Log lines, warnings and discarded objects by stage.
     current : str
@@ -48,7 +48,7 @@ class Recorder:
     current: str = READING
 
     def __call__(self, event: Event) -> None:
-        """Take an event; what an earlier run said of a stage is forgotten when the stage begins."""
+        """Receive an event; remarks of an earlier run of a stage are dropped when the stage begins."""
         match event:
             case StageStarted(name):
                 self.current = name
@@ -71,7 +71,7 @@ def write_log(
     job : Job
         The image.
     remarks : mapping of str to sequence of events
-        What was said by stage.
+        Remarks by stage.
     facts : sequence of str
         Lines for the head of the log.
     failure : Failure, optional

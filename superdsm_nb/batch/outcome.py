@@ -1,4 +1,4 @@
-"""What a run asks of the work on an image, and what becomes of it; imported before NumPy may be."""
+"""Options of a run and the outcome of an image; this module must not import NumPy."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Mode:
 
 @dataclass(frozen=True)
 class Summary:
-    """What became of one image.
+    """The outcome of one image.
 
     Attributes
     ----------
@@ -40,14 +40,14 @@ class Summary:
     scale : float
         Scale used (pixels).
     is_scale_given : bool
-        Whether it was not estimated.
+        Whether the scale was given rather than estimated.
     seconds : float
         Time from reading to writing.
     fits : int
         Objects whose energy was computed.
     picked_up : (Path, int) or None
-        Folder of the task whose result was taken over, and the first stage that ran; None if it started
-        afresh.
+        Folder of the task whose result was reused, and the first stage that ran; None if it started from
+        scratch.
     performance : PerformanceReport
         How the cover was found.
     pruning : str
@@ -74,4 +74,4 @@ class Failure:
 
 @dataclass(frozen=True)
 class Crash(Failure):
-    """The process that worked on the image died; its log does not tell so yet."""
+    """The process that worked on the image died; its log does not say so yet."""

@@ -16,7 +16,7 @@ from . import store
 from .header import Header
 from .jobs import Job
 
-RESUMABLE = "global-energy-minimization"  # before it, starting afresh costs no more
+FIRST_RESUMABLE_STAGE = "global-energy-minimization"  # before it, starting from scratch costs no more
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class PickUp:
     path : Path
         The stored result.
     header : Header
-        What is known of it.
+        Its metadata.
     first : int
         Position of the first stage to run; the number of stages if none is.
     """
@@ -51,12 +51,12 @@ def find_pickup(job: Job, image_sha256: str, problems: list[str] | None = None) 
     image_sha256 : str
         Digest of its file.
     problems : list of str, optional
-        Takes what is wrong with damaged results.
+        Receives the problems of damaged results.
 
     Returns
     -------
     PickUp or None
-        None if it starts afresh.
+        None if it starts from scratch.
     """
     best: PickUp | None = None
     for folder, path in [(job.folder, job.stored), *job.ancestors.items()]:
@@ -69,15 +69,15 @@ def find_pickup(job: Job, image_sha256: str, problems: list[str] | None = None) 
             if problems is not None:
                 problems.append(str(error))
             continue
-        if first >= STAGE_NAMES.index(RESUMABLE) and (best is None or first > best.first):
+        if first >= STAGE_NAMES.index(FIRST_RESUMABLE_STAGE) and (best is None or first > best.first):
             best = PickUp(folder, path, header, first)
         if path != job.stored:
-            break  # the nearest ancestor with a result, and no other
+            break  # only the nearest ancestor with a result
     return best
 
 
 def first_difference(header: Header, job: Job, image_sha256: str) -> int:
-    """Position of the first stage that would not run as it did; the number of stages if all would."""
+    """Position of the first stage that would give another result; the number of stages if there is none."""
     if header.image_sha256 != image_sha256 or header.source != job.source.part:
         return 0
     if _in_general(job.config) != _in_general(header.config):
@@ -103,15 +103,13 @@ def _in_general(config: Config) -> tuple[float | None, bool, str | None]:
 
 
 def _in_effect(config: Config, section: str) -> dict[str, Any]:
-    """Values of a section without the factors that they were derived from."""
+    """Values of a section without the factors they were derived from."""
     values: dict[str, Any] = config.get(section, {})
     return {name: value for name, value in values.items() if not name.startswith("AF_")}
 
 
 def restore(pickup: PickUp, config: Config, image: LoadedImage, job: Job) -> Segmentation:
-    """Return a stored result as it was, but for what the stages before the search make.
-
-    What they make is made anew, which is cheap.
+    """Restore a stored result; the outputs of the early, cheap stages are computed again.
 
     Parameters
     ----------
@@ -120,9 +118,9 @@ def restore(pickup: PickUp, config: Config, image: LoadedImage, job: Job) -> Seg
     config : Config
         Hyperparameters that the task sets.
     image : LoadedImage
-        The image that it is of.
+        The image it belongs to.
     job : Job
-        Says how it is drawn.
+        The image in its task, with the drawing options.
 
     Raises
     ------

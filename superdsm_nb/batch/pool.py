@@ -1,7 +1,7 @@
 """Worker processes, one image at a time each.
 
-A process pool of the standard library breaks as a whole when one of its processes dies; here the image that
-a worker died of fails, and the others go on.
+A process pool of the standard library breaks as a whole when one of its processes dies; here only the image
+of the dead worker fails, and the others continue.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ if TYPE_CHECKING:
 EmitFromSlot = Callable[[Event, int], None]  # an event, and the slot of the worker it comes from
 
 PROGRESS_INTERVAL = 0.1  # seconds
-STOP_SECONDS = 2.0  # a worker has so long to end by itself
+STOP_SECONDS = 2.0  # time for a worker to end by itself
 STARTING = ""  # before the first stage
-KILLED = -9  # exit code of a process that the system stopped
+KILLED_EXIT_CODE = -9  # exit code of a process that the system stopped
 
 
 class ConnectionEmitter:
-    """Sends events through a connection, the progress not more often than it is seen."""
+    """Sends events through a connection, progress only as often as it can be seen."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._last_progress = 0.0
 
     def __call__(self, event: Event) -> None:
-        """Send an event; progress not more than ten times a second."""
+        """Send an event; progress at most ten times a second."""
         if isinstance(event, Progress):
             now = time.monotonic()
             if now - self._last_progress < PROGRESS_INTERVAL:
                 return
             self._last_progress = now
-        # The other side may be gone: then there is nobody to tell, and the work ends by itself.
+        # The other side may be gone: then nobody listens, and this process ends by itself.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._connection.send(event)
 
@@ -63,7 +63,7 @@ def serve(connection: Connection, environ: Mapping[str, str], mode: Mode) -> Non
     from .work import process  # noqa: PLC0415 - it imports NumPy
 
     if not sys.warnoptions:
-        warnings.simplefilter("ignore")  # what the user should know is said in our words
+        warnings.simplefilter("ignore")  # warnings for users are sent as events
     emit = ConnectionEmitter(connection)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
@@ -81,7 +81,7 @@ def _end_with_parent() -> None:
 
 @dataclass
 class Worker:
-    """A process, the slot it fills, and what it works on."""
+    """A process, its slot, and the job it works on."""
 
     slot: int
     process: multiprocessing.process.BaseProcess
@@ -92,7 +92,7 @@ class Worker:
 
 @dataclass(frozen=True)
 class Finished:
-    """An image that is done, for better or worse."""
+    """An image that is finished, successfully or not."""
 
     job: Job
     result: Summary | Failure
@@ -146,7 +146,7 @@ class ProcessPool:
         jobs : iterable of Job
             The images.
         emit : callable
-            Called as ``emit(event, slot)`` with what happens, and the slot of the worker, from 0 on.
+            Called as ``emit(event, slot)`` with each event and the slot of the worker (zero-based).
         """
         waiting = deque(jobs)
         retried: set[Path] = set()
@@ -171,7 +171,7 @@ class ProcessPool:
                 if finished is None:
                     continue
                 if is_fresh and isinstance(finished.result, Crash) and finished.job.stored not in retried:
-                    # It died before it began, perhaps while it waited: the image is not to blame.
+                    # The worker died before it began, perhaps while it waited: the image is not the cause.
                     retried.add(finished.job.stored)
                     waiting.appendleft(finished.job)
                 else:
@@ -197,10 +197,10 @@ class ProcessPool:
         code = worker.process.exitcode
         worker.connection.close()
         self._workers[self._workers.index(worker)] = self._start(worker.slot)
-        cause = "out of memory?" if code == KILLED else f"exit code {code}"
+        cause = "out of memory?" if code == KILLED_EXIT_CODE else f"exit code {code}"
         return Crash(
             READING if worker.stage == STARTING else worker.stage,
-            f"{job.image}: the process that worked on it died ({cause}): try it alone, or lower num_cpus.",
+            f"{job.image}: its worker process died ({cause}): run it alone, or lower num_cpus.",
         )
 
     def _start(self, slot: int) -> Worker:
@@ -208,7 +208,7 @@ class ProcessPool:
         process = self._context.Process(
             target=serve, args=(theirs, self._environ, self._mode), name=f"superdsm-nb-{slot}", daemon=True
         )
-        # What ignores interrupts from its first instant prints no traceback when one comes.
+        # A process that ignores interrupts from the start prints no traceback when one comes.
         handler = signal.signal(signal.SIGINT, signal.SIG_IGN) if _is_main() else None
         try:
             process.start()

@@ -1,4 +1,4 @@
-"""The report of a task: one page to look at, that needs no other file."""
+"""The report of a task: a single self-contained page."""
 
 from __future__ import annotations
 
@@ -34,17 +34,15 @@ from .log import STAGES as COMPUTING
 from .survey import Plan
 from .work import read_timings
 
-SIDE = 320  # longest side of the embedded pictures (pixels)
-ATTEMPTS = ((1, 70), (1, 50), (1, 30), (0.7, 30), (0.5, 30), (0.3, 30), (0.2, 20))  # side, quality
-MAX_PICTURES_SIZE = (
-    18e6  # bytes of all embedded pictures, before they are written as text, which takes a third more
-)
+THUMBNAIL_SIDE = 320  # longest side of the embedded pictures (pixels)
+THUMBNAIL_SETTINGS = ((1, 70), (1, 50), (1, 30), (0.7, 30), (0.5, 30), (0.3, 30), (0.2, 20))  # side, quality
+MAX_PICTURES_SIZE = 18e6  # bytes of all embedded pictures; base64 encoding adds a third
 MAX_THUMBNAIL_SIZE = 90_000  # bytes of one of them
 BINS = 24
-TAIL_PERCENT = 0.5  # percent of the objects at either end that the first and the last bar take in
-SHOWN = (".png",)  # outputs that every browser shows
+TAIL_PERCENT = 0.5  # percentage of the objects at either end that the first and the last bar collect
+BROWSER_FORMATS = (".png",)  # outputs that every browser shows
 UNKNOWN = "–"
-ROUNDING = 1e-6  # what is so near to a whole number is one but for rounding
+ROUNDING_TOLERANCE = 1e-6  # numbers this close to an integer are shown as one
 PRUNING = "global-energy-minimization/pruning"
 MEASURES = ("area", "norm_energy")
 SOFTWARE = f"superdsm_nb {__version__}"
@@ -83,12 +81,12 @@ class Entry:
 
     @property
     def remarks(self) -> list[Remark]:
-        """What was said in all stages."""
+        """Remarks of all stages."""
         return [] if self.header is None else [each for said in self.header.remarks.values() for each in said]
 
     @property
     def warnings(self) -> list[str]:
-        """What was warned of."""
+        """Texts of the warnings."""
         return [remark.text for remark in self.remarks if isinstance(remark, Warned)]
 
     @property
@@ -98,11 +96,11 @@ class Entry:
 
     @property
     def has_problem(self) -> bool:
-        """Whether somebody should look at it."""
+        """Whether it needs attention."""
         return self.header is None or self.failure is not None or bool(self.warnings)
 
-    def figures(self, column: str) -> NDArray[np.float64]:
-        """Values of one column of the table of objects, as far as they are finite."""
+    def measurements(self, column: str) -> NDArray[np.float64]:
+        """Finite values of one column of the table of objects."""
         rows = [] if self.header is None else self.header.rows
         values = np.array([row.get(column, math.nan) for row in rows], np.float64)
         return values[np.isfinite(values)]
@@ -111,7 +109,7 @@ class Entry:
 def report_html(
     plan: Plan, known: Sequence[tuple[Job, Header]], failures: Mapping[str, str] | None = None
 ) -> str:
-    """Lay the results of a task out as one page.
+    """Render the results of a task as one page.
 
     Parameters
     ----------
@@ -125,14 +123,14 @@ def report_html(
     Returns
     -------
     str
-        HTML with style, script and pictures inside. Equal results give equal pages but for the part between
-        ``<!-- seconds -->`` and ``<!-- /seconds -->``.
+        HTML with style, script and pictures inside. Equal results give equal pages except for the part
+        between ``<!-- seconds -->`` and ``<!-- /seconds -->``.
     """
     headers, reasons = {job.file_id: header for job, header in known}, failures or {}
     entries = [Entry(job, headers.get(job.file_id), reasons.get(job.file_id)) for job in plan.jobs]
     results = [entry.header for entry in entries if entry.header is not None]
     page = files(__package__).joinpath("report_template.html").read_text(encoding="utf-8")
-    axes = {column: _edges([entry.figures(column) for entry in entries]) for column in MEASURES}
+    axes = {column: _edges([entry.measurements(column) for entry in entries]) for column in MEASURES}
     limit = int(min(MAX_THUMBNAIL_SIZE, MAX_PICTURES_SIZE / max(len(entries), 1)))
     return Template(page).substitute(
         policy=_policy(page),
@@ -157,12 +155,12 @@ def report_html(
 
 
 def _text(value: object) -> str:
-    """Escape what is not ours; half characters, which file names may hold, cannot be written."""
+    """Escape text for HTML; lone surrogates, which file names may contain, are replaced."""
     return escape(str(value).encode("utf-8", "replace").decode())
 
 
 def _policy(page: str) -> str:
-    """Content security policy: nothing runs but the script of the template, whatever a log line holds."""
+    """Content security policy: only the script of the template runs, whatever a log line holds."""
     hashes = {}
     for tag in ("style", "script"):
         content = page.partition(f"<{tag}>")[2].partition(f"</{tag}>")[0].encode()
@@ -172,10 +170,14 @@ def _policy(page: str) -> str:
 
 
 def _number(value: float | None) -> str:
-    """Write a figure, as exact as one reads it."""
+    """Format a number with a readable precision."""
     if value is None or not math.isfinite(value):
         return UNKNOWN
-    return f"{value:.0f}" if abs(value) >= 100 or abs(value - round(value)) < ROUNDING else f"{value:.3g}"
+    return (
+        f"{value:.0f}"
+        if abs(value) >= 100 or abs(value - round(value)) < ROUNDING_TOLERANCE
+        else f"{value:.3g}"
+    )
 
 
 def _counted(count: int, noun: str) -> str:
@@ -214,10 +216,10 @@ def _bars(values: NDArray[np.float64], edges: NDArray[np.float64], width: int, h
 
 
 def _distribution(entries: Sequence[Entry], column: str, edges: NDArray[np.float64] | None) -> str:
-    """Histogram over all images, with its figures in words."""
+    """Histogram over all images, with its quartiles in words."""
     if edges is None:
         return "<p>no objects</p>"
-    values = np.concatenate([entry.figures(column) for entry in entries])
+    values = np.concatenate([entry.measurements(column) for entry in entries])
     first, median, third = (float(value) for value in np.percentile(values, (25, 50, 75)))
     width, height = 20 * BINS, 90
     place = width * (median - edges[0]) / (edges[-1] - edges[0])
@@ -234,7 +236,7 @@ def _row(entry: Entry, axes: Mapping[str, NDArray[np.float64] | None], limit: in
     name, known = _text(entry.job.file_id), entry.header is not None
     medians = []
     for label, column in zip(("Median area", "Median energy"), MEASURES, strict=True):
-        values = entry.figures(column)
+        values = entry.measurements(column)
         median = float(np.median(values)) if values.size else None
         medians.append(_cell(label, median, _sparkline(values, axes[column])))
     count = "" if entry.count is None else entry.count
@@ -284,9 +286,9 @@ def _thumbnail(entry: Entry, limit: int) -> str:
     name = _text(entry.job.file_id)
     image = f'<img src="{uri}" width="{width}" height="{height}" alt="Contours of {name}" decoding="async">'
     overlay = _written(entry.job, entry.header).get("overlay")
-    if overlay is None or overlay.suffix.lower() not in SHOWN:
+    if overlay is None or overlay.suffix.lower() not in BROWSER_FORMATS:
         return f'<button type="button" class="zoom" aria-haspopup="dialog">{image}</button>'
-    # A colon is quoted as well, so that no file id makes an address of it.
+    # A colon is quoted as well, so that no file id is taken for a URL scheme.
     address = quote(os.fsencode(Path(os.path.relpath(overlay, entry.job.folder)).as_posix()))
     return f'<a class="zoom" aria-haspopup="dialog" href="{address}">{image}</a>'
 
@@ -309,7 +311,7 @@ def _picture(job: Job, header: Header) -> NDArray[Any] | None:
 
 
 def _written(job: Job, header: Header) -> dict[str, Path]:
-    """Outputs that belong to the result and are there."""
+    """Outputs that belong to the result and exist."""
     return {kind: path for kind, path in job.outputs.items() if kind in header.written and path.exists()}
 
 
@@ -317,9 +319,9 @@ def _compressed(picture: NDArray[Any], limit: int) -> tuple[str, bytes, int, int
     """Make a picture small: format, content, width and height."""
     kind = "webp" if features.check("webp") else "jpeg"
     whole = Image.fromarray(picture).convert("RGB")
-    for share, quality in ATTEMPTS:
+    for share, quality in THUMBNAIL_SETTINGS:
         small = whole.copy()
-        small.thumbnail((round(SIDE * share),) * 2, Image.Resampling.LANCZOS, reducing_gap=2.0)
+        small.thumbnail((round(THUMBNAIL_SIDE * share),) * 2, Image.Resampling.LANCZOS, reducing_gap=2.0)
         buffer = io.BytesIO()
         small.save(buffer, kind, quality=quality)
         if buffer.tell() <= limit:
@@ -328,7 +330,7 @@ def _compressed(picture: NDArray[Any], limit: int) -> tuple[str, bytes, int, int
 
 
 def _seconds(entries: Sequence[Entry]) -> str:
-    """Rows of the seconds per stage: all that differs from run to run, and so in one place."""
+    """Rows of the seconds per stage: all that differs from run to run, kept in one place."""
     known = {str(number): entry.job for number, entry in enumerate(entries) if entry.header is not None}
     rows = [(job.file_id, number, _seconds_of(job)) for number, job in known.items()]
     if rows:
@@ -345,7 +347,7 @@ def _seconds(entries: Sequence[Entry]) -> str:
 
 
 def _seconds_of(job: Job) -> NDArray[np.float64]:
-    """Seconds of each stage; a file that somebody wrote into may hold anything."""
+    """Seconds of each stage; the file may have been edited, so nothing is assumed."""
     times = read_timings(job)
     known = [times.get(stage) for stage in STAGES]
     return np.array([time if isinstance(time, int | float) else 0 for time in known], np.float64)

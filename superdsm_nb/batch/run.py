@@ -25,17 +25,17 @@ from .survey import Plan
 from .tables import write_tables
 from .work import process
 
-SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+TERMINATION_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 class Display(Protocol):
-    """What a run shows itself on."""
+    """Where a run reports its progress."""
 
     def task(self, plan: Plan, todo: int, workers: int) -> None:
-        """A task begins; so many of its images are to be done."""
+        """A task begins; `todo` of its images remain to be done."""
 
     def skipped(self, plan: Plan) -> None:
-        """A task is complete already, or a template."""
+        """A task is skipped: it is complete, or a template."""
 
     def emit(self, event: Event, slot: int = 0) -> None:
         """Something happens in the work on an image; see `ProcessPool.run`."""
@@ -47,10 +47,10 @@ class Display(Protocol):
         """A task is done."""
 
     def ended(self, failed: int, total: int) -> None:
-        """The run is over; so many of the images of all tasks that are not templates failed."""
+        """The run is over; `failed` of `total` images failed."""
 
     def warn(self, line: str) -> None:
-        """Something the user should know that is about no image."""
+        """A warning that concerns no particular image."""
 
     def error(self, line: str) -> None:
         """Something that went wrong."""
@@ -69,7 +69,7 @@ class Runner:
     mode : Mode
         How stored results are treated.
     force : bool
-        Run what is complete again, too.
+        Also run complete tasks again.
     report : Path or None
         File of the status report.
     """
@@ -96,7 +96,7 @@ class Runner:
         Raises
         ------
         TaskError
-            If another run is at work on one of them.
+            If another run is active in one of their folders.
         """
         failures = 0
         runnable = [plan for plan in plans if plan.task.runnable]
@@ -110,7 +110,10 @@ class Runner:
         by_folder = {plan.task.folder: current for plan, current in zip(runnable, statuses, strict=True)}
         status = StatusReport(self.report, statuses, self.display.warn)
         folders = {path.parent for plan in runnable for path in _files_of(plan)}
-        with exclusive(dict.fromkeys([self.root, *(plan.task.folder for plan in runnable)])), _terminable():
+        with (
+            exclusive(dict.fromkeys([self.root, *(plan.task.folder for plan in runnable)])),
+            _interrupt_on_signals(),
+        ):
             sweep(folders)
             status.write(is_first=True)
             try:
@@ -137,7 +140,7 @@ class Runner:
             return 0
         todo = [state.job for state in plan.states if self.force or not state.is_done]
         if not self.mode.oneshot:
-            # Until the tables are written, nothing may say that they are of these results.
+            # Until the tables are written, nothing may claim that they match the results.
             (plan.task.folder / PROVENANCE).unlink(missing_ok=True)
         current.state, current.done = "active", len(plan.states) - len(todo)
         status.write()
@@ -168,14 +171,14 @@ class Runner:
 
 
 def _files_of(plan: Plan) -> Iterator[Path]:
-    """Everything that a run of a task writes, as far as it is known before."""
+    """Files that a run of a task writes, as far as they are known in advance."""
     yield plan.task.folder / PROVENANCE
     for job in plan.jobs:
         yield from (*job.outputs.values(), job.stored)
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
+def _interrupt_on_signals() -> Iterator[None]:
     """End on SIGTERM and SIGHUP as on an interrupt, so that nothing is left behind."""
 
     def interrupt(*_: object) -> None:
@@ -184,7 +187,7 @@ def _terminable() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {name: signal.signal(name, interrupt) for name in SIGNALS}
+    before = {name: signal.signal(name, interrupt) for name in TERMINATION_SIGNALS}
     try:
         yield
     finally:
@@ -193,7 +196,7 @@ def _terminable() -> Iterator[None]:
 
 
 class WorkerPool:
-    """The workers of a run, kept from task to task as long as the tasks want the same.
+    """The workers of a run, reused from task to task while the settings stay the same.
 
     Parameters
     ----------
@@ -210,7 +213,7 @@ class WorkerPool:
         self._settings: tuple[int, dict[str, str]] | None = None
 
     def size(self, task: Task, count: int) -> int:
-        """How many workers a task of so many images gets."""
+        """Number of workers for a task with `count` images."""
         return max(1, min(task.num_cpus or thread_count(), count)) if not self._mode.debug else 1
 
     def work(self, task: Task, jobs: Sequence[Job], emit: EmitFromSlot) -> Iterator[Finished]:

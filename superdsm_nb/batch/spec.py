@@ -1,7 +1,7 @@
 """Reading ``task.json`` files into tasks.
 
 A task is a folder with a ``task.json``. Tasks nest: a task inherits every field of its nearest ancestor
-task except ``runnable``; its own fields are laid over them, ``config`` key by key.
+task except ``runnable``; its own fields replace them, and ``config`` is merged key by key.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Task:
     img_pathpattern : str
         Pattern of the image files.
     patterns : mapping of str to str
-        Pattern of each output: seg, overlay, adj, cfg, log, rois, geojson, as far as they are wanted.
+        Pattern of each output: seg, overlay, adj, cfg, log, rois, geojson, if wanted.
     file_ids : tuple of int or str, or str
         The images; a string is a pattern such as "*" that the names of the images match.
     num_cpus : int or None
@@ -53,7 +53,7 @@ class Task:
     dilate, merge_overlap_threshold, seg_border
         How results are drawn; see `superdsm_nb.render`.
     channel, plane, time : int or None
-        Which part of the files to take.
+        Which part of the files to use.
     base_config : Path or None
         File of hyperparameters that were merged.
     """
@@ -94,20 +94,20 @@ class Task:
 
 @dataclass(frozen=True)
 class Draft:
-    """A task while its descendants are still to be read.
+    """A task whose descendants have not been read yet.
 
     Attributes
     ----------
     task : Task
         As far as it can be resolved.
     entries : dict
-        Own and inherited fields.
+        Its own and inherited fields.
     base : Path or None
         Folder in whose ``task.json`` ``base_config_path`` is written.
     merged : Path or None
         File that was merged for it last.
     is_sound : bool
-        Whether nothing is wrong with it or its ancestors.
+        Whether it and its ancestors are free of errors.
     missing : tuple of str
         Required fields that it lacks.
     """
@@ -149,7 +149,7 @@ def find_tasks(root: Path) -> list[Task]:
 
 
 def read_task(path: Path, parent: Draft | None, root: Path, complaints: list[str]) -> Draft:
-    """Read one ``task.json``; what is wrong with it is added to `complaints`, with the file and the field."""
+    """Read one ``task.json``; problems are added to `complaints`, with the file and the field."""
     before = len(complaints)
     inherited = {} if parent is None else parent.entries
     try:
@@ -157,7 +157,7 @@ def read_task(path: Path, parent: Draft | None, root: Path, complaints: list[str
     except ConfigError as error:
         complaints.append(str(error))
         own = {}
-    own.pop("$schema", None)  # tells editors what may stand here
+    own.pop("$schema", None)  # for editors only
     wrong = dict(problems(own))
     complaints += [f"{path}: {text}" for text in wrong.values()]
     own = {name: value for name, value in own.items() if name not in wrong}
@@ -175,11 +175,11 @@ def read_task(path: Path, parent: Draft | None, root: Path, complaints: list[str
             if file != merged and (runnable or file.exists()):
                 config, merged = _merge_config(config, file, written, complaints), file
         except (ValueError, OSError, RuntimeError) as error:  # null characters, loops of links, unknown users
-            complaints.append(f"{written} leads to no possible file: {error}.")
+            complaints.append(f"{written} gives an impossible path: {error}.")
     config = _merge_config(config, own.get("config", {}), path, complaints)
     if diameter is not None:
         if Config(own.get("config")).get("AF_scale") is not None:
-            complaints.append(f"{path}: diameter and AF_scale say the same: give one of them.")
+            complaints.append(f"{path}: diameter and AF_scale set the same value: give only one of them.")
         config["AF_scale"] = scale_of_diameter(diameter)
     entries["config"] = config.entries
     is_sound = len(complaints) == before and (parent is None or parent.is_sound)
@@ -205,8 +205,8 @@ def _merge_config(
 
 def substitute_placeholders(pattern: str, folder: Path, root: Path, escape: bool = False) -> str:
     """Replace {DIRNAME} and {ROOTDIR}; with `escape`, for a pattern that is filled with a file id later."""
-    for place, value in (("{DIRNAME}", folder.resolve().name), ("{ROOTDIR}", str(root))):
-        pattern = pattern.replace(place, value.replace("%", "%%") if escape else value)
+    for placeholder, value in (("{DIRNAME}", folder.resolve().name), ("{ROOTDIR}", str(root))):
+        pattern = pattern.replace(placeholder, value.replace("%", "%%") if escape else value)
     return pattern
 
 
@@ -246,7 +246,7 @@ def choose(tasks: Sequence[Task], root: Path, single: Iterable[str], families: I
     root : Path
         The root given on the command line.
     single, families : iterable of str
-        Folders relative to the root (or to where the command runs); of the second also the derived tasks.
+        Folders relative to the root (or to where the command runs); `families` include the derived tasks.
 
     Raises
     ------
@@ -272,9 +272,9 @@ def choose(tasks: Sequence[Task], root: Path, single: Iterable[str], families: I
 
 
 def _hint(name: str, tasks: Sequence[Task], root: Path, is_above: bool) -> str:
-    """What may be meant by a name that is not that of a task."""
+    """A suggestion for a name that is not that of a task."""
     if is_above:
-        return ": it is a folder of tasks, for which there is --task-dir."
+        return ": it is a folder of tasks, so use --task-dir."
     known = [task.name(root) for task in tasks]
     near = difflib.get_close_matches(name, known, 1, 0.5)
     return f": did you mean {near[0]}?" if near else f": the tasks are {', '.join(known)}."

@@ -1,4 +1,4 @@
-"""The status report: a text file that tells, while tasks run, how far they are."""
+"""The status report: a text file with the progress of running tasks."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 from ..errors import OutputError
 from ..io import write_atomically
 
-SECONDS = 0.5  # at least between two reports
+MIN_INTERVAL = 0.5  # seconds between two reports
 
 
 @dataclass
 class TaskStatus:
-    """How far a task is.
+    """Progress of a task.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class TaskStatus:
     failures: list[str] = field(default_factory=list)
 
     def interrupt(self) -> None:
-        """Take note that nothing happens any more."""
+        """Record that the run has stopped."""
         if self.state == "active":
             self.state = "interrupted"
 
@@ -55,7 +55,7 @@ class TaskStatus:
 
 
 class StatusReport:
-    """Keeps the status of all tasks in a file; without a path it keeps quiet.
+    """Keeps the status of all tasks in a file; without a path it does nothing.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class StatusReport:
     tasks : sequence of TaskStatus
         The tasks in their order.
     warn : callable
-        Takes what is wrong with it later on: no run ends because it cannot be told of.
+        Receives later problems of the report: a run continues even if its report cannot be written.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class StatusReport:
         self._written = 0.0
 
     def write(self, is_urgent: bool = True, is_first: bool = False) -> None:
-        """Write the report; unless it is urgent, only if the last one is a while ago.
+        """Write the report; unless it is urgent, only if the last one is old enough.
 
         Raises
         ------
@@ -84,7 +84,7 @@ class StatusReport:
             If the first one cannot be written.
         """
         now = time.monotonic()
-        if self._path is None or (not is_urgent and now - self._written < SECONDS):
+        if self._path is None or (not is_urgent and now - self._written < MIN_INTERVAL):
             return
         self._written = now
         text = "\n".join(line for task in self._tasks for line in task.lines())

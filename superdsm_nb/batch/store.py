@@ -22,9 +22,9 @@ from .header import FORMAT, Header, performance_of, require
 from .jobs import Job
 
 HEADER = "header.json"
-MAX_HEADER_SIZE = 2**26  # bytes; and what is packed more tightly than 1 to 100 is none of ours
+MAX_HEADER_SIZE = 2**26  # bytes; our headers never compress by more than 100 to 1
 MAX_FILE_SIZE = 2**33  # bytes of all parts
-BYTES_PER_PIXEL = 16  # more than any array of a result takes
+BYTES_PER_PIXEL = 16  # upper limit for any array of a result
 ARRAYS = ("y_mask", "foreground", "clusters", "atoms", "seeds", "masks")
 
 
@@ -68,7 +68,7 @@ def _plain(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[NDArray[np.boo
     entries: dict[str, Any] = {}
     fragments: list[NDArray[np.bool_]] = []
 
-    def place(item: BaseObject) -> dict[str, Any]:
+    def stored_mask(item: BaseObject) -> dict[str, Any]:
         fragments.append(item.fg_fragment)
         return {"offset": list(item.fg_offset), "shape": list(item.fg_fragment.shape)}
 
@@ -82,7 +82,7 @@ def _plain(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[NDArray[np.boo
                 "on_boundary": bool(item.on_boundary),
                 "is_optimal": bool(item.is_optimal),
                 "pixels": int(item.pixels),
-                **place(item),
+                **stored_mask(item),
             }
             for item in objects
         ]
@@ -97,7 +97,7 @@ def _plain(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[NDArray[np.boo
                     "contrast": float(item.contrast),
                     "eccentricity": float(item.eccentricity),
                     "is_glare": bool(item.is_glare),
-                    **place(item),
+                    **stored_mask(item),
                 }
                 for item in data["postprocessed_objects"]
             ]
@@ -106,14 +106,14 @@ def _plain(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[NDArray[np.boo
 
 
 def up_to_date(job: Job, image_sha256: str | None) -> Header | None:
-    """Return what is known of the results of an image, if they are what they would be again, and all there.
+    """Return the header of the results of an image, if they are up to date and complete.
 
     Parameters
     ----------
     job : Job
         The image.
     image_sha256 : str or None
-        Digest of its file; None if there is no such file any more, which changes no result.
+        Digest of its file; None if the file no longer exists, which does not invalidate its results.
     """
     try:
         with _Reading(job.stored) as archive:
@@ -131,7 +131,7 @@ def up_to_date(job: Job, image_sha256: str | None) -> Header | None:
 
 
 def read_header(path: Path) -> Header:
-    """Read what is known of a stored result without its arrays.
+    """Read the metadata of a stored result.
 
     Raises
     ------
@@ -157,7 +157,7 @@ def read(path: Path, shape: tuple[int, ...], header: Header | None = None) -> di
     Returns
     -------
     dict
-        What the stages after preprocessing added, as far as they ran, but for ``y_img``.
+        What the stages after preprocessing added, as far as they ran, except ``y_img``.
 
     Raises
     ------
@@ -171,7 +171,7 @@ def read(path: Path, shape: tuple[int, ...], header: Header | None = None) -> di
 
 
 class _Reading:
-    """An open stored result; whatever goes wrong with it ends as `StoredResultError`."""
+    """An open stored result; any failure is raised as `StoredResultError`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -179,13 +179,13 @@ class _Reading:
     def __enter__(self) -> _Reading:
         try:
             self._archive = zipfile.ZipFile(self._path)
-        except Exception as error:  # a damaged directory ends in many ways, NotImplementedError among them
+        except Exception as error:  # a damaged directory can raise almost anything
             raise self._damaged(error) from error
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         self._archive.close()
-        # A file from elsewhere may be wrong in any way; only what was asked for passes.
+        # A foreign file can fail in any way; only deliberate errors pass through.
         if isinstance(error, Exception) and not isinstance(error, StoredResultError):
             raise self._damaged(error) from error
 
@@ -238,7 +238,7 @@ def _data(
             require(array.shape == tuple(shape) and array.dtype.kind in kinds, f"{name} does not fit")
             data[name] = array
     if "atoms" in data:
-        require({"foreground", "clusters"} <= set(data), "its atoms are without clusters")
+        require({"foreground", "clusters"} <= set(data), "its atoms have no clusters")
         foreground, seeds = data.pop("foreground"), arrays["seeds"].astype(np.float64)
         count = int(data["atoms"].max())
         lowest = min(int(data["atoms"].min()), int(data["clusters"].min()))
@@ -264,7 +264,7 @@ def _data(
             data["postprocessed_objects"] = [
                 _postprocessed(entry, fragments, objects) for entry in entries["postprocessed"]
             ]
-        require(fragments.used == entries["mask_bits"], "there are more or fewer masks than objects")
+        require(fragments.used == entries["mask_bits"], "the number of masks is wrong")
     return data
 
 
@@ -272,29 +272,34 @@ class _Fragments:
     """Masks of objects, one after the other."""
 
     def __init__(self, bits: NDArray[np.bool_], shape: tuple[int, ...]) -> None:
-        self._bits, self._shape, self._place = bits, shape, 0
+        self._bits, self._shape, self._position = bits, shape, 0
 
     @property
     def used(self) -> int:
-        """Number of bits that the masks had so far."""
-        return self._place
+        """Number of bits read so far."""
+        return self._position
 
     def give(self, item: BaseObject, entry: Mapping[str, Any]) -> None:
         """Set the mask of the next object."""
         (row, col), (height, width) = entry["offset"], entry["shape"]
-        require(all(type(value) is int for value in (row, col, height, width)), "a mask is nowhere")
+        require(
+            all(type(value) is int for value in (row, col, height, width)), "a mask has no valid position"
+        )
         fits = 0 <= row <= row + height <= self._shape[0] and 0 <= col <= col + width <= self._shape[1]
         require(fits and height > 0 and width > 0, "a mask does not fit")
-        end = self._place + height * width
+        end = self._position + height * width
         require(end <= self._bits.size, "a mask is missing")
         item.fg_offset = (row, col)
-        item.fg_fragment = self._bits[self._place : end].reshape(height, width)
-        self._place = end
+        item.fg_fragment = self._bits[self._position : end].reshape(height, width)
+        self._position = end
 
 
 def _object(entry: Mapping[str, Any], fragments: _Fragments, atoms: int) -> Object:
     footprint = frozenset(entry["footprint"])
-    require(all(type(atom) is int and 1 <= atom <= atoms for atom in footprint), "a footprint names no atom")
+    require(
+        all(type(atom) is int and 1 <= atom <= atoms for atom in footprint),
+        "a footprint names an unknown atom",
+    )
     require(type(entry["pixels"]) is int, "an object has no pixels")
     item = Object(
         footprint=footprint,
@@ -325,5 +330,5 @@ def _postprocessed(
 
 def _indices(numbers: Sequence[Any], size: int) -> Sequence[int]:
     require(all(type(number) is int and 0 <= number < size for number in numbers), "an object is missing")
-    require(len(set(numbers)) == len(numbers), "an object is there twice")
+    require(len(set(numbers)) == len(numbers), "an object occurs twice")
     return numbers

@@ -1,4 +1,4 @@
-"""What is there already of a task, and what is left to do."""
+"""Which results of a task exist, and what remains to be done."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class State:
     job : Job
         The image.
     image_sha256 : str or None
-        Digest of its file; None if it cannot be read.
+        Digest of its file; None if the file cannot be read.
     header : Header or None
-        What is known of its results, if they are up to date.
+        Metadata of its results, if they are up to date.
     """
 
     job: Job
@@ -42,7 +42,7 @@ class State:
 
     @property
     def is_missing(self) -> bool:
-        """Whether there is no such image."""
+        """Whether the image file is missing."""
         return self.image_sha256 is None
 
 
@@ -82,15 +82,15 @@ class Plan:
 
     @property
     def is_complete(self) -> bool:
-        """Whether nothing is left to do."""
+        """Whether nothing remains to be done."""
         folder = self.task.folder
         if not all(state.is_done for state in self.states):
             return False
         if not all((folder / name).exists() for name in TABLES):
             return False
         try:
-            made = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
-            return bool(made["digest"] == self.digest)
+            provenance = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
+            return bool(provenance["digest"] == self.digest)
         except (OSError, ValueError, KeyError, TypeError):
             return False
 
@@ -103,13 +103,13 @@ def survey(
     Parameters
     ----------
     tasks : sequence of Task
-        All tasks and templates below the root: none may get in the way of another.
+        All tasks and templates below the root: to detect conflicts between them.
     root : Path
         The root given on the command line.
     last_stage : str, optional
         Where the pipeline ends in this run, whatever the tasks say.
     chosen : sequence of Task, optional
-        Those to look at; all by default.
+        Tasks to survey; all by default.
 
     Returns
     -------
@@ -132,7 +132,7 @@ def survey(
 
 
 def look_at(job: Job) -> State:
-    """Find out what is there of one image."""
+    """Find out the state of one image."""
     try:
         sha = file_digest(job.image)
     except OSError:
@@ -196,20 +196,20 @@ def _action(state: State, pending: dict[Path, str], root: Path, fresh: bool, for
     if state.is_done and not force:
         return "up to date"
     if state.image_sha256 is None:
-        return "there is no such image"
+        return "image not found"
     if fresh:
         return "from the beginning"
     ancestor = next((pending[path] for path in job.ancestors.values() if path in pending), None)
     pickup = find_pickup(job, state.image_sha256)
     ways = [] if pickup is None else [picked_up(pickup.folder, pickup.first, root, job)]
     if ancestor is not None:
-        ways.append(f"picked up from {ancestor} once that has run, as far as the configurations agree")
+        ways.append(f"picked up from {ancestor} after it has run, up to the first setting that differs")
     return ", or ".join(ways) or "from the beginning"
 
 
 def picked_up(folder: Path, first: int, root: Path, job: Job) -> str:
-    """Say where a result is taken over from and which stages are left to run."""
+    """Describe which result is reused and which stages remain to run."""
     last = STAGE_NAMES.index(job.last_stage or STAGE_NAMES[-1])
     where = folder.relative_to(root).as_posix() if folder.is_relative_to(root) else str(folder)
-    what = "files written only" if first > last else f"{STAGE_NAMES[first]} on"
+    what = "only files are written" if first > last else f"starting with {STAGE_NAMES[first]}"
     return f"from its stored result, {what}" if folder == job.folder else f"picked up from {where}, {what}"

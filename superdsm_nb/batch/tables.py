@@ -1,4 +1,4 @@
-"""The tables and the report of a task, and what tells that it is complete."""
+"""The tables and the report of a task, and the record that it is complete."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .work import read_timings
 
 
 def write_tables(plan: Plan, failures: Mapping[str, str]) -> None:
-    """Write the tables and the report of a task from what is stored, and what tells that it is complete.
+    """Write the tables and the report of a task from what is stored, and record that it is complete.
 
     Parameters
     ----------

@@ -22,11 +22,11 @@ from .header import Header
 from .jobs import Job, relative_hint
 from .log import Recorder, log_failure, write_log
 from .outcome import Failure, Mode, Summary
-from .pickup import RESUMABLE, PickUp, find_pickup, restore
+from .pickup import FIRST_RESUMABLE_STAGE, PickUp, find_pickup, restore
 
 
 def process(job: Job, mode: Mode, emit: Emit) -> Summary | Failure:
-    """Segment one image of a task and write what the task wants of it.
+    """Segment one image of a task and write its outputs.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def process(job: Job, mode: Mode, emit: Emit) -> Summary | Failure:
     recorder = Recorder(naming(job.image.name, emit))
     try:
         return _process(job, mode, recorder)
-    except Exception as error:  # noqa: BLE001 - a defect met in one image must not cost the others
+    except Exception as error:  # noqa: BLE001 - a defect in one image must not stop the others
         if mode.debug:
             traceback.print_exc()
         if isinstance(error, SuperDSMError):
@@ -69,7 +69,7 @@ def _process(job: Job, mode: Mode, recorder: Recorder) -> Summary:
         try:
             return _work(job, mode, image, pickup, recorder, start)
         except Exception as error:
-            # A stored result may come from elsewhere and be wrong in ways that are not looked for.
+            # A foreign stored result may be wrong in ways that are not checked.
             is_ours = isinstance(error, SuperDSMError) and not isinstance(error, StoredResultError)
             if pickup is None or is_ours:
                 raise
@@ -89,7 +89,7 @@ def _load(job: Job) -> LoadedImage:
 def _work(
     job: Job, mode: Mode, image: LoadedImage, pickup: PickUp | None, recorder: Recorder, start: float
 ) -> Summary:
-    """Run the stages that are left, and write and store the result."""
+    """Run the remaining stages, and write and store the result."""
     result = _resume(job, image, pickup, recorder) if pickup else _start(job, image, recorder)
     recorder(StageStarted(WRITING))
     writing = time.perf_counter()
@@ -101,7 +101,7 @@ def _work(
     )
     timings = {**result.timings, WRITING: time.perf_counter() - writing}
     if pickup is not None and pickup.folder == job.folder:
-        timings = {**read_timings(job), **timings}  # of what was taken over, as long as it was of its own
+        timings = {**read_timings(job), **timings}  # keep the times of reused stages of its own result
     if not mode.oneshot:
         _store(job, result, recorder, timings, [*written, *(("log",) if "log" in job.outputs else ())])
     return _summary(job, result, pickup, time.perf_counter() - start)
@@ -116,7 +116,7 @@ def _start(job: Job, image: LoadedImage, recorder: Recorder) -> Segmentation:
 
 
 def _resume(job: Job, image: LoadedImage, pickup: PickUp, recorder: Recorder) -> Segmentation:
-    """Run the stages that are left to run."""
+    """Run the remaining stages."""
     pipeline = create_default_pipeline()
     stored = restore(pickup, job.config, image, job)
     last = STAGE_NAMES.index(_last_stage(job))
@@ -125,8 +125,8 @@ def _resume(job: Job, image: LoadedImage, pickup: PickUp, recorder: Recorder) ->
     recorder.remarks.update(
         {name: list(pickup.header.remarks[name]) for name in names if name in pickup.header.remarks}
     )
-    anew = {entry for stage in pipeline.stages[kept:] for entry in stage.outputs}
-    data = cast(PipelineData, {entry: each for entry, each in stored.data.items() if entry not in anew})
+    recomputed = {entry for stage in pipeline.stages[kept:] for entry in stage.outputs}
+    data = cast(PipelineData, {entry: each for entry, each in stored.data.items() if entry not in recomputed})
     if pickup.first > last:
         for stage in pipeline.stages[: last + 1]:
             stage.fill_defaults(stored.config)
@@ -169,7 +169,7 @@ def _store(
 
 def _summary(job: Job, result: Segmentation, pickup: PickUp | None, seconds: float) -> Summary:
     first = 0 if pickup is None else pickup.first
-    searched = first <= STAGE_NAMES.index(RESUMABLE) <= STAGE_NAMES.index(_last_stage(job))
+    searched = first <= STAGE_NAMES.index(FIRST_RESUMABLE_STAGE) <= STAGE_NAMES.index(_last_stage(job))
     return Summary(
         result.object_count if result.has_objects else None,
         result.scale,

@@ -1,4 +1,4 @@
-"""Clusters: the image divided around its bright regions, and what it would take to divide these."""
+"""Clusters: the image divided around its bright regions, and the work of splitting them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ..filters import dense_rank_of_distance, maximum_filter, squared_distance
 from ..kernels.regions import component_sizes, masked_sizes
 from ..kernels.watershed import watershed
 
-# Pixels flooded: half a minute or more. For nuclei on a dark background it is below 10^8.
-WORTH_A_WARNING = 3 * 10**8
+# Pixels flooded by watersheds, which takes half a minute. Nuclei on a dark background need less than 10^8.
+MIN_WORK_OF_WARNING = 3 * 10**8
 
 
 def find_clusters(
@@ -60,9 +60,9 @@ def check_work(
     settings: RegionAnalysisSettings,
     emit: Emit,
 ) -> None:
-    """Say so before hours are spent on an image whose foreground is one connected region.
+    """Warn or stop before hours are spent on an image whose foreground is one connected region.
 
-    A cluster is flooded anew from each of its maxima, so the work is its area times their number.
+    There is a watershed for each maximum of a cluster, so the work is its area times the number of maxima.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def check_work(
     settings : RegionAnalysisSettings
         Hyperparameters of the stage.
     emit : callable
-        Takes a warning.
+        Receives a warning.
 
     Raises
     ------
@@ -83,20 +83,20 @@ def check_work(
     most = settings.max_work_amount
     areas = masked_sizes(clusters, (y > 0) & y_mask, len(boxes))
     worst, worst_area, worst_count = 0, 0, 0
-    for label in np.flatnonzero(areas.astype(np.float64) ** 2 > min(most, WORTH_A_WARNING)).tolist():
+    for label in np.flatnonzero(areas.astype(np.float64) ** 2 > min(most, MIN_WORK_OF_WARNING)).tolist():
         box, area = boxes[label - 1], int(areas[label])
         maxima = y[box] == maximum_filter(y[box], settings.seed_connectivity)
         count = int(np.count_nonzero(maxima & (clusters[box] == label) & (y[box] > 0) & y_mask[box]))
         if area * count > worst:
             worst, worst_area, worst_count = area * count, area, count
     what = (
-        f"{100 * worst_area / y.size:.0f} % of the image form one connected bright region with {worst_count} "
-        "maxima; splitting it"
+        f"{100 * worst_area / y.size:.0f} % of the image forms one connected bright region with "
+        f"{worst_count} maxima; splitting it"
     )
     ask = "are nuclei bright on a dark background, and is the scale right?"
     if worst > most:
         raise WorkAmountError(
             f"{what} would take hours: {ask} If so, raise c2f-region-analysis/max_work_amount."
         )
-    if worst > WORTH_A_WARNING:
+    if worst > MIN_WORK_OF_WARNING:
         emit(Warned(f"{what} takes a long time: {ask}"))

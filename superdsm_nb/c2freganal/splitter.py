@@ -19,16 +19,16 @@ UNDEFINED = math.nan
 
 
 class Pixels(NamedTuple):
-    """Pixels within the bounding box of a cluster, as a crop of it.
+    """A set of pixels within the bounding box of a cluster, as a crop.
 
     Attributes
     ----------
     row, col : int
         Corner of the crop in that box.
     mask : (h, w) bool
-        The pixels, in every row and column of the crop.
+        The pixels; every row and column of the crop has at least one.
     size : int
-        How many they are.
+        Number of pixels.
     """
 
     row: int
@@ -52,7 +52,7 @@ class Pixels(NamedTuple):
         return slice(self.row, self.row + height), slice(self.col, self.col + width)
 
     def holds(self, rows: NDArray[np.int64], cols: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which of some pixels of the cluster's box are among these."""
+        """Whether pixels of the cluster's box belong to the set."""
         height, width = self.mask.shape
         rows, cols = rows - self.row, cols - self.col
         inside = (rows >= 0) & (rows < height) & (cols >= 0) & (cols < width)
@@ -66,9 +66,9 @@ class Atom(NamedTuple):
     Attributes
     ----------
     pixels : Pixels
-        Where it is.
+        Its pixels.
     seed : (K,) int64
-        Its seed: indices of maxima of its cluster.
+        Its seed: indices among the maxima of its cluster.
     energy : float
         Energy per pixel of the best ellipse; NaN if undefined.
     """
@@ -90,7 +90,7 @@ class ClusterSplitter:
     y, y_mask, clusters : (H, W) arrays
         Offset intensities, usable pixels, cluster labels.
     parameters : FitParameters
-        Of the ellipse-only fits.
+        Hyperparameters of the ellipse-only fits.
     settings : RegionAnalysisSettings
         Hyperparameters of the stage.
     fit : callable
@@ -99,7 +99,7 @@ class ClusterSplitter:
     Attributes
     ----------
     failed_fits : list of str
-        Why fits found no minimum (`FitResult.reason`); an energy they should have given is undefined.
+        Why fits found no minimum (`FitResult.reason`); their energies are undefined.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class ClusterSplitter:
         usable = y_mask[box]
         near = within_distance(self._y > 0, parameters.background_margin)
         self._image = Image(self._y, usable & near)
-        # Relief: the brightest is lowest, and all background is on the highest level.
+        # Relief: the brightest pixel is lowest, and all background is at the highest level.
         highest = self._y.max()
         self._levels = np.empty(self._y.shape, np.int32)
         foreground = self._y > 0
@@ -131,20 +131,20 @@ class ClusterSplitter:
         maxima = self._y == maximum_filter(self._y, settings.seed_connectivity)
         inside = self._cluster & usable & (self._y > 0)
         maxima &= inside
-        if not maxima.any():  # its brightest pixel lies diagonally beside a brighter one of another cluster
+        if not maxima.any():  # the brightest pixel touches a brighter one of another cluster diagonally
             maxima = inside & (self._y == self._y[inside].max())
         self._rows, self._cols = np.nonzero(maxima)
-        self._places = self._rows * self._y.shape[1] + self._cols
+        self._indices = self._rows * self._y.shape[1] + self._cols
         # Squared distance of each maximum from the seeds chosen so far.
         self._distance = np.full(self._rows.size, np.iinfo(np.int64).max)
         self._energies: dict[tuple[int, int, tuple[int, ...], bytes], float] = {}
         self.failed_fits: list[str] = []
 
     def run(self) -> list[Atom]:
-        """Split the cluster until no part is to be split any more; parts in the order of their labels."""
+        """Split the cluster until no part needs splitting; return the parts in the order of their labels."""
         whole = Pixels.of(self._cluster)
         atoms = [Atom(whole, self._first_seed(), self._energy(whole))]
-        queue = deque([0] if self._is_to_be_split(atoms[0]) else [])
+        queue = deque([0] if self._needs_split(atoms[0]) else [])
         while queue:
             number = queue.popleft()
             atom = atoms[number]
@@ -156,29 +156,29 @@ class ClusterSplitter:
             atoms[number], *rest = parts = self._split(atom, seed)
             numbers = (number, len(atoms))
             atoms += rest
-            queue += [at for at, part in zip(numbers, parts, strict=False) if self._is_to_be_split(part)]
+            queue += [at for at, part in zip(numbers, parts, strict=False) if self._needs_split(part)]
         return atoms
 
     def seed_position(self, atom: Atom) -> tuple[float, float]:
         """Rounded centre of mass of the seed's pixels in the cluster's box."""
         return float(np.round(self._rows[atom.seed].mean())), float(np.round(self._cols[atom.seed].mean()))
 
-    def _is_to_be_split(self, atom: Atom) -> bool:
-        # An undefined energy compares false: such an atom is not split.
+    def _needs_split(self, atom: Atom) -> bool:
+        # Comparisons with an undefined energy are false: such an atom is not split.
         return atom.energy > self._settings.max_atom_norm_energy
 
     def _split(self, atom: Atom, seed: NDArray[np.int64]) -> tuple[Atom, ...]:
-        """Return what takes the place of `atom` after a try to split it between its seed and `seed`.
+        """Try to split `atom` between its seed and `seed`; return the atoms that replace it.
 
-        That is two parts; or itself, where these are no improvement, with the other seed, where only the part
-        around that is fit to be an atom.
+        These are two parts, or the atom itself if the parts are no improvement. It gets the other seed if
+        only the part around that seed could be an atom.
         """
         first, last = self._parts(atom, seed)
         energy1 = energy2 = UNDEFINED
         small1, small2 = first.size < self._smallest, last.size < self._smallest
         if not (small1 or small2):
             energy1 = self._energy(first)
-            if self._is_no_improvement(energy1, atom):  # whatever the other part is like
+            if self._is_no_improvement(energy1, atom):  # regardless of the other part
                 return (atom,)
             energy2 = self._energy(last)
         if small1 or (not small2 and math.isnan(energy1) and not math.isnan(energy2)):
@@ -193,14 +193,14 @@ class ClusterSplitter:
         markers = np.zeros(pixels.mask.shape, np.int32)
         for number, indices in ((1, atom.seed), (2, seed)):
             markers[self._rows[indices] - pixels.row, self._cols[indices] - pixels.col] = number
-        # Contiguous, as the kernel gets them elsewhere: it is compiled once per layout.
+        # Contiguous, as everywhere else: the kernel is compiled once per layout.
         relief, mask = np.ascontiguousarray(self._levels[pixels.box]), np.ascontiguousarray(pixels.mask)
         labels = watershed(relief, markers, mask)
         first, last = (Pixels.of(labels == number, pixels.row, pixels.col) for number in (1, 2))
         return first, last
 
     def _is_no_improvement(self, energy: float, atom: Atom) -> bool:
-        """Whether a part of this energy is too little better than the whole; false if it is undefined."""
+        """Whether a part with this energy is hardly better than the whole; false if it is undefined."""
         return 1 - energy / atom.energy < self._settings.min_norm_energy_improvement
 
     def _first_seed(self) -> NDArray[np.int64]:
@@ -213,7 +213,7 @@ class ClusterSplitter:
         return self._best_seed(np.flatnonzero(inside), self._distance)
 
     def _best_seed(self, candidates: NDArray[np.int64], score: NDArray[Any]) -> NDArray[np.int64] | None:
-        """Connected maxima among the candidates that hold the highest score, the first of equals."""
+        """Connected maxima among the candidates with the highest score, the first of equals."""
         if not candidates.size:
             return None
         scores = score[candidates]
@@ -229,14 +229,14 @@ class ClusterSplitter:
     def _connected(self, candidates: NDArray[np.int64], start: int) -> NDArray[np.int64]:
         """Candidates 4-connected to the one at `start`, ascending."""
         width = self._y.shape[1]
-        places = self._places[candidates]
+        indices = self._indices[candidates]
         found, todo = {start}, [start]
         while todo:
-            place, col = int(self._places[todo[-1]]), int(self._cols[todo.pop()])
+            index, col = int(self._indices[todo[-1]]), int(self._cols[todo.pop()])
             steps = (-width, width, *((-1,) if col > 0 else ()), *((1,) if col < width - 1 else ()))
             for step in steps:
-                at = int(np.searchsorted(places, place + step))
-                if at < places.size and places[at] == place + step and int(candidates[at]) not in found:
+                at = int(np.searchsorted(indices, index + step))
+                if at < indices.size and indices[at] == index + step and int(candidates[at]) not in found:
                     found.add(int(candidates[at]))
                     todo.append(int(candidates[at]))
         return np.array(sorted(found), np.int64)

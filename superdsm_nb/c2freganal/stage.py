@@ -68,8 +68,8 @@ class C2F_RegionAnalysis(Stage[RegionAnalysisSettings]):  # noqa: N801 - the doc
         if failed:
             emit(
                 Warned(
-                    f"{len(failed)} fits of ellipses found no minimum ({failed.count('time')} of them within "
-                    "dsm/cp_timeout), so that regions may be divided less than they should be"
+                    f"{len(failed)} ellipse fits found no minimum ({failed.count('time')} of them within "
+                    "dsm/cp_timeout), so some regions may not have been split as they should"
                 )
             )
         adjacencies = AtomAdjacencyGraph(atoms, clusters, y > 0, seeds)

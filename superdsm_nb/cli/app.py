@@ -58,9 +58,9 @@ def _main(
 
 
 def main() -> None:
-    """Run the command line; what is wrong ends in one sentence and an exit code that is not 0."""
+    """Run the command line; errors end with one sentence and a non-zero exit code."""
     if not sys.warnoptions:
-        warnings.simplefilter("ignore")  # what the user should know is said in our words
+        warnings.simplefilter("ignore")  # warnings for users are printed by the commands themselves
     try:
         app(prog_name="superdsm-nb")
     except SuperDSMError as error:
@@ -69,6 +69,6 @@ def main() -> None:
     except SystemExit as end:
         if end.code != INTERRUPTED:
             raise
-        typer.echo("Interrupted: what was finished is kept.", err=True)
+        typer.echo("Interrupted: finished results are kept.", err=True)
         sys.stdout.flush()
         os._exit(INTERRUPTED)  # the interpreter would wait for the fits that are still running

@@ -45,9 +45,13 @@ def batch(
     ] = None,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Run complete tasks again: from what is stored, or anew with --fresh."),
+        typer.Option(
+            "--force", help="Run complete tasks again, from stored results, or from scratch with --fresh."
+        ),
     ] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Use no earlier results: compute anew.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Ignore earlier results: compute everything again.")
+    ] = False,
     oneshot: Annotated[
         bool, typer.Option("--oneshot", help="Store no results and mark nothing as complete.")
     ] = False,
@@ -56,7 +60,7 @@ def batch(
         typer.Option(
             "--last-stage",
             metavar="STAGE",
-            help="End the pipeline there; needs --oneshot.",
+            help="Stop the pipeline after this stage; needs --oneshot.",
             show_default=False,
         ),
     ] = None,
@@ -68,7 +72,7 @@ def batch(
         int,
         typer.Option(
             metavar="N",
-            help="0: warnings and errors only; 1: progress and results; 2: what stages do.",
+            help="0: warnings and errors only; 1: progress and results; 2: details of each stage.",
             min=0,
         ),
     ] = 1,
@@ -80,8 +84,9 @@ def batch(
 ) -> None:
     """List the tasks in a folder, or run them.
 
-    A task is a folder with a task.json: img_pathpattern, seg_pathpattern, file_ids, config. Images whose
-    results are up to date are left out; others start from what is stored of them or of an ancestor task.
+    A task is a folder with a task.json, which sets at least img_pathpattern, seg_pathpattern and file_ids.
+    Images whose results are up to date are skipped. Others start from a stored result, their own or that of
+    an ancestor task, where possible.
     """
     from ..batch import spec, survey
     from ..batch.init import write_task
@@ -90,13 +95,13 @@ def batch(
     from .console import QUIET, print_json
 
     if last_stage is not None and not oneshot:
-        raise ConfigError("--last-stage needs --oneshot: its results are not those of the complete pipeline.")
+        raise ConfigError("--last-stage needs --oneshot: results of a part of the pipeline are not stored.")
     if last_stage is not None and last_stage not in STAGE_NAMES:
         raise ConfigError(f"There is no stage {last_stage}: the stages are {', '.join(STAGE_NAMES)}.")
     if init:
         written = write_task(root, images_in(root) if root.is_dir() else [])
         if not (quiet or as_json):
-            typer.echo(f"{written} was written: see what it says, and change it as you like.")
+            typer.echo(f"Wrote {written}: review it and edit it as needed.")
     tasks = spec.find_tasks(root)
     plans = survey.survey(tasks, root, last_stage, spec.choose(tasks, root, task or (), task_dir or ()))
     if run:
@@ -121,7 +126,7 @@ def run_tasks(
     force: bool = False,
     report: Path | None = None,
 ) -> int:
-    """Run tasks and show it; return the number of images that failed."""
+    """Run tasks and show their progress; return the number of images that failed."""
     from ..batch.run import Runner
     from .batchdisplay import BatchDisplay
 
@@ -146,7 +151,7 @@ def export_pictures(
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="Where pictures go; by default export-MODE in the task's folder.",
+            help="Output folder; by default export-MODE in the task's folder.",
             show_default=False,
         ),
     ] = None,
@@ -172,12 +177,12 @@ def export_pictures(
         str,
         typer.Option(
             metavar="LO:HI:GAIN:CMAP",
-            help="Colours of offset intensities, as lo:hi:gain:cmap: multiplied by gain, clipped to lo and "
-            "hi, mapped.",
+            help="Colours of offset intensities, as lo:hi:gain:cmap: they are multiplied by gain and clipped "
+            "to lo and hi; then the colour map is applied.",
         ),
     ] = "-0.8:+1:5:seismic",
 ) -> None:
-    """Write pictures of the stored results of a task."""
+    """Draw pictures of the stored results of a task."""
     from ..batch.export import Style, YMap, export
 
     style = Style(mode, border, border_position, enhance, YMap.parse(ymap))

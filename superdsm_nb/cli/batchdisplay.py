@@ -1,4 +1,4 @@
-"""How a run of tasks shows itself on the command line."""
+"""Progress and results of a batch run on the command line."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class BatchDisplay:
         self._progress.emit(event, slot)
 
     def finished(self, plan: Plan, job: Job, result: Summary | Failure) -> None:
-        """Show what became of an image."""
+        """Show the outcome of an image."""
         self._progress.image_finished()
         if isinstance(result, Failure):
             self._progress.error(f"{job.file_id} ({result.stage}): {result.reason}")
@@ -113,7 +113,7 @@ class BatchDisplay:
             self._progress.result(f"{failed} of {total} failed")
 
     def warn(self, line: str) -> None:
-        """Show a warning that is about no image."""
+        """Show a warning that concerns no particular image."""
         self._progress.warn(line)
 
     def error(self, line: str) -> None:

@@ -1,4 +1,4 @@
-"""What the command line shows: progress on a terminal, plain lines elsewhere."""
+"""Output of the command line: progress on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -42,22 +42,22 @@ def is_intermediate_output_wanted() -> bool:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table on standard output; on a terminal as wide as that is, elsewhere a tab between columns."""
+    """Print a table on standard output: fitted to a terminal, otherwise tab-separated."""
     console = Console(highlight=False, emoji=False)
     if not console.is_terminal:
         for row in (columns, *rows):
             print("\t".join(row))
         return
-    laid_out = Table(box=None, pad_edge=False)
+    grid = Table(box=None, pad_edge=False)
     for column in columns:
-        laid_out.add_column(column, overflow="fold")
+        grid.add_column(column, overflow="fold")
     for row in rows:
-        laid_out.add_row(*(Text(cell) for cell in row))
-    console.print(laid_out)
+        grid.add_row(*(Text(cell) for cell in row))
+    console.print(grid)
 
 
 class _TimeLeft(TimeRemainingColumn):
-    """The time left, where it can be known: for the images, not for a stage of one."""
+    """The remaining time, shown only where it can be estimated: for all images, not for single stages."""
 
     def render(self, task: Task) -> Text:
         return Text("left: ").append(super().render(task)) if task.fields["is_timed"] else Text("")
@@ -73,9 +73,9 @@ class ProgressDisplay:
     verbosity : int
         0: warnings and errors only; 1: also progress and results; 2: also log lines.
     workers : int
-        How many images are worked on at the same time; each has a slot, which is a line.
+        How many images are processed at the same time; each has a slot, shown as one line.
     title : str
-        What the images are, for the line of all of them.
+        Label of the overall progress line.
     """
 
     def __init__(self, total: int, verbosity: int = NORMAL, workers: int = 1, title: str = "images") -> None:
@@ -92,7 +92,7 @@ class ProgressDisplay:
             console=self._console,
             disable=not shown,
             transient=True,
-            redirect_stdout=sys.stdout.isatty(),  # what goes to a file or a pipe must arrive there
+            redirect_stdout=sys.stdout.isatty(),  # output to a file or a pipe must reach it
         )
         self._images = self._progress.add_task(title, total=total, detail="", is_timed=True)
         self._rows: list[TaskID] = [
@@ -112,16 +112,16 @@ class ProgressDisplay:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if not self._progress.disable:  # rich before 14.3 ends even what it has not shown with an empty line
+        if not self._progress.disable:  # rich before 14.3 prints an empty line even if nothing was shown
             self._progress.stop()
 
     def image_started(self, name: str, slot: int = 0) -> None:
-        """Take note that work on an image begins."""
+        """Record that work on an image begins."""
         self._names[slot] = name
         self._progress.update(self._images, detail="" if self._many else name)
 
     def image_finished(self) -> None:
-        """Take note that an image is finished."""
+        """Record that an image is finished."""
         self._progress.advance(self._images)
 
     def emit(self, event: Event, slot: int = 0) -> None:
@@ -157,10 +157,10 @@ class ProgressDisplay:
 
 
 def print_line(line: str) -> None:
-    """Print a line on standard output, where others may have stopped reading."""
+    """Print a line on standard output, even if its reader is gone."""
     try:
         print(line, flush=True)
-    except BrokenPipeError:  # nobody reads any more, but the work goes on
+    except BrokenPipeError:  # the reader is gone, but the work continues
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - until the end
 
 
@@ -170,7 +170,7 @@ def print_json(entries: Mapping[str, Any]) -> None:
 
 
 def strict(value: Any) -> Any:  # noqa: ANN401 - JSON values
-    """Replace what JSON does not know, NaN and infinity, by null."""
+    """Replace NaN and infinity, which JSON does not support, with null."""
     if isinstance(value, Mapping):
         return {str(key): strict(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

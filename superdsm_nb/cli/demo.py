@@ -1,4 +1,4 @@
-"""``superdsm-nb demo``: the method on generated images, from nothing to a score."""
+"""``superdsm-nb demo``: generate images, segment them, score the result."""
 
 from __future__ import annotations
 
@@ -24,17 +24,14 @@ def demo(
     from ..demo import write_demo
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigError(f"{folder} exists already: give a new or an empty folder.")
+        raise ConfigError(f"{folder} already exists: give a new or an empty folder.")
     ids = write_demo(folder, count, seed)
-    typer.echo(
-        f"{len(ids)} images of clustered nuclei generated; the first one waits for compilation (once)."
-    )
+    typer.echo(f"Generated {len(ids)} images of clustered nuclei. The first run compiles kernels.")
     failures = run_tasks(folder, survey(find_tasks(folder), folder), Mode(), 1)
     print_scores(score_pairs(folder / "segmentation", folder / "truth"))
     typer.echo(
-        f"\nLook at {folder / 'overlay'} for the contours over the images, at {folder / 'segmentation'} "
-        f"for the label maps,\nand at {folder / 'task.json'} for how it was done; repeat it with: "
-        f"superdsm-nb batch {folder} --run"
+        f"\nContours over the images: {folder / 'overlay'}\nLabel maps: {folder / 'segmentation'}\n"
+        f"Settings: {folder / 'task.json'}; run again with: superdsm-nb batch {folder} --run"
     )
     if failures:
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""``superdsm-nb config``, ``schema`` and ``doctor``: what would be done, and with what."""
+"""``superdsm-nb config``, ``schema`` and ``doctor``: settings, schema and installation."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def explain_config(
     plane: PlaneOption = None,
     time: TimeOption = None,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print the table alone: no progress and no headline.")
+        bool, typer.Option("--quiet", "-q", help="Print only the table: no progress and no headline.")
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the configuration alone, for --config and task.json.")
+        bool, typer.Option("--json", help="Print only the configuration, as JSON for --config and task.json.")
     ] = False,
 ) -> None:
-    """Print the hyperparameters that an image would be segmented with, and where each comes from."""
+    """Print the hyperparameters that would be used for an image, and where each value comes from."""
     from ..automation import explain
     from ..automation.scale import typical_diameter
     from ..config import Config, GeneralSettings
@@ -66,18 +66,18 @@ def explain_config(
     if not quiet:
         is_given = given.get("AF_scale") is not None
         typer.echo(
-            f"{image.name}: scale {scale:.2f} pixels{' (given)' if is_given else ''}: nuclei of about "
-            f"{typical_diameter(scale, is_estimated=not is_given):.0f} pixels diameter"
+            f"{image.name}: scale {scale:.2f} pixels{' (given)' if is_given else ''}, for nuclei of about "
+            f"{typical_diameter(scale, is_estimated=not is_given):.0f} pixels in diameter"
         )
-    shown = [entry for entry in explanations if _is_of_use(entry) or base.get(entry.key) is not None]
+    shown = [entry for entry in explanations if _is_relevant(entry) or base.get(entry.key) is not None]
     table(
         ("hyperparameter", "value", "from", "default", "meaning"),
         [(e.key, _shown(e.value), e.origin, _shown(e.default), e.meaning) for e in shown],
     )
 
 
-def _is_of_use(entry: Explanation) -> bool:
-    """Whether it is shown to those who have not set it: factors stand with what they are factors of."""
+def _is_relevant(entry: Explanation) -> bool:
+    """Whether to show it even if it is not set: factors appear with the values they scale."""
     return "/AF_" not in entry.key and not entry.deprecated
 
 
@@ -88,7 +88,7 @@ def _shown(value: object) -> str:
 
 
 def schema() -> None:
-    """Print the JSON Schema of task.json, for editors that complete and check as you type."""
+    """Print the JSON Schema of task.json, with which editors complete and check the file."""
     from ..batch import fields
 
     typer.echo(json.dumps(fields.schema(), indent=2))

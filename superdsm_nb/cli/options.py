@@ -1,4 +1,4 @@
-"""Options that several commands have, and what people write in them."""
+"""Options shared by several commands, and how their values are read."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ DiameterOption = Annotated[
     typer.Option(
         "--diameter",
         metavar="D",
-        help="Diameter of a typical nucleus in pixels (31), or as a length (12um) if the file tells how "
-        "large a pixel is. Estimated from each image by default.",
+        help="Diameter of a typical nucleus in pixels (31), or as a length (12um) if the file states "
+        "its pixel size. Estimated from each image by default.",
         show_default=False,
     ),
 ]
@@ -83,17 +83,17 @@ def read_config(path: Path | None, settings: list[str] | None) -> Config:
 
 
 def output_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command an option for each kind of output but the label map.
+    """Give a command an option for each kind of output except the label map.
 
     Parameters
     ----------
     command : callable
-        Takes a keyword argument ``outputs``, a dict of the paths that the user gives, by kind.
+        Accepts a keyword argument ``outputs``, a dict of the paths given by the user, by kind.
 
     Returns
     -------
     callable
-        The command with the options ``--overlay``, ``--rois`` and so on in its place.
+        The command with the options ``--overlay``, ``--rois`` and so on instead of ``outputs``.
     """
     signature = inspect.signature(command, eval_str=True)
     kinds = [kind for kind in OUTPUTS if kind != "seg"]
@@ -108,7 +108,7 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
     ]
 
     @wraps(command)
-    def with_outputs(**values: Any) -> None:  # noqa: ANN401 - whatever the options hold
+    def with_outputs(**values: Any) -> None:  # noqa: ANN401 - values of the options
         given: Mapping[str, Path | None] = {kind: values.pop(kind) for kind in kinds}
         command(**values, outputs={kind: path for kind, path in given.items() if path is not None})
 

@@ -1,4 +1,4 @@
-"""``superdsm-nb score``: label maps beside the truth."""
+"""``superdsm-nb score``: compare label maps with the truth."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def score(
 
 
 def score_pairs(predicted: Path, truth: Path) -> dict[str, Score]:
-    """Score files or folders of files; warn of those without a counterpart."""
+    """Score files or folders of files; warn about those without a counterpart."""
     from ..metrics import pair_files, score_files
 
     pairs, left_out = pair_files(predicted, truth)
     if left_out:
         files = "1 file has" if left_out == 1 else f"{left_out} files have"
-        typer.echo(f"Warning: {files} no counterpart of the same name and no score.", err=True)
+        typer.echo(f"Warning: {files} no counterpart of the same name and cannot be scored.", err=True)
     return {name: score_files(*pair) for name, pair in pairs.items()}
 
 

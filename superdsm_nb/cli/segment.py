@@ -56,7 +56,7 @@ def segment(
         typer.Option(
             metavar="GLOB",
             help="Which files of a folder to segment, such as '*.tif'. All images by default; hidden files "
-            "are always left alone.",
+            "are always skipped.",
             show_default=False,
         ),
     ] = None,
@@ -81,7 +81,7 @@ def segment(
     --diameter.
     """
     base = read_config(config, settings)
-    with_diameter(base, diameter, pixel_size=(1.0, 1.0))  # what is wrong with it is told before the work
+    with_diameter(base, diameter, pixel_size=(1.0, 1.0))  # report errors in it before the work starts
     files = find_images(images, pattern)
     targets, tables = plan_targets(files, {"seg": out, **outputs})
     from ..io import Source
@@ -110,13 +110,13 @@ def segment(
             display.image_finished()
         for kind, table in tables.items():
             _write_table(kind, table, done)
-        _conclude(display, done, len(files))
+        _show_summary(display, done, len(files))
     if len(done) < len(files):
         raise typer.Exit(1)
 
 
 class _Listener:
-    """Hands events on to the display and keeps the warnings."""
+    """Forwards events to the display and collects warnings."""
 
     def __init__(self, display: ProgressDisplay) -> None:
         self._display = display
@@ -130,7 +130,7 @@ class _Listener:
 
 @dataclass(frozen=True)
 class _Done:
-    """What is left to be known of an image once its files are written."""
+    """What is kept of an image once its files are written."""
 
     record: dict[str, Any]
     rows: list[dict[str, Any]]
@@ -163,7 +163,7 @@ def _segment_one(
 
 
 def _record(result: Segmentation, target: Mapping[str, Path], seconds: float) -> dict[str, Any]:
-    """What is printed of an image that was segmented."""
+    """The JSON record of a segmented image."""
     performance = result.performance
     return {
         "status": "done",
@@ -194,7 +194,7 @@ def _write_table(kind: str, path: Path, done: Sequence[_Done]) -> None:
     write_rows(path, [row for each in done for row in each.rows])
 
 
-def _conclude(display: ProgressDisplay, done: Sequence[_Done], total: int) -> None:
+def _show_summary(display: ProgressDisplay, done: Sequence[_Done], total: int) -> None:
     """Say how good the covers of all images are, and how many images failed."""
     from ..performance import PerformanceReport
 

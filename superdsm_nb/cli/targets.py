@@ -30,15 +30,15 @@ IMAGE_SUFFIXES = frozenset(
 
 
 def find_images(arguments: Iterable[Path], pattern: str | None) -> list[Path]:
-    """List the images that are meant by files and folders.
+    """List the images that files and folders stand for.
 
     Parameters
     ----------
     arguments : iterable of Path
-        Files are taken as they are. Of folders, the images inside are taken, but not those of folders below.
+        Files are used as they are; a folder stands for the images directly inside it.
     pattern : str or None
-        Which files of folders are taken, such as "*.tif"; by default those whose suffix is that of an image.
-        Hidden files are left alone in any case.
+        Which files of a folder to use, such as "*.tif"; by default those whose suffix is that of an image.
+        Hidden files are always skipped.
 
     Returns
     -------
@@ -120,13 +120,13 @@ def plan_targets(
             tables[kind] = out
             _reserve(output, out, taken)
             continue
-        for target, path in zip(targets, _files(images, out, output), strict=True):
+        for target, path in zip(targets, _target_files(images, out, output), strict=True):
             target[kind] = path
             _reserve(output, path, taken)
     return targets, tables
 
 
-def _files(images: Sequence[Path], out: Path, output: OutputKind) -> list[Path]:
+def _target_files(images: Sequence[Path], out: Path, output: OutputKind) -> list[Path]:
     """Where the output of each image goes: a file for one image, or files in a folder."""
     is_file = out.suffix.lower() in output.suffixes or (out.suffix and len(images) == 1)
     if is_file and not out.is_dir():
@@ -143,9 +143,9 @@ def _files(images: Sequence[Path], out: Path, output: OutputKind) -> list[Path]:
 
 
 def _reserve(output: OutputKind, path: Path, taken: dict[Path, str]) -> None:
-    """Take note that a file is to be written, unless that would cost another one."""
+    """Reserve a file for writing, unless that would overwrite another one."""
     output.check_suffix(path)
     real = path.resolve()
     if real in taken:
-        raise ConfigError(f"The {output.noun} would overwrite {taken[real]}: choose another place.")
+        raise ConfigError(f"The {output.noun} would overwrite {taken[real]}: choose another path.")
     taken[real] = f"the {output.noun} {path}"

@@ -1,4 +1,4 @@
-"""Hyperparameters: how a user's choice is stored, and the declarations it is checked against.
+"""Hyperparameters: how they are stored, and the declarations they are checked against.
 
 Nothing here imports NumPy or Numba: a task is checked before anything is computed.
 """

@@ -67,7 +67,7 @@ class Config:
         return self[key]
 
     def merge(self, other: Config | Mapping[str, Any]) -> Config:
-        """Lay the values of `other` over these, key by key, in place; return self."""
+        """Merge the values of `other` into these, key by key, in place; return self."""
         _merge(self.entries, _plain(other.entries if isinstance(other, Config) else other))
         return self
 
@@ -86,7 +86,7 @@ class Config:
         return Config(self)
 
     def derive(self, other: Config | Mapping[str, Any]) -> Config:
-        """Return a copy with the values of `other` laid over it."""
+        """Return a copy with the values of `other` merged into it."""
         return self.copy().merge(other)
 
     def dumps(self) -> str:
@@ -144,7 +144,7 @@ def read_json_object(path: str | Path) -> dict[str, Any]:
         If the file cannot be read, is not JSON, or does not hold an object.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")  # Notepad puts a mark in front
+        text = Path(path).read_text(encoding="utf-8-sig")  # Notepad writes a byte order mark
         entries = json.loads(text)
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
@@ -153,31 +153,33 @@ def read_json_object(path: str | Path) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise ConfigError(f"{path} is not valid JSON at {where}: {error.msg}{_json_hint(error)}.") from error
-    except (ValueError, RecursionError) as error:  # an endless number, or brackets without end
-        raise ConfigError(f"{path} is not valid JSON: it is nested or long beyond all bounds.") from error
+    except (ValueError, RecursionError) as error:  # too many digits, or brackets nested too deeply
+        raise ConfigError(
+            f"{path} is not valid JSON: it is nested too deeply, or a number is too long."
+        ) from error
     if not isinstance(entries, dict):
         raise ConfigError(f"{path} must hold a JSON object, such as {{}}.")
     return entries
 
 
 def _json_hint(error: json.JSONDecodeError) -> str:
-    """What people usually did where JSON is wrong."""
+    """A hint at the usual cause of a JSON error."""
     if error.doc[: error.pos].rstrip().endswith(",") and error.doc[error.pos : error.pos + 1] in "]}":
-        return "; the comma before it is one too many"
+        return "; remove the comma before it"
     if error.msg.startswith("Invalid \\escape"):
         return "; write / in paths, or \\\\ for each \\"
     return ""
 
 
 def _json_value(value: Any) -> Any:  # noqa: ANN401
-    """What JSON can hold instead of `value`: numbers for NumPy's numbers, a description of anything else."""
+    """A JSON value for `value`: plain numbers for NumPy's numbers, the repr of anything else."""
     if isinstance(value, Integral):
         return int(value)
     return float(value) if isinstance(value, Real) else repr(value)
 
 
 def _plain(entries: Any) -> Any:  # noqa: ANN401
-    """Copy, with mappings as dictionaries and keys such as ``"dsm/alpha"`` taken apart."""
+    """Copy, with mappings as dictionaries and keys such as ``"dsm/alpha"`` split."""
     if isinstance(entries, Config):
         entries = entries.entries
     if isinstance(entries, Mapping):

@@ -1,4 +1,4 @@
-"""Declarations of hyperparameters: name, default, range, meaning and how each scales, said once.
+"""Declarations of hyperparameters: name, default, range, meaning and scaling of each, in one place.
 
 Each section of the configuration is a class, and each of its fields declares a hyperparameter. Validation,
 automatic configuration, the values written out with each result, the JSON Schema and the documentation all
@@ -28,8 +28,14 @@ Kind = Literal["float", "int", "bool", "str", "any"]
 KINDS: dict[Any, Kind] = {float: "float", int: "int", bool: "bool", str: "str", Any: "any"}
 STRICT = ConfigDict(extra="forbid", defer_build=True)  # built when first used
 LIMITS = {Ge: ("minimum", "ge"), Le: ("maximum", "le"), Gt: ("above", "gt"), Lt: ("below", "lt")}
-OUTSIDE = {NOT_A_NUMBER, "greater_than_equal", "greater_than", "less_than_equal", "less_than"}
-NOUNS = {"float": "a number", "int": "an integer", "bool": "true or false", "str": "a string", "any": "set"}
+OUT_OF_RANGE_ERRORS = {NOT_A_NUMBER, "greater_than_equal", "greater_than", "less_than_equal", "less_than"}
+KIND_NOUNS = {
+    "float": "a number",
+    "int": "an integer",
+    "bool": "true or false",
+    "str": "a string",
+    "any": "set",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +51,7 @@ class Hyperparameter:
     kind : {"float", "int", "bool", "str", "any"}
         Type of its value; integers are accepted where floats are expected.
     meaning : str
-        What it does to the result.
+        Its effect on the result.
     minimum, maximum : float
         Closed range of numbers.
     above, below : float
@@ -53,9 +59,9 @@ class Hyperparameter:
     choices : tuple
         The only values allowed, if any are given.
     optional : bool
-        Whether None is a value.
+        Whether None is allowed as a value.
     infinite : bool
-        Whether infinity is a value beyond `maximum`, and one of an integer.
+        Whether infinity is allowed, beyond `maximum` and for integers as well.
     scaling : Scaling or None
         How the automatic configuration computes it.
     deprecated : bool
@@ -78,7 +84,7 @@ class Hyperparameter:
 
     @property
     def accepts_none(self) -> bool:
-        """Whether None may be written: as a value, or to leave the value to the automatic configuration."""
+        """Whether None may be given: as a value, or to select the automatic configuration."""
         return self.optional or self.scaling is not None
 
     def scaled_default(self, scale: float, factor: float) -> float:
@@ -93,7 +99,7 @@ class Hyperparameter:
         return value
 
     def complaint(self, key: str, value: Any, error: str) -> str:  # noqa: ANN401 - whatever a user writes
-        """Say what is wrong with `value`, which is not allowed for the hyperparameter `key`.
+        """Describe why `value` is not allowed for the hyperparameter `key`.
 
         Parameters
         ----------
@@ -102,15 +108,15 @@ class Hyperparameter:
         value : Any
             What the user wrote.
         error : str
-            Type of the error, as pydantic has it.
+            Type of the error, as named by pydantic.
         """
         if self.choices:
             return _must_be(key, _text(value), " or ".join(map(repr, self.choices)))
         if error == TOO_LARGE:
-            return f"Hyperparameter {key} is an integer beyond all bounds."
-        if error in OUTSIDE:
+            return f"Hyperparameter {key} is an integer that is too large."
+        if error in OUT_OF_RANGE_ERRORS:
             return _must_be(key, f"{float(value):g}", self.range_text())
-        return _must_be(key, _text(value), NOUNS[self.kind])
+        return _must_be(key, _text(value), KIND_NOUNS[self.kind])
 
     def range_text(self) -> str:
         """The range in words."""
@@ -135,8 +141,8 @@ def _must_be(key: str, text: str, expected: str) -> str:
 def _text(value: Any) -> str:  # noqa: ANN401 - whatever a user writes
     try:
         return shortened(repr(value))
-    except ValueError:  # Python refuses to write more than some thousand digits
-        return "an integer of very many digits"
+    except ValueError:  # Python refuses to print very long integers
+        return "an integer with too many digits"
 
 
 class Section:
@@ -154,7 +160,7 @@ class Section:
     @classmethod
     def declared(cls) -> Mapping[str, Hyperparameter]:
         """The hyperparameters that the fields declare, by name."""
-        declaring: Any = cls  # mypy takes classes of frozen dataclasses for unhashable
+        declaring: Any = cls  # mypy considers classes of frozen dataclasses unhashable
         return _declared_in(declaring)
 
     @classmethod
@@ -196,7 +202,7 @@ class Section:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class StageSettings(Section):
-    """What every stage can be told."""
+    """Settings that every stage has."""
 
     enabled: Annotated[Flag, Field(description="false skips the stage")] = True
 
@@ -354,4 +360,4 @@ class Declarations(Mapping[str, Hyperparameter]):
         if not near and "/" not in key:
             names = {known.rsplit("/", 1)[-1]: known for known in self}
             near = [names[name] for name in difflib.get_close_matches(key, names, 1, 0.7)]
-        return f": did you mean {near[0]}?" if near else ": there is none of that name."
+        return f": did you mean {near[0]}?" if near else "."

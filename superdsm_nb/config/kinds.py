@@ -1,4 +1,4 @@
-"""What values of hyperparameters can be, and how a default follows from the size of the objects."""
+"""Types of hyperparameters, and how a default follows from the size of the objects."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Scaling:
 
 
 def _as_float(value: Any) -> float:  # noqa: ANN401 - whatever a user writes
-    """Take numbers of any type, NumPy's among them; pydantic itself takes strings and booleans, too."""
+    """Accept numbers of any type, including NumPy's; pydantic alone would also take strings and booleans."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise PydanticCustomError(NOT_OF_KIND, "must be a number")
     try:
@@ -77,5 +77,5 @@ Number = Annotated[float, BeforeValidator(_number)]
 Integer = Annotated[int, BeforeValidator(_integer)]
 Flag = Annotated[bool, Strict()]
 INTEGER_CHOICE = BeforeValidator(_integer_choice)  # 8.0 is 8
-OR_INFINITE = WrapValidator(_accept_infinity)  # infinity is a value of an integer, beyond its range
+OR_INFINITE = WrapValidator(_accept_infinity)  # infinity is allowed for an integer, beyond its range
 DEPRECATED = "deprecated"  # accepted for compatibility; ignored

@@ -1,4 +1,4 @@
-"""The energy of a region: what a deformable shape model is fitted by."""
+"""The energy of a region, which a fit of a deformable shape model minimises."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class _Grid(NamedTuple):
 
 @functools.lru_cache(maxsize=32)
 def gaussian_window(smooth_amount: float, shape_multiplier: float, frame: int = TILE) -> NDArray[np.float32]:
-    """Window of the deformation basis, framed by so many zeros on every side."""
+    """Window of the deformation basis, with a frame of zeros of the given width."""
     side = window_side(smooth_amount, shape_multiplier)
     impulse = np.zeros(side)
     impulse[side // 2] = 1
@@ -68,11 +68,11 @@ class Energy:
     Attributes
     ----------
     blocks : Blocks
-        Its design matrix, (N, 6 + M).
+        Design matrix, (N, 6 + M).
     y : (N,) float64
         Offset intensities of the pixels, in the order of the blocks.
     alpha : float
-        Weight of the regularisation: that of the parameters, less where pixels are left out.
+        Weight of the regularisation: that of the parameters, reduced if pixels are left out.
     size : int
         6 + M, the number of parameters p = (theta, xi).
 
@@ -108,7 +108,7 @@ class Energy:
         self._assemble(_Grid(rows, cols, x1, x2, region.y, points), 1)
 
     def _assemble(self, grid: _Grid, step: int) -> None:
-        """Lay out the pixels of every `step`-th row and column."""
+        """Assemble the pixels of every `step`-th row and column."""
         kept = np.arange(grid.y.size) if step == 1 else gaussian.thin(grid.rows, grid.cols, step)
         tile = TILE * step
         if grid.points.size:
@@ -117,7 +117,7 @@ class Energy:
             order, start = gaussian.tile_order(grid.rows[kept], grid.cols[kept], tile)
             order = kept[order]
         else:
-            # Without columns of G any pixels make a tile.
+            # Without columns of G, any pixels can form a tile.
             side, window = 1, NO_WINDOW
             order, start = kept, np.append(np.arange(0, kept.size, TILE**2), kept.size)
         self.blocks = gaussian.build_blocks(
@@ -126,13 +126,14 @@ class Energy:
         self._grid, self._order, self.y = grid, order, grid.y[order]
 
     def pixels_left(self, step: int) -> int:
-        """How many pixels are in every `step`-th row and column."""
+        """Number of pixels in every `step`-th row and column."""
         return int(gaussian.thin(self._grid.rows, self._grid.cols, step).size)
 
     def reduced(self, step: int, deformable: bool = True) -> Energy:
         """The energy of every `step`-th row and column of the region, divided by `step` squared.
 
-        Its minimum is near that of the whole and costs a fraction: a start from which few steps are left.
+        Its minimum is close to that of the full energy and much cheaper to find: a good start for the full
+        fit.
 
         Parameters
         ----------
@@ -144,7 +145,7 @@ class Energy:
         Returns
         -------
         Energy
-            Its parameters are the first of those of this energy.
+            Its parameters are the first parameters of this energy.
         """
         energy = copy.copy(self)
         energy.alpha = self.alpha / step**2

@@ -18,12 +18,12 @@ from .energy import Energy
 from .model import DeformableShapeModel, Frame, change_frame
 from .solvers import Solution, minimize
 
-START_TOLERANCE = 1e-2  # of the energy of the best ellipse where it is only the start of a fit
-COARSE_TOLERANCE = 1e-3  # of the energy of a fraction of the pixels where its minimum is only a start
-COARSE_PIXELS = 1500  # about so many pixels are that fraction
-MAX_THINNING = 8  # between their rows and columns
-SATURATED = 5e-3  # of the energy of no model at all; a start below it is saturated
-MAX_UNKNOWNS = 4000  # unknowns; their Hessian and its factor take 256 MB, and a step half a minute
+START_TOLERANCE = 1e-2  # of the energy of the best ellipse, if it is only the start of a fit
+COARSE_TOLERANCE = 1e-3  # of the energy of a subset of the pixels, if it is only the start of a fit
+COARSE_PIXELS = 1500  # approximate size of that subset
+MAX_THINNING = 8  # largest spacing of its rows and columns
+MIN_START_FRACTION = 5e-3  # of the energy without a model; a start below it is saturated
+MAX_UNKNOWNS = 4000  # Hessian and factor take 256 MB, and a step half a minute
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class FitResult:
     iterations : int
         Iterations of the solver.
     reason : {"", "time", "iterations", "size"}
-        Why it fell back: out of time, no minimum after the most iterations (or none finite), or more
-        unknowns than can be solved for.
+        Why it fell back: out of time, no (finite) minimum within the maximum number of iterations, or too
+        many unknowns.
     """
 
     energy: float
@@ -86,7 +86,7 @@ def fit(region: Region, parameters: FitParameters) -> FitResult:
     start = _start(energy, region, deadline)
     solution = minimize(energy, start, deadline)
     if not solution.converged and not solution.is_late:
-        # The minimum does not depend on the start, only the way to it.
+        # The minimum does not depend on the start; only the path to it does.
         other = _elliptical_start(energy, deadline) if np.array_equal(start, zeros) else zeros
         if not np.array_equal(start, other):
             solution = minimize(energy, other, deadline)
@@ -116,12 +116,13 @@ def _start(energy: Energy, region: Region, deadline: float) -> NDArray[np.float6
 
 
 def _elliptical_start(energy: Energy, deadline: float) -> NDArray[np.float64]:
-    """Minimise over some of the pixels first, if they are many, or else over the ellipses only."""
+    """Minimise over a subset of the pixels first, if there are many, or else over ellipses only."""
     step = min(math.isqrt(energy.pixels // COARSE_PIXELS), MAX_THINNING)
     if step > 1 and energy.pixels_left(step) >= COARSE_PIXELS // 2:
         start = _minimized_in_turn(energy, [(step, False), (step, True)], deadline, COARSE_TOLERANCE)
-        # Some pixels may be separable where all are not, or all of them may be: the way from there is longer.
-        if SATURATED < energy(start) / energy(np.zeros(energy.size)) < 1:
+        # If the subset or all pixels are separable, this start is saturated, and the path from there is
+        # longer.
+        if MIN_START_FRACTION < energy(start) / energy(np.zeros(energy.size)) < 1:
             return start
     return _minimized_in_turn(energy, [(1, False)], deadline, START_TOLERANCE)
 
@@ -129,11 +130,11 @@ def _elliptical_start(energy: Energy, deadline: float) -> NDArray[np.float64]:
 def _minimized_in_turn(
     energy: Energy, reductions: Sequence[tuple[int, bool]], deadline: float, tolerance: float
 ) -> NDArray[np.float64]:
-    """Minimise reduced problems, each from the last one's minimum; what does not converge is left out."""
+    """Minimise reduced problems, each from the minimum of the last one; stop if one does not converge."""
     start = np.zeros(energy.size)
     for step, deformable in reductions:
         if not deformable and step == 1 and energy.size == POLYNOMIAL:
-            break  # this is the problem itself
+            break  # this is the full problem
         problem = energy.reduced(step, deformable)
         found = minimize(problem, start[: problem.size], deadline, tolerance)
         if not found.converged:

@@ -1,4 +1,4 @@
-"""The deformable surface that describes an object, and the coordinates its polynomial is stated in."""
+"""The deformable surface that describes an object, and the coordinates of its polynomial."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class Frame(NamedTuple):
 
     @classmethod
     def of_region(cls, region: Region) -> Frame:
-        """A frame in which the region spans about [-1, 1]: the six polynomial terms are of like size."""
+        """A frame in which the region spans about [-1, 1]: the polynomial terms have similar magnitudes."""
         row0, col0, extent = enclosing_frame(region.rows, region.cols)
         return cls(row0, col0, extent, extent)
 
 
 def change_frame(theta: NDArray[np.float64], old: Frame, new: Frame) -> NDArray[np.float64]:
-    """Return the parameters, in `new` coordinates, of the polynomial that has `theta` in the `old` ones.
+    """Return the parameters, in `new` coordinates, of the polynomial with `theta` in `old` coordinates.
 
     Parameters
     ----------

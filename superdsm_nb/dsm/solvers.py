@@ -8,7 +8,7 @@ import time
 from typing import NamedTuple
 
 import numpy as np
-import scipy  # its parts are loaded when they are first used: most runs need no optimizer of SciPy
+import scipy  # submodules are loaded on first use; most runs need no optimizer of SciPy
 from numpy.typing import NDArray
 
 from ..kernels import newton as kernels
@@ -16,18 +16,17 @@ from ..kernels.gaussian import POLYNOMIAL
 from .energy import Energy
 
 TOLERANCE = 1e-9  # of the energy; parity with published energies needs 1e-6
-ENERGY_TOLERANCE = 1e-7  # of the energy (at least of 1); accepted where rounding stops all further progress
-SLICE = 25  # Newton steps between two looks at the clock, fewer for more than SLICED_SIZE unknowns
-SLICED_SIZE = 400
+ENERGY_TOLERANCE = 1e-7  # of the energy (at least of 1); accepted if rounding prevents further progress
+STEPS_PER_TIME_CHECK = 25  # Newton steps, up to REFERENCE_SIZE unknowns; fewer for more
+REFERENCE_SIZE = 400
 MAX_ITERATIONS = 500
-SCIPY_ITERATIONS = 5000  # its steps are shorter, above all where the regularisation is weak
+SCIPY_ITERATIONS = 5000  # its steps are shorter, especially if the regularisation is weak
 
 
 class Solution(NamedTuple):
     """What a solver found.
 
-    Parameters (6 + M,), their energy, whether it converged, its iterations, and whether it was stopped since
-    there was no time left.
+    Parameters (6 + M,), their energy, whether it converged, its iterations, and whether it ran out of time.
     """
 
     p: NDArray[np.float64]
@@ -51,7 +50,7 @@ def minimize(
     deadline : float
         Value of `time.monotonic` at which to give up.
     tolerance : float
-        Stop where the energy still to be gained is a smaller fraction of the energy.
+        Stop when the remaining decrease is a smaller fraction of the energy.
 
     Returns
     -------
@@ -66,7 +65,7 @@ def _newton(psi: Energy, start: NDArray[np.float64], deadline: float, tolerance:
     alpha, epsilon = psi.alpha, float(psi.parameters.epsilon)
     dual = p[POLYNOMIAL:] / np.sqrt(p[POLYNOMIAL:] ** 2 + epsilon)
     iterations = 0
-    steps = max(1, min(SLICE, int(SLICE * (SLICED_SIZE / psi.size) ** 3)))
+    steps = max(1, min(STEPS_PER_TIME_CHECK, int(STEPS_PER_TIME_CHECK * (REFERENCE_SIZE / psi.size) ** 3)))
     while True:
         begin = time.monotonic()
         found: kernels.NewtonResult = kernels.newton(
@@ -77,23 +76,23 @@ def _newton(psi: Energy, start: NDArray[np.float64], deadline: float, tolerance:
         stuck = found.status != kernels.OUT_OF_ITERATIONS or found.steps < steps
         is_over = stuck or iterations >= MAX_ITERATIONS
         now = time.monotonic()
-        # What a step of thousands of unknowns takes is known after the first.
+        # Steps with thousands of unknowns are slow, so the time of the next one is predicted.
         is_late = not is_over and now + (now - begin) / found.steps > deadline
         if is_over or is_late:
-            # A line search that finds nothing lower has reached the rounding of the sum.
+            # If a line search finds nothing lower, it has reached rounding errors.
             converged = found.status == kernels.CONVERGED or is_negligible(found.remaining, found.energy)
             return Solution(p, found.energy, converged, iterations, is_late)
 
 
 def is_negligible(remaining: float, energy: float) -> bool:
-    """Whether the energy still to be gained is within the rounding of the energy."""
+    """Whether the remaining decrease is within the rounding error of the energy."""
     return remaining <= ENERGY_TOLERANCE * max(1.0, energy)
 
 
 def _trust_exact(psi: Energy, start: NDArray[np.float64], deadline: float, tolerance: float) -> Solution:
     iterations = 0
     p, energy = start, psi(start)
-    # SciPy's solver does not take a start that is the minimum already.
+    # SciPy's solver does not accept a start that is already the minimum.
     if remaining_energy(psi.grad(p), psi.hessian(p)) <= tolerance * max(1.0, energy):
         return Solution(p, energy, True, iterations)
     while True:
@@ -116,8 +115,8 @@ def _trust_exact_run(
 ) -> scipy.optimize.OptimizeResult:
     """One run of SciPy's solver in variables scaled by the curvature at `origin`.
 
-    Its own test, the norm of the gradient, says little about the energy still to be gained, above all
-    where the problem is separable; so the decrement decides. The trust region starts anew in each run.
+    Its own criterion, the norm of the gradient, says little about the remaining decrease, especially if the
+    problem is separable; so the Newton decrement decides. The trust region is reset in each run.
     """
     curvature = np.diag(psi.hessian(origin))
     scale = 1 / np.sqrt(curvature + 1e-12 * curvature.max())
@@ -153,7 +152,7 @@ _SOLVERS = {"newton": _newton, "trust-exact": _trust_exact}
 
 
 def remaining_energy(gradient: NDArray[np.float64], hessian: NDArray[np.float64]) -> float:
-    """Estimate the energy still to be gained: half the squared Newton decrement.
+    """Estimate the remaining decrease of the energy: half the squared Newton decrement.
 
     Parameters
     ----------

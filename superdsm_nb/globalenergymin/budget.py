@@ -20,12 +20,12 @@ class WorkBudget:
     Attributes
     ----------
     possible : dict of int to int
-        Possible objects by cluster, besides atoms and whole clusters; in large ones, those that may be tried.
+        Possible objects by cluster, without atoms and whole clusters; in large ones, those that may be tried.
 
     Raises
     ------
     WorkAmountError
-        If there are more than `max_work_amount`, unless large clusters are let through.
+        If there are more than `max_work_amount`, unless large clusters are accepted.
     """
 
     def __init__(self, adjacencies: AtomAdjacencyGraph, settings: EnergyMinimizationSettings) -> None:
@@ -33,13 +33,13 @@ class WorkBudget:
         self._left: dict[int, int] = {}  # unions that may still be fitted in each large cluster
         self._exhausted: set[int] = set()
         self.possible: dict[int, int] = {}
-        lets_large_through = settings.large_clusters == "isbi24"
+        accepts_large = settings.large_clusters == "isbi24"
         left = settings.max_work_amount
         for label in adjacencies.cluster_labels:
-            limit = settings.max_cluster_work_amount if lets_large_through else left
+            limit = settings.max_cluster_work_amount if accepts_large else left
             count = adjacencies.count_connected_sets(label, settings.max_seed_distance, limit)
             if count > limit:
-                if not lets_large_through:
+                if not accepts_large:
                     raise WorkAmountError(self._refusal(settings.max_work_amount))
                 count = self._left[label] = int(limit)
             self.possible[label] = count
@@ -62,12 +62,12 @@ class WorkBudget:
         if not self._left:
             return ""
         text = (
-            f"{len(self._left)} of {len(self.possible)} clusters (the largest of "
-            f"{max(map(self._size, self._left))} atoms) have too many possible objects: only those were "
-            "tried that isbi24 pruning leaves"
+            f"{len(self._left)} of {len(self.possible)} clusters (the largest has "
+            f"{max(map(self._size, self._left))} atoms) have too many possible objects: only those that "
+            "isbi24 pruning keeps were tried"
         )
         if self._exhausted:
-            text += f", and in {len(self._exhausted)} of them not all of these"
+            text += f", and in {len(self._exhausted)} of them not even all of these"
         return text
 
     def _refusal(self, max_work_amount: float) -> str:

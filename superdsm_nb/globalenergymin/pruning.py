@@ -1,7 +1,7 @@
-"""Which unions of atoms the search need not try.
+"""Rules for skipping unions of atoms in the search.
 
-A rule is asked twice about unions: before the fits, which are worth one, and after them, which may be part of
-larger ones that are.
+A rule is asked twice: before the fits, which unions are worth fitting, and after them, which unions are worth
+extending.
 """
 
 from __future__ import annotations
@@ -69,27 +69,27 @@ class Computed:
 
 
 class Pruning(Protocol):
-    """A rule that spares fits."""
+    """A rule that avoids fits."""
 
     def select(self, unions: Mapping[frozenset[int], Sequence[frozenset[int]]]) -> list[frozenset[int]]:
-        """Those unions that are worth a fit; each is given with the parents that one more atom made it of."""
+        """Return the unions that are worth fitting; each is given with the unions it extends."""
         ...
 
     def keep(self, unions: Iterable[frozenset[int]]) -> list[frozenset[int]]:
-        """Those unions, after the fits, whose extensions may be worth a fit."""
+        """Return, after the fits, the unions whose extensions may be worth fitting."""
         ...
 
     def update_deviation(self, label: int) -> bool:
-        """Determine anew how far energies of a cluster contradict the rule; tell whether it grew."""
+        """Update how far the energies of a cluster contradict the rule; return whether that has grown."""
         return False
 
     def deviation(self, label: int) -> float:
-        """How far they do, relative to the energies; 0 if the rule does not look at it."""
+        """How far they do, relative to the energies; 0 if the rule does not check."""
         return 0.0
 
 
 class ProvenPruning(Pruning):
-    """Leave out what provably is in no optimal cover.
+    """Skip unions that provably belong to no optimal cover.
 
     Write nu(X) for the least energy of a union X of atoms, c for the cost of the best cover known of its
     cluster U, and E for computed energies. Two properties of nu are used:
@@ -102,8 +102,8 @@ class ProvenPruning(Pruning):
        E - t * (E + k) only, and an object that fell back to an ellipse guarantees nothing.
 
     A cover that has X as a member, X not being U, has other members for the rest R = U - X. If it is one, it
-    holds all of R and has at least the energy L(R). If they are more, they share the atoms of R out among
-    them and have at least the energy A(R). So X is not fitted if
+    holds all of R and has at least the energy L(R). If there are more, they divide the atoms of R
+    among them and have at least the energy A(R). So X is not fitted if
 
         L(X) + beta + min(L(R) + beta, A(R) + 2 beta) > c,
 
@@ -115,16 +115,16 @@ class ProvenPruning(Pruning):
     Every connected union can be grown from one of its atoms through connected unions, fitted or not, and the
     second test stops at none of these if it is part of an optimal cover.
 
-    The packing is a greedy one, which is nearly always the best; only before an expensive fit the best one is
-    computed.
+    The packing is greedy, which is nearly always optimal; the optimal one is computed only before an
+    expensive fit.
 
-    Property 1 is that of the model of the paper. The basis of deformations is laid out anew for each region,
-    though, and a small part may have none at all, so that now and then a union is described better than its
-    parts are (on the test images in 53 of 8218 ways to divide one, by up to 24 %). Therefore every bound of a
+    Property 1 holds for the model of the paper. However, the deformation basis is constructed separately for
+    each region, and a small part may have none at all, so that occasionally a union is described better than
+    its parts (on the test images in 53 of 8218 ways to divide one, by up to 24 %). Therefore every bound of a
     cluster is lowered by its `deviation`, the worst shortfall seen among its objects; the search repeats a
-    cluster when that grows. A shortfall of unions that are never fitted goes unseen: the proof holds given
-    that there is none. (On the test images all connected unions were fitted to see: none of them would have
-    made a cheaper cover.)
+    cluster when that grows. A larger shortfall of unions that are never fitted goes unnoticed: the proof
+    assumes that there is none. (On the test images all connected unions were fitted to check: none of them
+    would have given a cheaper cover.)
 
     Parameters
     ----------
@@ -140,11 +140,11 @@ class ProvenPruning(Pruning):
         self._deviation: dict[int, float] = {}
 
     def deviation(self, label: int) -> float:
-        """Most by which an object of a cluster fell short of its parts' energies, relative to them."""
+        """Largest shortfall of an object of a cluster from its parts' energies, relative to them."""
         return self._deviation.get(label, 0.0)
 
     def update_deviation(self, label: int) -> bool:
-        """Determine the deviation of a cluster anew; tell whether it has grown."""
+        """Update the deviation of a cluster; return whether it has grown."""
         worst = self.deviation(label)
         for item in self._computed.optimal(label):
             parts = [part for part in self._computed.parts(item.footprint) if part is not item]
@@ -157,7 +157,7 @@ class ProvenPruning(Pruning):
         return grown
 
     def select(self, unions: Mapping[frozenset[int], Sequence[frozenset[int]]]) -> list[frozenset[int]]:
-        """Those that may be members of an optimal cover."""
+        """Return the unions that may be members of an optimal cover."""
         return [
             union
             for union in unions
@@ -166,7 +166,7 @@ class ProvenPruning(Pruning):
         ]
 
     def keep(self, unions: Iterable[frozenset[int]]) -> list[frozenset[int]]:
-        """Those that members of an optimal cover may hold."""
+        """Return the unions that members of an optimal cover may contain."""
         return [union for union in unions if self._may_be_inside(union)]
 
     def _may_be_member(self, union: frozenset[int], packing: Packing) -> bool:
@@ -193,7 +193,7 @@ class ProvenPruning(Pruning):
         return sum(atom.pixels for atom in self._computed.atoms(union))
 
     def _energy_budget(self, union: frozenset[int]) -> float:
-        """Most energy that a cover of two objects may have to be no worse than the best one known."""
+        """Largest energy with which a cover of two objects is no worse than the best one known."""
         return self._cover.get_cluster_costs(self._computed.label(union)) - 2 * self._cover.beta
 
     def _bound(self, energy: float, union: frozenset[int]) -> float:
@@ -219,7 +219,7 @@ class PublishedPruning(Pruning):
         self._limits: dict[frozenset[int], float] = {}
 
     def select(self, unions: Mapping[frozenset[int], Sequence[frozenset[int]]]) -> list[frozenset[int]]:
-        """Those whose parts leave room for them in a cheaper cover."""
+        """Return the unions whose parts leave room for them in a cheaper cover."""
         self._limits = {}
         for footprint, parents in unions.items():
             universe = self._computed.universe(self._computed.label(footprint))
@@ -235,14 +235,14 @@ class PublishedPruning(Pruning):
         return list(self._limits)
 
     def keep(self, unions: Iterable[frozenset[int]]) -> list[frozenset[int]]:
-        """Those whose energies leave room for them in a cover cheaper than the one before the fits."""
+        """Return the unions whose energies leave room for them in a cover cheaper than before the fits."""
         return [
             footprint for footprint, limit in self._limits.items() if self._computed[footprint].energy < limit
         ]
 
 
 class Isbi24Pruning(Pruning):
-    """The faster rule of ISBI 2024: go on from unions that improve on what they were made from.
+    """The faster rule of ISBI 2024: extend only unions that improve on the objects they join.
 
     Parameters
     ----------
@@ -266,10 +266,10 @@ class Isbi24Pruning(Pruning):
         return list(unions)
 
     def keep(self, unions: Iterable[frozenset[int]]) -> list[frozenset[int]]:
-        """Those that cost less than the two objects they were made from."""
+        """Return the unions that cost less than the two objects they join."""
         return [union for union in unions if self._computed[union].energy < self._limits[union]]
 
 
 def _guaranteed(energy: float, parts: int) -> float:
-    """Least true total of the energies of so many parts at most, given the computed total."""
+    """Lower bound on the true total energy of at most `parts` parts, given the computed total."""
     return max(0.0, energy - ENERGY_TOLERANCE * (energy + parts))

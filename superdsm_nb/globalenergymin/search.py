@@ -13,10 +13,10 @@ from ..performance import ClusterReport, PerformanceReport
 from .budget import WorkBudget
 from .pruning import Computed, Isbi24Pruning, ProvenPruning, Pruning, PublishedPruning
 
-FALLBACKS = {
+FALLBACK_REASONS = {
     "time": "no minimum within dsm/cp_timeout",
-    "iterations": "no minimum within the most iterations",
-    "size": "more deformations than can be solved for; a larger dsm/smooth_subsample gives fewer",
+    "iterations": "no minimum within the maximum number of iterations",
+    "size": "too many deformations; a larger dsm/smooth_subsample gives fewer",
 }
 
 
@@ -28,12 +28,12 @@ class Search:
     adjacencies : AtomAdjacencyGraph
         The atoms.
     compute : callable
-        Called as ``compute(footprints, what)``; returns the `Object` of each footprint. `what` tells the user
-        which ones they are.
+        Called as ``compute(footprints, what)``; returns the `Object` of each footprint. `what` names
+        them for the user.
     settings : EnergyMinimizationSettings
         Hyperparameters of the stage.
     emit : callable
-        Takes log lines and warnings.
+        Receives log lines and warnings.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class Search:
             self._rule = PublishedPruning(self._computed, self.cover)
         else:
             self._rule = ProvenPruning(self._computed, self.cover)
-        self._rule_of_large = Isbi24Pruning(self._computed, self.cover)
+        self._large_rule = Isbi24Pruning(self._computed, self.cover)
 
     def run(self) -> None:
         """Fill `objects`, `cover` and `performance`."""
@@ -90,14 +90,14 @@ class Search:
         for label in searched:
             self._rule.update_deviation(label)
         self.performance = self._report(given, closed)
-        self._warn()
+        self._report_limits()
         covered = {id(item) for item in self.cover.solution}
         for item in self.objects:
             if id(item) not in covered:
                 item.drop_mask()
 
     def _search(self, labels: set[int]) -> None:
-        """Try unions of more and more atoms; repeat clusters where the energies prove less than assumed."""
+        """Try unions of more and more atoms; repeat clusters whose deviation has grown."""
         while labels:
             generation = [
                 footprint
@@ -119,7 +119,7 @@ class Search:
                 self._emit(
                     LogLine(
                         f"fit of atoms {sorted(item.footprint)} fell back to the best ellipse: "
-                        f"{FALLBACKS[item.fallback]}"
+                        f"{FALLBACK_REASONS[item.fallback]}"
                     )
                 )
         self._computed.add(objects)
@@ -138,7 +138,7 @@ class Search:
         return self._computed[universe].energy <= self.cover.beta + sum_of_energies(atoms)
 
     def _next_generation(self, generation: list[frozenset[int]]) -> list[frozenset[int]]:
-        """Unions of one atom more than those of `generation` that may still grow into something better."""
+        """Unions with one atom more than those of `generation` that are worth extending."""
         unions = self._extensions(generation)
         size = len(generation[0]) + 1
         large = {
@@ -147,15 +147,15 @@ class Search:
             if self._budget.is_large(self._computed.label(union))
         }
         unions = {union: parents for union, parents in unions.items() if union not in large}
-        selected = self._rule.select(unions) + self._within_budget(self._rule_of_large.select(large))
+        selected = self._rule.select(unions) + self._within_budget(self._large_rule.select(large))
         fresh = [union for union in selected if union not in self._computed]
         computed = self._compute(fresh, f"unions of {size} atoms")
         if self.cover.solver == "exact":
             self.cover.update(computed)
         survivors = self._rule.keep(unions)
-        survivors += self._rule_of_large.keep([union for union in large if union in self._computed])
+        survivors += self._large_rule.keep([union for union in large if union in self._computed])
         if self.cover.solver == "greedy":
-            # As published: what does not survive is no candidate.
+            # As published: unions that do not survive are not candidates.
             kept = set(survivors)
             self.cover.update(
                 [self._computed[union] for union in survivors],
@@ -170,7 +170,7 @@ class Search:
         return survivors
 
     def _extensions(self, generation: Iterable[frozenset[int]]) -> dict[frozenset[int], list[frozenset[int]]]:
-        """Unions of one atom more, and of each those it is made from."""
+        """Unions with one atom more, each with the unions it extends."""
         unions: dict[frozenset[int], list[frozenset[int]]] = {}
         for parent in generation:
             universe = self._computed.universe(self._computed.label(parent))
@@ -181,11 +181,11 @@ class Search:
         return unions
 
     def _within_budget(self, unions: Iterable[frozenset[int]]) -> list[frozenset[int]]:
-        """As many of some unions of large clusters as may still be fitted."""
+        """Unions of large clusters, as many as may still be fitted."""
         return [union for union in unions if self._budget.take(self._computed.label(union))]
 
     def _report(self, given: int, closed: set[int]) -> PerformanceReport:
-        """What the search cost beyond the fits that are always given, and how good the cover is."""
+        """The work of the search, without the fits that are always needed, and how good the cover is."""
         possible = self._budget.possible
         tried = len(self.objects) - given
         return PerformanceReport(
@@ -211,14 +211,22 @@ class Search:
             is_too_large=self._budget.is_large(label),
         )
 
-    def _warn(self) -> None:
-        """Tell what the user should know."""
+    def _report_limits(self) -> None:
+        """Log and warn about what limits the proof."""
+        deviation = self.performance.deviation
+        if deviation > 0:
+            self._emit(
+                LogLine(
+                    f"some unions of atoms have an energy below that of their parts, by up to "
+                    f"{100 * deviation:.2g} %; the lower bounds allow for this"
+                )
+            )
         fallbacks, late = self.performance.fallback_object_count, self.performance.timeout_object_count
         if fallbacks:
             self._emit(
                 Warned(
                     f"{fallbacks} of {len(self.objects)} fits fell back to the best ellipse, {late} of them "
-                    "because dsm/cp_timeout was over; the log tells which, and why"
+                    "because dsm/cp_timeout had passed; the log lists them with the reason"
                 )
             )
         if self._budget.statement():

@@ -1,4 +1,4 @@
-"""How large a pixel is, as files tell it."""
+"""The size of a pixel, from the metadata of files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class PixelSize(NamedTuple):
 
 
 def pixel_size(path: str | Path) -> PixelSize | None:
-    """Read how large a pixel is.
+    """Read the size of a pixel.
 
     Parameters
     ----------
@@ -40,15 +40,15 @@ def pixel_size(path: str | Path) -> PixelSize | None:
     Returns
     -------
     PixelSize or None
-        From the metadata of OME-TIFF and ImageJ, or the resolution of a TIFF or PNG file; None if it is not
-        told, or too large for a microscope: programs write resolutions of screens and printers by default.
+        From the metadata of OME-TIFF and ImageJ, or the resolution of a TIFF or PNG file; None if it is
+        missing, or too large for a microscope: programs write screen or printer resolutions by default.
     """
     path = Path(path)
     try:
         with path.open("rb") as content:
             start = content.read(4)
         size = _size_in_tiff(path) if start in TIFF_STARTS else _size_in_png(path)
-    except Exception:  # noqa: BLE001 - metadata that cannot be read tell no size, whatever is wrong with them
+    except Exception:  # noqa: BLE001 - unreadable metadata are ignored, whatever the cause
         return None
     if size is None or not all(0 < side <= MAX_PIXEL_SIDE for side in size):
         return None

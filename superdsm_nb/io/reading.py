@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from ..errors import AxisChoiceError, ImageError, SuperDSMError
 
-COLOR = (3, 4)
+COLOR_CHANNELS = (3, 4)
 LUMINANCE = (0.2125, 0.7154, 0.0721)
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-MAX_COMPRESSION = 2000  # deflate reaches 1032; a file that promises more would only fill the memory
+MAX_COMPRESSION = 2000  # deflate reaches 1032; a file that claims more would only exhaust memory
 AXES = {"plane": "ZQIR", "channel": "CS", "time": "T"}  # as tifffile names them
 
-# What tifffile remarks about odd files reaches those who set up logging, and nobody's terminal otherwise.
+# Remarks of tifffile on unusual files go to configured loggers only, not to the terminal.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
@@ -38,24 +38,23 @@ def imread(
     Parameters
     ----------
     path : str or Path
-        PNG, TIFF, or another format that Pillow knows.
+        PNG, TIFF, or another format that Pillow supports.
     histological : bool
         Keep the colours of a colour image.
     channel, plane, time : int, optional
-        Which channel, plane of a stack and time point (zero-based) to take of a file that has several.
+        Channel, plane of a stack and time point (zero-based) to use if a file has several.
 
     Returns
     -------
     (H, W) array, or (H, W, 3) if `histological`
-        Values as stored; colour images that are not kept become grey by luminance (float64 in [0, 1]).
+        Values as stored; other colour images are converted to grey by luminance (float64 in [0, 1]).
 
     Raises
     ------
     AxisChoiceError
         If the file has several channels, planes or time points and none is chosen.
     ImageError
-        If there is no such file, it is not an image, or there is no channel, plane or time point of that
-        number.
+        If there is no such file, it is not an image, or it has no such channel, plane or time point.
     """
     path = Path(path)
     image, axes = _decode(path)
@@ -70,9 +69,9 @@ def imread(
         image, axes = _interleaved(path, image)
     if axes == "YX":
         return image
-    if axes == "YXS" and image.shape[2] in (1, 2):  # grey, perhaps with an opacity
+    if axes == "YXS" and image.shape[2] in (1, 2):  # grey, perhaps with opacity
         return image[:, :, 0]
-    if axes == "YXS" and image.shape[2] in COLOR:
+    if axes == "YXS" and image.shape[2] in COLOR_CHANNELS:
         return image[:, :, :3] if histological else _grey(image)
     missing = [what for what, index in chosen.items() if index is None]
     raise _too_many_dimensions(path, image.shape, axes, missing)
@@ -88,12 +87,15 @@ def _decode(path: Path) -> tuple[NDArray[Any], str]:
         if path.stat().st_size == 0:
             raise ImageError(f"{path} is an empty file (0 bytes).")
         with warnings.catch_warnings():
-            for about_the_file in (UserWarning, RuntimeWarning):  # not about how this library is called
+            for about_the_file in (
+                UserWarning,
+                RuntimeWarning,
+            ):  # warnings about the file, not about this library's calls
                 warnings.simplefilter("ignore", about_the_file)
             image, axes = _read(path)
     except SuperDSMError:
         raise
-    except Exception as error:  # decoders raise whatever a damaged file leads them to
+    except Exception as error:  # decoders can raise anything on a damaged file
         raise ImageError(f"{path} cannot be read as an image: {first_line(error)}.") from error
     if image.size == 0:
         raise ImageError(f"{path} holds an image without pixels.")
@@ -109,14 +111,14 @@ def _read(path: Path) -> tuple[NDArray[Any], str]:
             declared, actual = series.size * series.dtype.itemsize, path.stat().st_size
             if declared > MAX_COMPRESSION * actual:
                 raise ImageError(
-                    f"{path} is damaged: {actual} bytes cannot hold an image of {declared} bytes."
+                    f"{path} is damaged: {actual} bytes cannot contain an image of {declared} bytes."
                 )
             return series.asarray(), series.axes
     try:
         file = imageio.imopen(path, "r", plugin="pillow")
     except OSError as error:
         raise ImageError(
-            f"{path} is not an image, or of a format that cannot be read: give a TIFF or PNG file."
+            f"{path} is not an image, or its format is not supported: use a TIFF or PNG file."
         ) from error
     with file:
         frames = [np.asarray(frame) for frame in file.iter()]
@@ -125,7 +127,7 @@ def _read(path: Path) -> tuple[NDArray[Any], str]:
 
 
 def _take(path: Path, image: NDArray[Any], axes: str, what: str, index: int) -> tuple[NDArray[Any], str]:
-    """Take one channel, plane or time point."""
+    """Select one channel, plane or time point."""
     noun = "time point" if what == "time" else what
     axis = next((axis for axis in axes if axis in AXES[what]), None)
     if axis is None:
@@ -139,9 +141,9 @@ def _take(path: Path, image: NDArray[Any], axes: str, what: str, index: int) -> 
 
 
 def _interleaved(path: Path, image: NDArray[Any]) -> tuple[NDArray[Any], str]:
-    """Colours that are stored plane by plane, pixel by pixel."""
+    """Convert colours that are stored plane by plane to pixel by pixel."""
     if image.dtype.itemsize > 1 and image.dtype.kind in "ui":
-        # Programs call three or four deep planes colours that are channels, or a stack.
+        # Programs label three or four deep planes as colours although they are channels or a stack.
         contents = f"has {image.shape[0]} planes of {8 * image.dtype.itemsize} bits"
         raise AxisChoiceError(path, contents, ["channel"])
     return np.moveaxis(image, 0, -1), "YXS"
@@ -155,11 +157,11 @@ def _too_many_dimensions(path: Path, shape: tuple[int, ...], axes: str, missing:
     ]
     if choices:
         return AxisChoiceError(path, contents, choices)
-    return ImageError(f"{path} {contents}: save the part to segment as an image of its own.")
+    return ImageError(f"{path} {contents}: save the part to be segmented as a separate image.")
 
 
 def _grey(image: NDArray[Any]) -> NDArray[np.float64]:
-    """Luminance of a colour image in [0, 1]; transparent pixels are laid over white."""
+    """Luminance of a colour image in [0, 1]; transparent pixels are blended with white."""
     top = float(np.iinfo(image.dtype).max) if image.dtype.kind in "ui" else 1.0
     colors = image[:, :, :3].astype(np.float64) / top
     if image.shape[2] == 4:
@@ -170,6 +172,6 @@ def _grey(image: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def first_line(error: BaseException) -> str:
-    """Return what an error of another library says, in one line without a full stop."""
+    """Return the message of another library's error, in one line without a full stop."""
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(".") if lines else type(error).__name__

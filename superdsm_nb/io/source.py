@@ -1,4 +1,4 @@
-"""Where an image comes from, and the image with all that its file tells."""
+"""An image file, and the image with the metadata of its file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Source:
     path : Path
         The file.
     channel, plane, time : int or None
-        Which channel, plane of a stack and time point (zero-based) to take of a file that has several.
+        Channel, plane of a stack and time point (zero-based) to use if the file has several.
     """
 
     path: Path
@@ -33,11 +33,11 @@ class Source:
 
     @property
     def part(self) -> dict[str, int | None]:
-        """What is taken of the file, as `imread` and the provenance name it."""
+        """The part of the file that is used, as named by `imread` and the provenance."""
         return {"channel": self.channel, "plane": self.plane, "time": self.time}
 
     def load(self, histological: bool = False) -> LoadedImage:
-        """Read the image, and what is to be known of its file.
+        """Read the image and the metadata of its file.
 
         Parameters
         ----------
@@ -59,7 +59,7 @@ class Source:
 
 @dataclass(frozen=True)
 class LoadedImage:
-    """Pixels, and where they come from.
+    """Pixels and their origin.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class LoadedImage:
     sha256 : str or None
         Digest of the file (hexadecimal).
     pixel_size : PixelSize or None
-        Size of a pixel, if the file tells it.
+        Size of a pixel, if the file states it.
     """
 
     pixels: NDArray[Any]

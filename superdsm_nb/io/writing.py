@@ -1,4 +1,4 @@
-"""Writing images and other files, each wholly or not at all."""
+"""Writing images and other files, each completely or not at all."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .reading import first_line
 
 TIFF = (".tif", ".tiff")
 PNG = (".png",)
-COMPRESSION = 3  # of PNG files: as small as at the usual 6 for such pictures, in less than half the time
+COMPRESSION = 3  # of PNG files: as small as with the usual 6 for such images, in less than half the time
 UNFINISHED = ".unfinished"  # suffix of files that are being written
 
 
@@ -32,7 +32,7 @@ def imsave(
     provenance: Mapping[str, Any] | None = None,
     pixel_size: PixelSize | None = None,
 ) -> None:
-    """Write an image, wholly or not at all.
+    """Write an image, completely or not at all.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def imsave(
     Raises
     ------
     ImageError
-        If the suffix is of neither format, or a PNG cannot hold the values.
+        If the suffix is not supported, or a PNG cannot hold the values.
     OutputError
         If the file cannot be written.
     """
@@ -95,7 +95,7 @@ def imsave(
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write a file, wholly or not at all; missing folders are created.
+    """Write a file, completely or not at all; missing folders are created.
 
     Raises
     ------
@@ -112,17 +112,19 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file aside and move it to its place, so that it is never seen half written."""
-    aside = path.with_name(f".{zlib.crc32(path.name.encode(errors='replace')):08x}.{os.getpid()}{UNFINISHED}")
-    aside.unlink(missing_ok=True)
+    """Write a temporary file and rename it, so that a half-written file is never seen."""
+    temporary = path.with_name(
+        f".{zlib.crc32(path.name.encode(errors='replace')):08x}.{os.getpid()}{UNFINISHED}"
+    )
+    temporary.unlink(missing_ok=True)
     try:
-        with aside.open("xb") as file:  # never through a link that somebody laid there
+        with temporary.open("xb") as file:  # never through an existing link
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        aside.replace(path)
+        temporary.replace(path)
     finally:
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def check_suffix(path: Path) -> None:

@@ -1,1 +1,1 @@
-"""Compiled kernels: arrays in, arrays out; of the rest of the package nothing is imported but its version."""
+"""Compiled kernels: arrays in, arrays out. They import nothing else of the package except its version."""

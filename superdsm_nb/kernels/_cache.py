@@ -1,11 +1,12 @@
-"""Machine code on disk, such that nothing stale, foreign or damaged is ever run.
+"""Machine code on disk, without ever running stale, foreign or damaged code.
 
-Numba's own cache knows a kernel by its file alone (in older versions by time and size of the file), but
-options come from another file, and NumPy or the settings of the compiler may have changed. It keeps one
-index for all versions and processors, which two processes that write at once, or one that is killed, can
-leave pointing at the wrong code. It fails where a file is cut off or the disk is full, and does not read
-what it could not write. Hence here: a file per signature, named by all that its content depends on, with a
-checksum, put in place in one step. What cannot be read or written is as if there were no cache.
+Numba's own cache identifies a kernel only by its file (in older versions by the time and size of the file),
+but options come from another file, and NumPy or compiler settings may have changed. It keeps one index for
+all versions and processors; two processes that write at the same time, or one that is killed, can leave it
+pointing at the wrong code. It fails if a file is truncated or the disk is full, and does not use read-only
+caches. This cache therefore writes one file per signature, named after everything its content depends on,
+with a checksum, in a single step. If a file cannot be read or written, the kernel is compiled as without a
+cache.
 """
 
 from __future__ import annotations
@@ -37,9 +38,9 @@ DIGEST = hashlib.sha256().digest_size
 
 
 def _sources() -> list[tuple[str, bytes]]:
-    """All files of kernels: a compiled kernel holds what it calls, and constants, whichever file has them."""
+    """All kernel files: a compiled kernel includes the functions and constants it uses from any of them."""
     folder = files(__package__)
-    if not folder.is_dir():  # packed into one program, which has a version still
+    if not folder.is_dir():  # packed into one program, which still has a version
         return []
     found = [file for file in folder.iterdir() if file.name.endswith((".py", ".pyc")) and file.is_file()]
     return sorted((file.name, file.read_bytes()) for file in found)
@@ -58,7 +59,7 @@ FOLDER = f"superdsm_nb-{__version__}-" + _digest(
 
 
 def folders() -> list[Path]:
-    """Where compiled kernels may lie: what is nearest to the user's wish first.
+    """Folders for compiled kernels, in the order of preference.
 
     Returns
     -------
@@ -66,16 +67,16 @@ def folders() -> list[Path]:
         They need not exist, and it may be impossible to make them.
     """
     parents = [Path(__file__).parent / "__pycache__"]
-    wish = getattr(numba.config, "CACHE_DIR", "")  # NUMBA_CACHE_DIR, as Numba has read it
-    if wish:
-        parents.insert(0, Path(wish))
+    wanted = getattr(numba.config, "CACHE_DIR", "")  # NUMBA_CACHE_DIR, as Numba has read it
+    if wanted:
+        parents.insert(0, Path(wanted))
     own = Path(AppDirs("numba", appauthor=False).user_cache_dir)
-    if own.is_absolute():  # else there is no home, and this would be wherever the process happens to be
+    if own.is_absolute():  # otherwise there is no home folder, and this would be the working directory
         parents.append(own)
     return [parent / FOLDER for parent in parents]
 
 
-def _can_be_written(folder: Path) -> bool:
+def _is_writable(folder: Path) -> bool:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
@@ -85,21 +86,21 @@ def _can_be_written(folder: Path) -> bool:
 
 
 class KernelCache(NullCache):
-    """What a dispatcher of Numba asks for machine code before it compiles, and gives it to afterwards."""
+    """The cache interface of a Numba dispatcher, which loads machine code from it and saves it there."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._name = f"{function.__module__.rpartition('.')[2]}.{function.__qualname__}"
 
     @property
     def cache_path(self) -> str | None:
-        """The folder that is written to, else one that is there to be read, or None."""
+        """The first writable folder, else one that exists, or None."""
         places = folders()
-        for folder in [*filter(_can_be_written, places), *filter(Path.is_dir, places)]:
+        for folder in [*filter(_is_writable, places), *filter(Path.is_dir, places)]:
             return str(folder)
         return None
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Return the machine code for a signature, or None where there is none that is whole."""
+        """Return the machine code for a signature, or None if there is none that is intact."""
         target_context.refresh()
         name = self._file_name(sig, target_context.codegen())
         for folder in folders():
@@ -107,12 +108,12 @@ class KernelCache(NullCache):
                 content = (folder / name).read_bytes()
                 if hashlib.sha256(content[DIGEST:]).digest() == content[:DIGEST]:
                     return CompileResult._rebuild(target_context, *pickle.loads(content[DIGEST:]))
-            except Exception:  # noqa: BLE001 - whatever is the matter with the file: it can be compiled
+            except Exception:  # noqa: BLE001 - whatever is wrong with the file: the kernel can be compiled
                 continue
         return None
 
     def save_overload(self, sig: Any, cres: Any) -> None:
-        """Keep the machine code of a signature, where a folder can be written."""
+        """Save the machine code of a signature, if a folder is writable."""
         if cres.library.has_dynamic_globals:  # addresses of this process
             return
         try:
@@ -122,7 +123,7 @@ class KernelCache(NullCache):
         content = hashlib.sha256(payload).digest() + payload
         name = self._file_name(sig, cres.library.codegen)
         for folder in folders():
-            if _put(folder / name, content):
+            if _write_atomically(folder / name, content):
                 return
 
     def _file_name(self, sig: Any, codegen: Any) -> str:
@@ -130,8 +131,8 @@ class KernelCache(NullCache):
         return f"{self._name}-{_digest(str(sig), codegen.magic_tuple(), settings)}.nbc"
 
 
-def _put(path: Path, content: bytes) -> bool:
-    """Write a file that others see whole or not at all; False if that is impossible."""
+def _write_atomically(path: Path, content: bytes) -> bool:
+    """Write a file atomically; return False if that is impossible."""
     unfinished = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

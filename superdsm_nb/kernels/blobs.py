@@ -19,9 +19,9 @@ def hessian_determinant(integral, sigma, first, last):
     integral : (H, W) float64
         Integral image: the sum over all pixels up to each row and column, both included.
     sigma : float
-        Standard deviation that the boxes stand for (pixels).
+        Standard deviation that the boxes approximate (pixels).
     first, last : int
-        The rows: from `first` on, up to but without `last`.
+        The rows, from `first` up to, but not including, `last`.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def hessian_determinant(integral, sigma, first, last):
 
 @jit
 def _strip(integral, start, length, out):
-    """Sums over the columns of a strip of rows, each up to its column; cut off at the border."""
+    """Cumulative sums over a strip of rows, up to each column; clipped at the border."""
     end = integral.shape[0] - 1
     first = min(max(start, 0), end)
     above, below = integral[first], integral[min(first + max(length, -first), end)]
@@ -72,12 +72,12 @@ def _strip(integral, start, length, out):
 
 @jit
 def _boxes(strip, start, length, out):
-    """Sums over the boxes of a strip that begin `start` beside each column; cut off at the border.
+    """Sums over the boxes of a strip that begin `start` columns from each column; clipped at the border.
 
     A box that would begin before the border begins there, at its full length. No sum is negative.
     """
     width = strip.size
-    # From `left` up to `right` no box is cut off.
+    # From `left` to `right` no box is clipped.
     left = max(-start, -start - length, 0)
     right = max(min(width, width - start - max(length, 0)), left)
     for place in range(width - max(right - left, 0)):
@@ -116,7 +116,7 @@ def local_maxima(stack, threshold):
             row = stack[s, r]
             for c in range(width):
                 value = row[c]
-                # Most voxels are below the threshold or beside a higher one.
+                # Most voxels are below the threshold or next to a higher one.
                 if not value > threshold or value < row[max(c - 1, 0)] or value < row[min(c + 1, width - 1)]:
                     continue
                 highest = True
@@ -138,12 +138,12 @@ def local_maxima(stack, threshold):
 
 @jit
 def suppress_overlapping(rows, cols, radii):
-    """Which blobs are left if each drops those after it whose centre is within the larger of the two radii.
+    """Which blobs remain if each removes later ones whose centre is within the larger of the two radii.
 
     Parameters
     ----------
     rows, cols, radii : (K,) float64
-        Centres and radii (pixels), the blobs that matter most first.
+        Centres and radii (pixels), the most important blobs first.
 
     Returns
     -------

@@ -18,7 +18,7 @@ def distance_along_columns(objects, out):
     objects : (H, W) bool
         Pixels to which the distance is 0.
     out : (H, W) int32
-        Takes the distances; FAR or more in a column without any.
+        Receives the distances; FAR or more in a column without any.
     """
     height, width = objects.shape
     for c in range(width):
@@ -37,19 +37,18 @@ def distance_along_columns(objects, out):
 def squared_distance(along, out):
     """Squared distance of every pixel to the nearest object pixel (Meijster et al., 2000).
 
-    Each row finds, as the lower envelope of one parabola per column, the column through which the way is
-    shortest.
+    For each row, the lower envelope of one parabola per column gives the column with the shortest distance.
 
     Parameters
     ----------
     along : (H, W) int32
         `distance_along_columns` of some rows; below FAR somewhere in each.
     out : (H, W) int64
-        Takes the squared distances of these rows; 0 on the objects.
+        Receives the squared distances of these rows; 0 on the objects.
     """
     height, width = along.shape
     column = np.empty(width, np.int64)  # the parabolas of the envelope, from left to right
-    begin = np.empty(width, np.int64)  # where each of them begins to be the lowest
+    begin = np.empty(width, np.int64)  # where each of them becomes the lowest
     for r in range(height):
         used = 0
         for c in range(width):

@@ -13,19 +13,19 @@ import numpy as np
 from ._jit import jit
 from .gaussian import POLYNOMIAL
 
-APART = 128  # numbers; more than the vectors of an unrolled loop hold
-BATCH = 256  # pixels whose logarithms become one
+SCRATCH_MARGIN = 128  # numbers; more than the vectors of an unrolled loop hold
+BATCH = 256  # pixels whose logarithms are combined into one
 
 
 @jit
 def scratch(size):
-    """Room for so many numbers, far from everything else in memory.
+    """Memory for `size` numbers, far from everything else in memory.
 
-    A compiled loop that writes here while it adds up what it reads elsewhere first asks whether the two
-    places are so near that vectors would overlap, and if so goes number by number. The sum is then rounded
-    differently: the result would depend on where the memory happened to be.
+    A compiled loop that writes here while it sums values read elsewhere first checks whether the two
+    locations are so close that vectors would overlap, and if so proceeds number by number. The sum would then
+    be rounded differently, and the result would depend on the memory layout.
     """
-    return np.empty(size + 2 * APART)[APART : APART + size]
+    return np.empty(size + 2 * SCRATCH_MARGIN)[SCRATCH_MARGIN : SCRATCH_MARGIN + size]
 
 
 @jit
@@ -71,8 +71,8 @@ def design_gram(blocks, r, d):  # noqa: C901 - one pass over the blocks is what 
 
     Their entries from the seventh row and column on are G' r and G' D G.
 
-    Four columns at a time share the loads of two weighted rows, which is what makes this loop run near the
-    speed of a BLAS product; a tile whose weights all vanish (saturated pixels) is skipped.
+    Four columns at a time share the loads of two weighted rows, so this loop runs nearly as fast as a BLAS
+    product; a tile whose weights all vanish (saturated pixels) is skipped.
     """
     size = blocks.size
     out = np.zeros((size, size))
@@ -94,7 +94,7 @@ def design_gram(blocks, r, d):  # noqa: C901 - one pass over the blocks is what 
         columns = blocks.columns[first : first + count]
         w0, w1 = w0_all[:n], w1_all[:n]
         for a in range(0, count, 2):
-            # The last row of an odd number of them is taken twice and counted once.
+            # If their number is odd, the last row is taken twice and counted once.
             other = min(a + 1, count - 1)
             row0, row1 = block[a], block[other]
             sum0, sum1 = 0.0, 0.0
@@ -154,14 +154,14 @@ def design_gram(blocks, r, d):  # noqa: C901 - one pass over the blocks is what 
 
 @jit
 def exp_of_negative(x):
-    """exp(x) for x <= 0, to 1e-13 of itself; 0 from -708 on, where numbers become subnormal.
+    """exp(x) for x <= 0, with a relative error of 1e-13; 0 below -708, where numbers become subnormal.
 
-    Without a call, so that loops over pixels vectorise: exp(x) = 2^n exp(r) with n an integer and
-    |r| <= ln(2) / 2, where the Taylor series is short, and 2^n is put together from its bits.
+    Without a function call, so that loops over pixels vectorise: exp(x) = 2^n exp(r) with n an integer and
+    |r| <= ln(2) / 2, where the Taylor series is short, and 2^n is assembled from its bits.
     """
     is_far = x < -708.0
     x = max(x, -708.0)
-    n = math.floor((x if x >= -708.0 else -708.0) * 1.4426950408889634 + 0.5)  # NaN is no integer
+    n = math.floor((x if x >= -708.0 else -708.0) * 1.4426950408889634 + 0.5)  # NaN is not an integer
     r = x - n * 0.6931471803691238 - n * 1.9082149292705877e-10
     series = 1 / 479001600 + r * (1 / 6227020800)
     series = 1 / 39916800 + r * series
@@ -184,8 +184,8 @@ def exp_of_negative(x):
 def sum_of_log1p(e):
     """sum_i ln(1 + e_i), to the rounding of the sum; e of shape (K,) with 0 <= e_i <= 1, overwritten.
 
-    Two factors are one, (1 + a)(1 + b) = 1 + (a + b + ab), so that a single logarithm is taken. K must be at
-    most BATCH: a product of so many numbers from 1 to 2 is far from overflow.
+    Factors are combined, (1 + a)(1 + b) = 1 + (a + b + ab), so that only one logarithm is needed. K must be
+    at most BATCH: a product of this many numbers from 1 to 2 is far from overflow.
     """
     size = e.size
     while size > 1:

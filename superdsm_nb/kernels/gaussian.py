@@ -1,7 +1,7 @@
 """The deformation matrix G: which columns it has, and its blocks.
 
 A region is stored in square tiles of pixels. Within a tile only the columns whose Gaussian window reaches
-it are kept, so that every product with G costs what its non-zeros cost; the pixels of a tile are
+it are kept, so that products with G take time in proportion to its non-zeros; the pixels of a tile are
 contiguous, so that the loops over them vectorise. The six polynomial columns of the shape model are kept
 in front of those of G in the same blocks: A = [F | G].
 """
@@ -76,9 +76,9 @@ def column_points(rows, cols, subsample):
     Returns
     -------
     (M,) int64
-        Indices of the chosen pixels, ascending: those on the grid of every s-th row and column, then as
-        many more as it takes until no pixel is s or more (chessboard distance) from the nearest of them;
-        always the nearest pixel out of reach, the first of equally near ones.
+        Indices of the chosen pixels, ascending: those on the grid of every s-th row and column, and then more
+        until no pixel is s or more (chessboard distance) from the nearest of them. The next pixel is always
+        the nearest one out of reach, the first of ties.
     """
     size = rows.size
     chosen = np.zeros(size, np.bool_)
@@ -87,7 +87,7 @@ def column_points(rows, cols, subsample):
     for i in range(size):
         if on_row[rows[i]] and on_col[cols[i]]:
             chosen[i] = True
-            _approach(distance, rows, cols, rows[i], cols[i])
+            _update_distances(distance, rows, cols, rows[i], cols[i])
     while True:
         least = FAR + 1
         for k in range(size):
@@ -99,12 +99,12 @@ def column_points(rows, cols, subsample):
         while distance[nearest] != least:
             nearest += 1
         chosen[nearest] = True
-        _approach(distance, rows, cols, rows[nearest], cols[nearest])
+        _update_distances(distance, rows, cols, rows[nearest], cols[nearest])
 
 
 @jit
-def _approach(distance, rows, cols, row, col):
-    """Lower the chessboard distances of pixels to what they are from one more point."""
+def _update_distances(distance, rows, cols, row, col):
+    """Update the chessboard distances of pixels for one more point."""
     for k in range(distance.size):
         across, along = rows[k] - row, cols[k] - col
         across = across if across > 0 else -across
@@ -115,7 +115,7 @@ def _approach(distance, rows, cols, row, col):
 
 @jit
 def _multiples(size, step):
-    """Which of the first integers are multiples of a step: a table, since division is slow."""
+    """Table of the integers that are multiples of a step, since division is slow."""
     table = np.zeros(size, np.bool_)
     for i in range(0, size, step):
         table[i] = True
@@ -211,7 +211,7 @@ def build_blocks(rows, cols, order, pixel_start, x1, x2, points, kernel, side, t
     rows, cols : (N,) int64
         Pixel coordinates in the compacted grid.
     order : (K,) int64
-        The pixels to take (all, or some of them), in the order of the tiles.
+        The pixels to use (all or a subset), in the order of the tiles.
     pixel_start : (T + 1,) int64
         Where each tile begins in `order`.
     x1, x2 : (N,) float64
@@ -219,8 +219,8 @@ def build_blocks(rows, cols, order, pixel_start, x1, x2, points, kernel, side, t
     points : (M,) int64
         The pixels at which the deformation basis is centred.
     kernel : (n + 2 tile, n + 2 tile) float32
-        Gaussian window, its centre at n // 2 + tile, in a frame of `tile` zeros: what a tile in reach of a
-        column can ask for lies inside, so that the innermost loop needs no test.
+        Gaussian window, its centre at n // 2 + tile, in a frame of `tile` zeros: every index that a tile in
+        reach of a column needs is inside, so that the innermost loop needs no test.
     side, tile : int
         n, and the side of a tile.
 
@@ -279,7 +279,7 @@ def build_blocks(rows, cols, order, pixel_start, x1, x2, points, kernel, side, t
             offset = np.uint64(rows[point] * stride + cols[point])
             row = block[c]
             for p in range(row.size):
-                weight = window[position[p] - offset]  # unsigned: no test for an index from the end
+                weight = window[position[p] - offset]  # unsigned: no test for negative indices
                 row[p] = weight
                 total[p] += weight
         for p in range(total.size):

@@ -36,18 +36,18 @@ MAX_STEP = 64.0
 
 
 class NewtonResult(NamedTuple):
-    """Where Newton's method came to.
+    """The result of Newton's method.
 
     Attributes
     ----------
     p : (P,) float64
         Parameters.
     dual : (M,) float64
-        w at these.
+        w at these parameters.
     energy : float
-        Psi at these.
+        psi at these parameters.
     remaining : float
-        Estimate of the energy still to be gained (half the squared Newton decrement).
+        Estimate of the remaining decrease of the energy (half the squared Newton decrement).
     steps : int
         Newton steps taken.
     status : int
@@ -75,17 +75,17 @@ def dot(a, b):
 def solve_positive(matrix, diagonal, rhs):
     """Solve (matrix + diag(diagonal)) x = rhs by a Cholesky factorisation.
 
-    Where a pivot vanishes the matrix is singular to working precision (a region too small or too flat to
-    hold all parameters): its diagonal is enlarged by a fraction of itself and the factorisation redone.
-    The fraction is taken entry by entry: in separable problems the curvature of the polynomial vanishes
-    while that of the regularisation does not, and a common shift would stop all progress.
+    If a pivot vanishes, the matrix is singular to working precision (the region is too small or too flat to
+    determine all parameters): its diagonal is increased by a fraction of itself, and the factorisation
+    repeated. The fraction is applied entry by entry: in separable problems the curvature of the polynomial
+    vanishes while that of the regularisation does not, and a common shift would stop all progress.
 
     Parameters
     ----------
     matrix : (P, P) float64
         Symmetric positive semi-definite.
     diagonal, rhs : (P,) float64
-        What to add to its diagonal; the right-hand side.
+        Addition to its diagonal; right-hand side.
 
     Returns
     -------
@@ -135,7 +135,7 @@ def solve_positive(matrix, diagonal, rhs):
 
 @jit
 def line_derivatives(y, s, ds, xi, dxi, step, alpha, epsilon):
-    """Psi along p + step * dp, with its first and second derivative by `step`."""
+    """Psi along p + step * dp, with its first and second derivative with respect to `step`."""
     value, slope, curvature = 0.0, 0.0, 0.0
     batch = scratch(BATCH)
     for begin in range(0, y.size, BATCH):
@@ -168,14 +168,14 @@ def line_derivatives(y, s, ds, xi, dxi, step, alpha, epsilon):
 
 @jit
 def line_search(y, s, ds, xi, dxi, energy, slope0, alpha, epsilon):
-    """Step length along a descent direction: Newton's method in one dimension, kept in a bracket.
+    """Step length along a descent direction: Newton's method in one dimension, safeguarded by a bracket.
 
     Accepts the first step that lowers the energy enough and whose slope is a fraction of the first one.
 
     Returns
     -------
     step, energy : float
-        0 and the old energy if no step lowers it within the rounding of the sum.
+        0 and the old energy if no step lowers it beyond rounding errors.
     """
     low, high = 0.0, np.inf
     step = 1.0
@@ -209,9 +209,9 @@ def newton(blocks, y, alpha, epsilon, p, dual, iterations, tolerance):
     The curvature of sqrt(xi^2 + eps) falls off like xi^-3 and misleads plain Newton steps. As Chan, Golub
     and Mulet do for total variation (SIAM J. Sci. Comput. 20, 1999), the dual w = xi / sqrt(xi^2 + eps) is
     carried along, linearised on its own and kept in |w| <= 1, and the curvature is taken as
-    alpha (1 - w xi / rho) / rho with rho = sqrt(xi^2 + eps): positive, and exact where w has caught up.
-    Convergence is judged by the decrement of the exact Hessian, that is by the energy still to be gained,
-    not by the parameters: those of a separable problem grow without bound.
+    alpha (1 - w xi / rho) / rho with rho = sqrt(xi^2 + eps): positive, and exact once w has converged.
+    Convergence is judged by the decrement of the exact Hessian, that is, by the remaining decrease of the
+    energy, not by the parameters, which grow without bound if the problem is separable.
 
     Parameters
     ----------
@@ -226,9 +226,9 @@ def newton(blocks, y, alpha, epsilon, p, dual, iterations, tolerance):
     dual : (M,) float64
         w at the start.
     iterations : int
-        At most so many Newton steps.
+        Maximum number of Newton steps.
     tolerance : float
-        Stop when the energy still to be gained is below tolerance * max(1, energy).
+        Stop when the remaining decrease is below tolerance * max(1, energy).
 
     Returns
     -------

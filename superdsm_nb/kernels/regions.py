@@ -1,4 +1,4 @@
-"""Bookkeeping of pixels and regions."""
+"""Helpers for pixels and regions."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def clusters_of_atoms(atoms, clusters, count):
     Returns
     -------
     (count,) int64
-        By label, from 1 on; -1 where there is no such atom.
+        By label, from 1; -1 if there is no such atom.
     """
     found = np.full(count + 1, -1, np.int64)
     height, width = atoms.shape
@@ -121,7 +121,7 @@ def touching_pairs(atoms, clusters, foreground):
     Parameters
     ----------
     atoms, clusters : (H, W) int32
-        Label images; pairs within one cluster count only.
+        Label images; only pairs within one cluster count.
     foreground : (H, W) bool
         Pixels with a positive offset intensity.
 
@@ -132,7 +132,7 @@ def touching_pairs(atoms, clusters, foreground):
     """
     height, width = atoms.shape
     pairs = np.empty((0, 2), np.int64)
-    for fill in range(2):  # counted first, then written: the pairs are few, the pixels many
+    for fill in range(2):  # count first, then write: there are few pairs and many pixels
         count = 0
         for r in range(height):
             for c in range(width):
@@ -168,7 +168,7 @@ def positive_on_frame(theta, height, width):
     -------
     bool
     """
-    # Along a side the surface is a parabola: positive somewhere iff at an end or beside its vertex.
+    # Along a side the surface is a parabola: positive somewhere iff it is at an end or next to its vertex.
     for r in (-1, height):
         u = r / max(height - 1, 1)
         offset = theta[0] * u * u + 2 * theta[3] * u + theta[5]

@@ -1,9 +1,9 @@
-"""Seeded watershed in the published rule.
+"""Seeded watershed with the published flooding order.
 
 Pixels are flooded in the order of their own value, and among equal values in the order in which they were
-reached. Since scikit-image 0.25 its `watershed` instead floods a pixel no earlier than the one it was
-reached from, so that dips beyond a plateau no longer count; the published atoms were made with the former
-rule and come out differently under the latter, which is why this one is here.
+reached. Since scikit-image 0.25, its `watershed` instead floods a pixel no earlier than the one it was
+reached from, so that dips beyond a plateau no longer count. The published atoms were computed with the former
+rule and differ under the latter, which is why it is implemented here.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import numpy as np
 from ._jit import jit
 
 OPEN, CLOSED = np.int32(0), np.int32(-1)  # instead of a label
-AHEAD = 32  # pixels
-AGE = 2**32 - 1  # the bits of a key that hold the age
+PREFETCH = 32  # pixels
+AGE_MASK = 2**32 - 1  # the bits of a key that hold the age
 
 _PRIME = np.uint64(67)  # the powers of two below 2**64 differ modulo it
 _POSITION = np.zeros(67, np.int64)
@@ -24,7 +24,7 @@ for _bit in range(64):
 
 @jit
 def lowest_bit(word):
-    """Position of the lowest set bit of a uint64 that is not 0; nothing overflows, as NumPy would warn."""
+    """Position of the lowest set bit of a uint64 that is not 0; nothing overflows, as NumPy would report."""
     return _POSITION[(word & (~word + np.uint64(1))) % _PRIME]
 
 
@@ -32,14 +32,14 @@ def lowest_bit(word):
 def watershed(levels, markers, mask):
     """Flood a relief from labelled markers, through 4-neighbours.
 
-    Pixels in reach wait in a queue per level, first come, first served; a tree of bit sets finds the lowest
-    level with a pixel. Only while level markers wait, of which none came first, the binary heap of the
-    publication decides.
+    Reached pixels wait in one first-in, first-out queue per level; a tree of bit sets finds the lowest level
+    with a pixel. Only while several markers of the same level are waiting, whose order is undefined, the
+    binary heap of the publication decides.
 
     Parameters
     ----------
     levels : (H, W) int32
-        Rank of each pixel's value among all values, from 0 on; low levels are flooded first.
+        Zero-based rank of each pixel's value among all values; low levels are flooded first.
     markers : (H, W) int32
         Labels of the markers; 0 where there is none.
     mask : (H, W) bool
@@ -52,14 +52,14 @@ def watershed(levels, markers, mask):
     """
     height, width = levels.shape
     stride = width + 2
-    cells, sources, count = _framed(levels, markers, mask)
+    cells, sources, count = _padded_cells(levels, markers, mask)
     labels, level = cells[:, 0], cells[:, 1]
     head, queue = _empty_queues(levels, mask, count)
     tail = head.copy()
     bits, start, depth = _bit_tree(count)
-    waiting = _first_in_wait(sources, level, labels, stride, count)
+    waiting = _flood_level_markers(sources, level, labels, stride, count)
     for pixel in waiting:
-        _enter(pixel, level[pixel], bits, start, depth, queue, head, tail)
+        _enqueue(pixel, level[pixel], bits, start, depth, queue, head, tail)
     left = waiting.size
     lowest = -1
     touched = 0
@@ -67,8 +67,8 @@ def watershed(levels, markers, mask):
         if lowest < 0:
             lowest = _lowest_level(bits, start, depth)
         place = head[lowest]
-        if place % AHEAD == 0:
-            touched |= _fetched(queue[place : min(place + AHEAD, tail[lowest])], cells, stride)
+        if place % PREFETCH == 0:
+            touched |= _prefetched(queue[place : min(place + PREFETCH, tail[lowest])], cells, stride)
         pixel = int(queue[place])
         head[lowest] += 1
         left -= 1
@@ -85,14 +85,16 @@ def watershed(levels, markers, mask):
                     queue[tail[own]] = reached
                     tail[own] += 1
                 else:
-                    _enter(reached, own, bits, start, depth, queue, head, tail)
+                    _enqueue(reached, own, bits, start, depth, queue, head, tail)
                     lower = min(lower, own)
         if head[lowest] < tail[lowest]:
             lowest = lower
             continue
-        _clear(lowest, bits, start, depth)
+        _mark_empty(lowest, bits, start, depth)
         lowest = lower if lower < lowest else -1
-    labels[0] = min(touched, CLOSED)  # a corner of the frame; or the fetching would be optimised away
+    labels[0] = min(
+        touched, CLOSED
+    )  # a corner of the frame; otherwise the prefetching would be optimised away
     out = np.empty((height, width), np.int32)
     for r in range(height):
         own_label, row = labels[(r + 1) * stride + 1 :], out[r]
@@ -102,13 +104,13 @@ def watershed(levels, markers, mask):
 
 
 @jit
-def _framed(levels, markers, mask):
-    """Lay out an image with a frame of closed pixels, which spares every test for the border.
+def _padded_cells(levels, markers, mask):
+    """Lay out an image with a frame of closed pixels, so that no test for the border is needed.
 
     Returns
     -------
     cells : ((H + 2) * (W + 2), 2) int32
-        Label and level of each pixel, side by side: what is far apart in memory is waited for.
+        Label and level of each pixel, side by side, for fast memory access.
     sources : (K,) int64
         The pixels of the markers.
     count : int
@@ -144,7 +146,7 @@ def _framed(levels, markers, mask):
 
 @jit
 def _empty_queues(levels, mask, count):
-    """Queues of all levels, one behind the other: where each begins, and room for its pixels."""
+    """Queues of all levels, one after the other: where each begins, and memory for its pixels."""
     size = np.zeros(count + 1, np.int64)
     for r in range(levels.shape[0]):
         row, inside = levels[r], mask[r]
@@ -157,12 +159,12 @@ def _empty_queues(levels, mask, count):
 
 @jit
 def _bit_tree(count):
-    """Bit sets: the first says which levels have pixels, each next one which words of the last are not 0.
+    """Bit sets: the first marks the levels with pixels, each next one the non-zero words of the previous one.
 
     Returns
     -------
     bits : (W,) uint64
-        The words of all sets, one behind the other.
+        The words of all sets, one after the other.
     start : (12,) int64
         Where each set begins.
     depth : int
@@ -190,8 +192,8 @@ def _lowest_level(bits, start, depth):
 
 
 @jit
-def _clear(level, bits, start, depth):
-    """Take note that a level has no pixel any more."""
+def _mark_empty(level, bits, start, depth):
+    """Mark a level as empty."""
     place = level
     for d in range(depth):
         word = start[d] + (place >> 6)
@@ -202,8 +204,8 @@ def _clear(level, bits, start, depth):
 
 
 @jit
-def _fetched(pixels, cells, stride):
-    """Fetch the neighbourhoods of pixels together: one by one, memory would be waited for."""
+def _prefetched(pixels, cells, stride):
+    """Prefetch the neighbourhoods of several pixels together, which is faster than one by one."""
     touched = 0
     for pixel in pixels:
         for step in (-stride, 0, stride):
@@ -212,7 +214,7 @@ def _fetched(pixels, cells, stride):
 
 
 @jit
-def _enter(pixel, level, bits, start, depth, queue, head, tail):
+def _enqueue(pixel, level, bits, start, depth, queue, head, tail):
     """Put a pixel at the end of the queue of its level."""
     was_empty = head[level] == tail[level]
     queue[tail[level]] = pixel
@@ -230,22 +232,23 @@ def _enter(pixel, level, bits, start, depth, queue, head, tail):
 
 
 @jit
-def _first_in_wait(sources, level, labels, stride, count):
-    """Flood as long as level markers wait, by a binary heap in which all markers have the same age.
+def _flood_level_markers(sources, level, labels, stride, count):
+    """Flood while markers of equal level are waiting, with a heap in which all markers have the same age.
 
     Returns
     -------
     (K,) int64
-        The pixels that wait then, in the order in which they were reached; all markers, if no two are level.
+        The pixels then waiting, in the order in which they were reached; all markers, if no two have equal
+        levels.
     """
     taken = np.zeros(count, np.bool_)
-    level_markers = False
+    has_level_markers = False
     for pixel in sources:
-        level_markers = level_markers or taken[level[pixel]]
+        has_level_markers = has_level_markers or taken[level[pixel]]
         taken[level[pixel]] = True
-    if not level_markers:
+    if not has_level_markers:
         return sources
-    # An entry of the heap is its level and age in one number, and its pixel.
+    # A heap entry is one number for level and age, and the pixel.
     keys = np.empty(labels.size, np.int64)
     pixels = np.empty(labels.size, np.int32)
     used = 0
@@ -255,7 +258,7 @@ def _first_in_wait(sources, level, labels, stride, count):
     age = 0
     while left > 0:
         pixel = int(pixels[0])
-        left -= keys[0] & AGE == 0
+        left -= keys[0] & AGE_MASK == 0
         used = _drop_first(keys, pixels, used)
         for step in (-stride, -1, 1, stride):
             reached = pixel + step
@@ -263,12 +266,12 @@ def _first_in_wait(sources, level, labels, stride, count):
                 labels[reached] = labels[pixel]
                 age += 1
                 used = _push(keys, pixels, used, np.int64(level[reached]) << 32 | age, reached)
-    return pixels[:used][np.argsort(keys[:used] & AGE)].astype(np.int64)
+    return pixels[:used][np.argsort(keys[:used] & AGE_MASK)].astype(np.int64)
 
 
 @jit
 def _push(keys, pixels, used, key, pixel):
-    # Only a lower level moves up: what comes later is never before its equals.
+    # Only a lower level moves up: a later entry never precedes its equals.
     value = key >> 32
     i = used
     while i > 0 and value < keys[(i - 1) // 2] >> 32:

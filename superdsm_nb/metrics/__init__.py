@@ -1,14 +1,14 @@
-"""Scores of a segmentation against a hand-drawn truth.
+"""Scores of a segmentation against a manual ground truth.
 
 Both are label images: two-dimensional integer arrays in which every positive number names one object; zero
-and negative numbers are background. Labels may have gaps, need not agree between the images, and may name
-objects of several parts. No function changes its input.
+and negative numbers are background. Labels may have gaps, need not agree between the images, and may belong
+to objects of several parts. No function changes its input.
 
 **Assignment.** Splits, merges, missed and added objects and the Hausdorff distance rest on one rule (Coelho
-et al., 2009): an object is assigned to whatever shares most pixels with it in the other image, *background
-included*. Of equal overlaps background wins, then the smaller label, as ``argmax`` has it in the code
-published with that article. Ties between two objects are the only case in which a result depends on the
-numbering of the objects.
+et al., 2009): an object is assigned to whatever shares most pixels with it in the other image, *including
+background*. Ties go to background, then to the smaller label, as with ``argmax`` in the code published with
+that article. Ties between two objects are the only case in which a result depends on the numbering of the
+objects.
 
 **Empty images.** With no object in either image SEG, Dice and average precision are 1; with objects in only
 one of the two they are 0, and all of these objects are missed or added.

@@ -22,12 +22,12 @@ def pair_files(predicted: Path, truth: Path) -> tuple[dict[str, tuple[Path, Path
     pairs : dict of str to (Path, Path)
         Prediction and truth by name.
     left_out : int
-        How many files have no counterpart.
+        Number of files without a counterpart.
 
     Raises
     ------
     ConfigError
-        If one of them does not exist, only one of them is a folder, or no names agree.
+        If one of them does not exist, only one of them is a folder, or no names match.
     """
     for path in (predicted, truth):
         if not path.exists():

@@ -1,4 +1,4 @@
-"""The pixels that objects of two label images share, which all metrics rest on."""
+"""The pixels that objects of two label images share, the basis of all metrics."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Overlaps:
     truth: NDArray[np.int32]
     predicted_sizes: NDArray[np.int64]  # pixels of object 1, 2, …
     truth_sizes: NDArray[np.int64]
-    rows: NDArray[np.int64]  # predicted and truth object, counted from 0, of each overlapping pair,
+    rows: NDArray[np.int64]  # predicted and truth object (zero-based) of each overlapping pair,
     columns: NDArray[np.int64]
     shared: NDArray[np.int64]  # and the number of pixels they share
     truth_of_predicted: NDArray[np.int64]  # what object 1, 2, … is assigned to, 0 for background
@@ -39,7 +39,7 @@ def count_overlaps(predicted: Labels, truth: Labels) -> Overlaps:
         )
     predicted, predicted_sizes = _renumbered(predicted)
     truth, truth_sizes = _renumbered(truth)
-    # Sparse, because few pairs of objects overlap; it is the conversion that adds up the ones of equal pairs.
+    # Sparse, because few pairs of objects overlap; the conversion adds up the ones of equal pairs.
     ones = np.ones(predicted.size, dtype=np.int64)
     shape = (predicted_sizes.size + 1, truth_sizes.size + 1)
     table = sparse.coo_array((ones, (predicted.ravel(), truth.ravel())), shape=shape).tocsr().tocoo()
@@ -69,7 +69,7 @@ def _checked(labels: Labels, name: str) -> Labels:
 
 def _renumbered(labels: Labels) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Copy ``labels`` with the objects numbered 1, 2, … in the order of their labels; and their sizes."""
-    foreground = labels > 0  # alone, because sorting is slow and most of an image is background
+    foreground = labels > 0  # only the foreground: sorting is slow, and most of an image is background
     _, inverse, sizes = np.unique(labels[foreground], return_inverse=True, return_counts=True)
     renumbered = np.zeros(labels.shape, dtype=np.int32)
     renumbered[foreground] = inverse + 1
@@ -77,7 +77,7 @@ def _renumbered(labels: Labels) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
 
 
 def _assigned(of: NDArray[np.int64], to: NDArray[np.int64], pixels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Pick for every number > 0 in ``of`` its partner in ``to`` with most pixels; of equals the smallest."""
+    """For every number > 0 in ``of``, find the partner in ``to`` with most pixels; the smallest of equals."""
     order = np.lexsort((to, -pixels, of))
     numbers, first = np.unique(of[order], return_index=True)
     return to[order][first[numbers > 0]]

@@ -1,4 +1,4 @@
-"""The metrics; see the package for the conventions that hold for all of them."""
+"""The metrics; the conventions for all of them are described in the package."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .overlaps import Labels, Overlaps, count_overlaps
 
 @dataclass(frozen=True)
 class Score:
-    """Every metric of this module for one image.
+    """All metrics of this module for one image.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ def score(predicted: Labels, truth: Labels) -> Score:
 
 
 def seg(predicted: Labels, truth: Labels) -> float:
-    """SEG, the measure of segmentation of the Cell Tracking Challenge.
+    """SEG, the segmentation measure of the Cell Tracking Challenge.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def seg(predicted: Labels, truth: Labels) -> float:
     -------
     float
         Mean over the truth objects R of |R ∩ S| / |R ∪ S|, where S is the one predicted object with
-        |R ∩ S| > |R| / 2, and of 0 where there is none: to cover exactly half is not enough. Added objects
+        |R ∩ S| > |R| / 2, and of 0 if there is none: covering exactly half is not enough. Added objects
         cost nothing, unless there is no truth object, where SEG is undefined and taken as 0 (1 if both images
         are empty).
 
@@ -114,7 +114,7 @@ def seg(predicted: Labels, truth: Labels) -> float:
 
 
 def dice(predicted: Labels, truth: Labels) -> float:
-    """Dice coefficient of the two foregrounds, whatever objects they consist of.
+    """Dice coefficient of the two foregrounds, regardless of objects.
 
     Parameters
     ----------
@@ -149,14 +149,14 @@ def average_precision(predicted: Labels, truth: Labels, threshold: float = 0.5) 
     threshold : float in (0, 1]
         Objects P and T may be matched if |P ∩ T| / |P ∪ T| > ``threshold``, strictly, as in the Data Science
         Bowl 2018 (StarDist admits equality). Identical objects may be
-        matched at every threshold, so that 1 asks for exactly these.
+        matched at every threshold, so 1 requires identical objects.
 
     Returns
     -------
     float
-        TP is the number of matched pairs, FP and FN those of predicted and truth objects left over. No object
-        is matched twice. For ``threshold`` >= 0.5 this needs no care, as IoU > 1/2 takes more than half of
-        both objects; below, the matching is one with the most pairs.
+        TP is the number of matched pairs, FP and FN are the numbers of unmatched predicted and truth objects.
+        No object is matched twice. For ``threshold`` >= 0.5 this is automatic, because IoU > 1/2 requires
+        more than half of both objects; below, a matching with the most pairs is used.
 
     Raises
     ------
@@ -280,7 +280,7 @@ def hausdorff(predicted: Labels, truth: Labels) -> float:
         Mean, in pixels, of max(max_{r ∈ ∂R} d(r, ∂S), max_{s ∈ ∂S} d(s, ∂R)) over the truth objects R that
         are assigned to a predicted object S, as for `merge_count`. Truth objects assigned to background
         are left out; NaN if none remains. The boundary ∂ of an object is made of those of its pixels that
-        have one of their four neighbours outside it, where beyond the edge of the image is outside; d is
+        have one of their four neighbours outside it, and beyond the edge of the image counts as outside; d is
         Euclidean between pixel centres. The code of Coelho et al. differs: it averages over predicted objects
         the largest distance of a differing pixel from the truth boundary.
 
@@ -351,6 +351,6 @@ def _hausdorff(overlaps: Overlaps) -> float:
 def _boundary(labels: NDArray[np.int32], number: int, box: tuple[slice, slice]) -> NDArray[np.int64]:
     """Find the boundary pixels of an object, shape (n, 2), whose bounding box is ``box``."""
     mask = labels[box] == number
-    # The bounding box may be cut out first: erosion takes what is beyond its edge as outside, which it is.
+    # Cropping to the bounding box is safe: erosion treats everything beyond its edge as outside.
     boundary = mask & ~ndimage.binary_erosion(mask)
     return np.argwhere(boundary) + np.array([box[0].start, box[1].start])

@@ -1,4 +1,4 @@
-"""Min-weight set cover and set packing: which family of objects covers all atoms at the least cost."""
+"""Min-weight set cover and set packing: the objects that cover all atoms at the lowest cost."""
 
 from .cover import MinSetCover, SolvedCover
 

@@ -1,4 +1,4 @@
-"""Min-weight set cover: the family of objects of least total energy that covers all atoms."""
+"""Min-weight set cover: the family of objects with the lowest total cost that covers all atoms."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from ..atoms import AtomAdjacencyGraph
 from ..objects import Object
 from ..performance import relative_gap
-from .exact import ROUNDING, minimum_covers
+from .exact import ROUNDING_TOLERANCE, minimum_covers
 from .greedy import cost, solve
 from .packing import problem_of
 
-MAX_EXACT_CANDIDATES = 500  # in a cluster; the exact cover of so many takes a large part of a second
+MAX_EXACT_CANDIDATES = 500  # in a cluster; the exact cover of this many takes most of a second
 
 
 class MinSetCover:
@@ -24,9 +24,9 @@ class MinSetCover:
     Parameters
     ----------
     beta : float
-        Constant cost per object besides its energy.
+        Constant cost per object, added to its energy.
     adjacencies : AtomAdjacencyGraph
-        Tells the cluster of each atom.
+        The atoms and their clusters.
     solver : {"exact", "greedy"}
         Integer programming, whose cover is optimal, or the published heuristic: a greedy choice followed by
         merging, repeated for smaller and smaller `beta`.
@@ -60,9 +60,9 @@ class MinSetCover:
         Parameters
         ----------
         candidates : iterable of Object
-            Every atom must be in one of all the candidates.
+            Every atom must be in at least one of all candidates.
         others : iterable of Object
-            Objects that are no candidates, but that the lower bound reckons with.
+            Objects that are not candidates, but are included in the lower bound.
         """
         touched = set()
         for known, items in ((self._candidates, candidates), (self._others, others)):
@@ -79,7 +79,7 @@ class MinSetCover:
             self._solve_greedily(label)
 
     def finalize(self) -> None:
-        """With the exact solver: solve those clusters that have so many candidates that this had to wait."""
+        """With the exact solver: solve the clusters that were postponed because they have many candidates."""
         if self.solver == "exact":
             self._solve([label for label in self.cluster_labels if label not in self._lower_bounds])
 
@@ -92,14 +92,14 @@ class MinSetCover:
             self._solutions[label] = solution
 
     def _solve(self, labels: Sequence[int]) -> None:
-        """Find the cheapest covers of clusters; with the greedy solver only for the lower bounds."""
+        """Find the cheapest covers of clusters; with the greedy solver, only for the lower bounds."""
         known = [self._candidates[label] + self._others.get(label, []) for label in labels]
         choices = minimum_covers([problem_of(objects, self.beta) for objects in known])
         for label, objects, choice in zip(labels, known, choices, strict=True):
             solution = [objects[index] for index in choice.sets]
-            # The objects' energies are added up in another order here than in the bound.
+            # The energies are summed in a different order than in the bound.
             optimum = cost(solution, self.beta)
-            is_proven = abs(optimum - choice.bound) <= ROUNDING * optimum
+            is_proven = abs(optimum - choice.bound) <= ROUNDING_TOLERANCE * optimum
             self._lower_bounds[label] = optimum if is_proven else choice.bound
             if self.solver == "exact":
                 self._solutions[label] = solution
@@ -121,12 +121,12 @@ class MinSetCover:
 
     @property
     def lower_bound(self) -> float:
-        """No cover by the objects known costs less."""
+        """No cover by the known objects costs less."""
         return sum(self.get_cluster_lower_bound(label) for label in self.cluster_labels)
 
     @property
     def gap(self) -> float:
-        """Most by which the cover costs more than the cheapest one, relative to its own cost."""
+        """Largest possible excess of the cost over the optimum, relative to the cost."""
         return relative_gap(self.costs, self.lower_bound)
 
     def get_cluster_costs(self, label: int) -> float:
@@ -134,15 +134,15 @@ class MinSetCover:
         return cost(self._solutions[label], self.beta)
 
     def get_cluster_lower_bound(self, label: int) -> float:
-        """No cover of one cluster by the objects known costs less."""
+        """No cover of one cluster by the known objects costs less."""
         if label not in self._lower_bounds:
             self._solve([label])
         bound, costs = self._lower_bounds[label], self.get_cluster_costs(label)
-        # The greedy cover may be the same family, its energies added up in another order.
-        return costs if costs - bound <= ROUNDING * costs else bound
+        # The greedy cover may be the same, with energies summed in a different order.
+        return costs if costs - bound <= ROUNDING_TOLERANCE * costs else bound
 
     def get_cluster_gap(self, label: int) -> float:
-        """Most by which the cover of one cluster costs more than the cheapest one, relative to its cost."""
+        """Largest possible excess of the cost of one cluster over the optimum, relative to its cost."""
         return relative_gap(self.get_cluster_costs(label), self.get_cluster_lower_bound(label))
 
 
@@ -153,11 +153,11 @@ class SolvedCover:
     Attributes
     ----------
     beta : float
-        Constant cost per object besides its energy.
+        Constant cost per object, added to its energy.
     solution : list of Object
         The objects of the cover.
     costs, lower_bound : float
-        Its cost, and what no cover by the objects known then costs less than.
+        Its cost, and the lower bound on any cover by the objects known at that time.
     """
 
     beta: float
@@ -167,5 +167,5 @@ class SolvedCover:
 
     @property
     def gap(self) -> float:
-        """Most by which the cover costs more than the cheapest one, relative to its own cost."""
+        """Largest possible excess of the cost over the optimum, relative to the cost."""
         return relative_gap(self.costs, self.lower_bound)

@@ -1,9 +1,9 @@
-"""Set cover and set packing solved exactly, with a bound that proves it.
+"""Exact set cover and set packing, with a bound that proves optimality.
 
 Every problem is first reduced: sets that cannot be needed are dropped, sets that must be taken are taken, and
-what is left falls into components that share no atom. The components of all covers are solved together as
-one sparse linear program. A component where the optimum of that is not integral is solved as an integer
-program by branch and bound (HiGHS, gap 0).
+the rest is divided into components that share no atom. The components of all covers are solved together as
+one sparse linear program. Components whose solution is not integral are solved as integer programs by branch
+and bound (HiGHS, gap 0).
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import scipy  # its parts are loaded when they are first used: easy images need no linear program
+import scipy  # submodules are loaded on first use; easy images need no linear program
 from numpy.typing import NDArray
 
 from ..errors import SolverError
 
-INTEGRAL = 1e-6  # HiGHS's own tolerance on integers
-ROUNDING = 1e-9  # relative; what sums of the solver's floating-point numbers may differ by
-MAGNITUDE = 1e4  # weights are scaled to this: HiGHS stops at an absolute gap of 1e-6
+INTEGRALITY_TOLERANCE = 1e-6  # HiGHS's own tolerance on integers
+ROUNDING_TOLERANCE = 1e-9  # relative tolerance for sums of the solver's floating-point numbers
+WEIGHT_MAGNITUDE = 1e4  # weights are scaled to this: HiGHS stops at an absolute gap of 1e-6
 
 
 class Problem(NamedTuple):
@@ -38,7 +38,7 @@ class Problem(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """Some of the sets of a problem, and the bound on their total weight that was proven.
+    """Chosen sets of a problem, and the proven bound on their total weight.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class Choice(NamedTuple):
 
 
 class _Reduced(NamedTuple):
-    """What is left of a problem: sets taken, their weight, and components of sets still to choose from."""
+    """A reduced problem: sets taken, their weight, and components of sets still to choose from."""
 
     taken: list[int]
     weight: float
@@ -67,7 +67,7 @@ def minimum_covers(problems: Sequence[Problem]) -> list[Choice]:
     Parameters
     ----------
     problems : sequence of Problem
-        In each of them every atom is in a set.
+        Every atom must be in a set.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def minimum_covers(problems: Sequence[Problem]) -> list[Choice]:
     choices = []
     for problem, part, solved in zip(problems, reduced, _solve(reduced, 1.0, np.inf), strict=True):
         sets = _irredundant(problem, [*part.taken, *solved.sets])
-        choices.append(_closed(problem, sets, part.weight + solved.bound))
+        choices.append(_close_rounding_gap(problem, sets, part.weight + solved.bound))
     return choices
 
 
@@ -99,7 +99,7 @@ def maximum_packing(problem: Problem) -> Choice:
     Parameters
     ----------
     problem : Problem
-        What to choose from.
+        The sets to choose from.
 
     Returns
     -------
@@ -121,7 +121,7 @@ def maximum_packing(problem: Problem) -> Choice:
     (solved,) = _solve([reduced], -np.inf, 1.0)
     covered = problem.members[:, solved.sets].any(axis=1)
     singles = [index for index in reduced.taken if not (problem.members[:, index] & covered).any()]
-    return _closed(problem, sorted(singles + solved.sets), reduced.weight - solved.bound)
+    return _close_rounding_gap(problem, sorted(singles + solved.sets), reduced.weight - solved.bound)
 
 
 def _reduce_cover(problem: Problem) -> _Reduced:
@@ -131,7 +131,7 @@ def _reduce_cover(problem: Problem) -> _Reduced:
     is_open, alive = np.ones(members.shape[0], bool), np.ones(members.shape[1], bool)
     taken: list[int] = []
     while is_open.any():
-        dropped = alive & ~_needed(members[is_open] & alive, weights)
+        dropped = alive & ~_irreplaceable(members[is_open] & alive, weights)
         alive &= ~dropped
         inside = members & is_open[:, np.newaxis] & alive
         forced = np.unique(inside[inside.sum(axis=1) == 1].argmax(axis=1))
@@ -145,10 +145,10 @@ def _reduce_cover(problem: Problem) -> _Reduced:
     return _Reduced(taken, float(weights[taken].sum()), components, problems)
 
 
-def _needed(inside: NDArray[np.bool_], weights: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Sets that the cheapest sets of their atoms do not replace at the same or a lower weight.
+def _irreplaceable(inside: NDArray[np.bool_], weights: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Sets that cannot be replaced by the cheapest sets of their atoms at the same or a lower weight.
 
-    A set that is the cheapest of one of its atoms is needed, so those that replace others all stay.
+    The cheapest set of any atom is kept, so the replacements always remain.
     """
     cheapest = np.where(inside, weights, np.inf).argmin(axis=1)
     kept, index = np.unique(cheapest, return_inverse=True)
@@ -161,7 +161,7 @@ def _needed(inside: NDArray[np.bool_], weights: NDArray[np.float64]) -> NDArray[
 
 
 def _reduce_packing(problem: Problem) -> _Reduced:
-    """Take the heaviest set of each single atom; a larger set counts by what it has above these."""
+    """Take the heaviest set of each single atom; larger sets count by their excess over these."""
     members, weights = problem
     is_single = members.sum(axis=0) == 1
     best = np.where(members & is_single, weights, 0.0).max(axis=1, initial=0.0)
@@ -194,7 +194,7 @@ def _part(members: NDArray[np.bool_], component: NDArray[np.intp], weights: NDAr
 
 
 def _solve(reduced: Sequence[_Reduced], at_least: float, at_most: float) -> list[Choice]:
-    """Choose, of what is left, sets of least total weight that hold every atom between so and so often."""
+    """Choose sets of lowest total weight that contain every atom `at_least` to `at_most` times."""
     problems = [problem for part in reduced for problem in part.problems]
     chosen = iter(_solve_components(problems, at_least, at_most))
     choices = []
@@ -213,11 +213,11 @@ def _solve_components(problems: Sequence[Problem], at_least: float, at_most: flo
         return []
     ends = np.cumsum([problem.weights.size for problem in problems])
     together = _optimize(problems, at_least, at_most, 0)
-    # Where weights differ in the eighth digit the linear program may end undecided.
+    # If weights differ only in the eighth digit, the linear program may fail.
     values = np.split(together.x if together.success else np.full(ends[-1], 0.5), ends[:-1])
     choices = []
     for problem, x in zip(problems, values, strict=True):
-        if np.abs(x - np.round(x)).max() <= INTEGRAL:
+        if np.abs(x - np.round(x)).max() <= INTEGRALITY_TOLERANCE:
             choices.append(Choice(np.flatnonzero(x > 0.5).tolist(), float(problem.weights @ x)))
             continue
         alone = _optimize([problem], at_least, at_most, 1)
@@ -235,7 +235,9 @@ def _scaled(problem: Problem) -> NDArray[np.float64]:
 
 
 def _scale(problem: Problem) -> float:
-    return MAGNITUDE / max(float(np.abs(problem.weights).max()), np.finfo(float).tiny * MAGNITUDE)
+    return WEIGHT_MAGNITUDE / max(
+        float(np.abs(problem.weights).max()), np.finfo(float).tiny * WEIGHT_MAGNITUDE
+    )
 
 
 def _optimize(
@@ -263,7 +265,9 @@ def _irredundant(problem: Problem, taken: Sequence[int]) -> list[int]:
     return kept
 
 
-def _closed(problem: Problem, sets: list[int], bound: float) -> Choice:
-    """Close a gap that is rounding only."""
+def _close_rounding_gap(problem: Problem, sets: list[int], bound: float) -> Choice:
+    """Close a gap that is only due to rounding."""
     total = float(problem.weights[sets].sum())
-    return Choice(sets, total if abs(total - bound) <= ROUNDING * max(abs(total), abs(bound)) else bound)
+    return Choice(
+        sets, total if abs(total - bound) <= ROUNDING_TOLERANCE * max(abs(total), abs(bound)) else bound
+    )

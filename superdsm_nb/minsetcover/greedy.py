@@ -17,8 +17,8 @@ def solve(
 ) -> list[Object]:
     """Cover `universe` by the published heuristic.
 
-    The solution for `beta` competes, at the cost that `beta` gives, with the one found for the smaller
-    gamma * `beta`, which was itself decided in the same way.
+    The solution for `beta` is compared, at the cost with `beta`, with the one for the smaller gamma * `beta`,
+    which is found recursively in the same way.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def solve(
     candidates : sequence of Object
         Every atom must be in one of them.
     beta : float
-        Constant cost per object besides its energy.
+        Constant cost per object, added to its energy.
     max_iter : int
         Rounds left, this one included.
     gamma : float
@@ -59,7 +59,7 @@ def greedy_cover(universe: set[int], candidates: Sequence[Object], beta: float) 
 
 
 def merge(taken: list[Object], candidates: Sequence[Object], beta: float) -> list[Object]:
-    """Replace objects of a cover by one that holds them all wherever that is cheaper.
+    """Replace objects of a cover by one that contains them all, wherever that is cheaper.
 
     A candidate replaces the taken objects inside it if it overlaps no other taken object and costs less
     than their sum.

@@ -1,4 +1,4 @@
-"""Max-weight set packing: how much energy a union has at least, by the disjoint objects inside it."""
+"""Max-weight set packing: a lower bound on the energy of a union, from disjoint objects inside it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def greedy_packing(objects: Sequence[Object]) -> float:
 
 
 def excess_packing(objects: Sequence[Object]) -> float:
-    """Total energy of disjoint objects, taken in the order of what they have above their atoms.
+    """Total energy of disjoint objects, taken in the order of their excess over their atoms.
 
     Parameters
     ----------

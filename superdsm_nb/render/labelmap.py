@@ -26,8 +26,8 @@ def rasterize_labels(
 ) -> NDArray[Any]:
     """Draw objects as a label map.
 
-    Pixels claimed by several objects go to the object whose uncontested pixels are nearest, as a watershed
-    of that distance tells. An object without any uncontested pixel keeps its own label.
+    Pixels claimed by several objects go to the object whose uncontested pixels are nearest, determined by a
+    watershed of that distance. An object without any uncontested pixel keeps its own label.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def rasterize_with_sources(
     merge_overlap_threshold: float = math.inf,
     background_label: int = 0,
 ) -> tuple[NDArray[Any], list[list[BaseObject]]]:
-    """Draw objects as a label map, and tell which objects became which label.
+    """Draw objects as a label map, and return the objects behind each label.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def rasterize_with_sources(
     labels : (H, W) int array
         Label map.
     sources : list of list of BaseObject
-        The objects behind each label from 1 on; several, where they were merged.
+        The objects behind each label, from 1; several if they were merged.
     """
     _check_background(background_label)
     shape = data["g_raw"].shape
@@ -100,7 +100,7 @@ def rasterize_with_sources(
         labels[contested] = 0
         labels = watershed(_relief(masks, contested, labels > 0), labels, claims > 0)
         present = np.bincount(labels.ravel(), minlength=len(masks) + 1) > 0
-        # The smallest is drawn last, so that none of several inside each other is lost.
+        # The smallest is drawn last, so that nested objects are not lost.
         swallowed = [(label, item) for label, item in enumerate(masks, 1) if not present[label]]
         for label, item in sorted(swallowed, key=lambda pair: -pair[1].area):
             item.fill_foreground(labels, label)
@@ -125,7 +125,7 @@ def rasterize_objects(
     Yields
     ------
     (H, W) bool
-        Mask of the next object that has pixels. Made when asked for: all of them may not fit in memory.
+        Mask of the next object that has pixels, one at a time: all of them might not fit in memory.
     """
     for _, item in _objects_of(data, objects, dilate):
         yield item.get_mask(data["g_raw"].shape)
@@ -167,12 +167,12 @@ def rasterize_regions(
 
 
 def shuffle_labels(labels: NDArray[Any], seed: int = 0) -> NDArray[Any]:
-    """Permute the labels of objects at random, so that neighbours seldom have neighbouring numbers.
+    """Permute the labels of objects at random, so that neighbours rarely have consecutive numbers.
 
     Parameters
     ----------
     labels : (H, W) int array
-        Label map; labels up to 0 are background and stay.
+        Label map; labels up to 0 are background and unchanged.
     seed : int
         The same seed gives the same permutation.
 
@@ -197,8 +197,8 @@ def contours(labels: NDArray[Any], width: int, position: BorderPosition = "inner
     width : int
         Width of the borders (pixels).
     position : {"inner", "center", "outer"}
-        Whether borders lie inside the objects, half inside and half outside, or outside. Where two objects
-        touch, "inner" gives a border to each; the others share one, half in each.
+        Whether borders lie inside the objects, half inside and half outside, or outside. If two objects
+        touch, "inner" draws a border in each; the others draw one shared border, half in each.
 
     Returns
     -------
@@ -208,38 +208,38 @@ def contours(labels: NDArray[Any], width: int, position: BorderPosition = "inner
     if width < 1:
         raise ConfigError(f"The width of borders is {width}, but must be at least 1 pixel.")
     labels = np.maximum(labels, 0)
-    # A border half in each spreads from both sides of the contact, or, of odd width, from the larger label.
+    # A shared border spreads from both sides of the contact or, if its width is odd, from the larger label.
     reach = (width - 1) // 2
     differs = np.greater if width % 2 else np.not_equal
     if position == "inner":
         inside = labels > 0
-        border = _beside(labels, lambda own, other: (own != other) & (own > 0))
+        border = _adjacent_to(labels, lambda own, other: (own != other) & (own > 0))
         return within_distance(border, width - 1) & inside
     if position == "center":
-        return within_distance(_beside(labels, differs), reach)
+        return within_distance(_adjacent_to(labels, differs), reach)
     if position == "outer":
         inside = labels > 0
-        around = _beside(inside, lambda own, other: other & ~own)
-        contact = _beside(labels, lambda own, other: differs(own, other) & (own > 0) & (other > 0))
+        around = _adjacent_to(inside, lambda own, other: other & ~own)
+        contact = _adjacent_to(labels, lambda own, other: differs(own, other) & (own > 0) & (other > 0))
         return np.where(inside, within_distance(contact, reach), within_distance(around, width - 1))
     raise ConfigError(f"The border position is {position!r}, but must be inner, center or outer.")
 
 
-def _beside(
+def _adjacent_to(
     labels: NDArray[Any], holds: Callable[[NDArray[Any], NDArray[Any]], NDArray[np.bool_]]
 ) -> NDArray[np.bool_]:
     """Pixels for which ``holds(own label, label of the neighbour)`` for any of the 4 neighbours; (H, W)."""
     found = np.zeros(labels.shape, bool)
-    for own, beside in ((labels, found), (labels.T, found.T)):
-        beside[1:] |= holds(own[1:], own[:-1])
-        beside[:-1] |= holds(own[:-1], own[1:])
+    for own, adjacent in ((labels, found), (labels.T, found.T)):
+        adjacent[1:] |= holds(own[1:], own[:-1])
+        adjacent[:-1] |= holds(own[:-1], own[1:])
     return found
 
 
 def _objects_of(
     data: Mapping[str, Any], objects: str, dilate: int
 ) -> Iterator[tuple[BaseObject, BaseObject]]:
-    """Objects of an entry of `data`, each as it is and dilated, without those that have no pixel then."""
+    """Objects of an entry of `data`, each as found and dilated, without those that are then empty."""
     if "cover" not in data and objects not in data:
         raise PipelineError(
             "There are no objects to draw: global-energy-minimization, which finds them, has not run (it is "
@@ -257,7 +257,7 @@ def _check_background(label: int) -> None:
 
 
 def _narrowed(labels: NDArray[np.int32], count: int, background_label: int) -> NDArray[Any]:
-    """Store labels as uint16, unless the background is negative or they are too many."""
+    """Store labels as uint16, unless the background is negative or there are too many."""
     if background_label == 0 and count <= np.iinfo(np.uint16).max:
         return labels.astype(np.uint16)
     return labels
@@ -266,9 +266,9 @@ def _narrowed(labels: NDArray[np.int32], count: int, background_label: int) -> N
 def _relief(
     masks: Sequence[BaseObject], contested: NDArray[np.bool_], uncontested: NDArray[np.bool_]
 ) -> NDArray[np.int32]:
-    """Rank of the distance of contested pixels to uncontested ones, from 1 on; 0 elsewhere.
+    """Rank of the distance of contested pixels to uncontested ones, from 1; 0 elsewhere.
 
-    Contested pixels are few, so their distances are measured in crops, wide enough to hold what is nearest.
+    There are few contested pixels, so distances are measured in crops that contain the nearest pixels.
     """
     places, distances = [], []
     for item in masks:
@@ -307,14 +307,14 @@ def _groups(masks: list[BaseObject], threshold: float) -> list[list[int]]:
     for a, first in enumerate(masks):
         for b in range(a + 1, len(masks)):
             smaller = min(first.area, masks[b].area)
-            if group[a] != group[b] and _common(first, masks[b]) > threshold * smaller:
+            if group[a] != group[b] and _overlap(first, masks[b]) > threshold * smaller:
                 old, new = sorted((group[a], group[b]), reverse=True)
                 group = [new if member == old else member for member in group]
     return [[index for index, own in enumerate(group) if own == member] for member in sorted(set(group))]
 
 
-def _common(first: BaseObject, second: BaseObject) -> int:
-    """Number of pixels of two objects that are the same."""
+def _overlap(first: BaseObject, second: BaseObject) -> int:
+    """Number of pixels that two objects share."""
     box = [(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(first.box, second.box, strict=True)]
     if any(start >= stop for start, stop in box):
         return 0
@@ -326,7 +326,7 @@ def _common(first: BaseObject, second: BaseObject) -> int:
 
 
 def _union(items: list[BaseObject]) -> BaseObject:
-    """One object of the pixels of all."""
+    """One object with the pixels of all."""
     if len(items) == 1:
         return items[0]
     pixels = [np.argwhere(item.fg_fragment) + item.fg_offset for item in items]

@@ -1,4 +1,4 @@
-"""Pictures of what the stages find: (H, W, 3) uint8 each, made for looking at."""
+"""Pictures of the results of the stages, (H, W, 3) uint8, for visual inspection."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from .labelmap import BorderPosition, contours
 Picture = NDArray[np.uint8]
 Color = str | Sequence[float]
 
-CONTOUR = (1.0, 0.1, 0.1)
-GRAPH = (0.0, 0.0, 0.0)  # stands out from blue, white and red, and from the green borders of atoms
-LETTERS = {
+CONTOUR_COLOR = (1.0, 0.1, 0.1)
+GRAPH_COLOR = (0.0, 0.0, 0.0)  # stands out from blue, white and red, and from the green borders of atoms
+COLOR_LETTERS = {
     "r": (1.0, 0.0, 0.0),
     "g": (0.0, 1.0, 0.0),
     "b": (0.0, 0.0, 1.0),
@@ -30,7 +30,7 @@ LETTERS = {
     "t": (0.0, 1.0, 1.0),
     "w": (1.0, 1.0, 1.0),
 }
-# As far apart in CIELAB as ten saturated colours that are not dark can be (at least 52).
+# Ten bright, saturated colours with the largest possible distances in CIELAB (at least 52).
 PALETTE = np.array(
     [
         *[(255, 128, 0), (0, 192, 255), (0, 255, 0), (255, 0, 64), (255, 255, 0)],
@@ -41,7 +41,7 @@ PALETTE = np.array(
 
 
 def normalize_image(g: NDArray[Any], saturated: float = 0.2) -> NDArray[np.float64]:
-    """Enhance the contrast: scale to [0, 1], `saturated` percent of the pixels cut off at either end."""
+    """Enhance the contrast: scale to [0, 1], with `saturated` percent of the pixels clipped at either end."""
     g = g.astype(np.float64)
     low, high = np.percentile(g, (saturated, 100 - saturated))
     return (np.clip(g, low, high) - low) / (high - low if high > low else 1.0)
@@ -59,7 +59,7 @@ def render_ymap(
     data_or_y : dict, or (H, W) array
         Pipeline data object, or the offset intensities themselves.
     clim : (float, float), optional
-        Values that get the first and the last colour, as do those beyond. Default: minus and plus the
+        Values of the first and the last colour; values beyond are clipped. Default: minus and plus the
         standard deviation.
     cmap : str
         Name of a colour map, such as "bwr", "viridis" or "gray".
@@ -69,13 +69,13 @@ def render_ymap(
     (H, W, 3) uint8
         Red, green and blue.
     """
-    from cmap import Colormap  # noqa: PLC0415 - takes 0.1 s, and few need it
+    from cmap import Colormap  # noqa: PLC0415 - takes 0.1 s and is rarely needed
 
     try:
         table = np.round(Colormap(cmap).lut()[:, :3] * 255).astype(np.uint8)
     except ValueError as error:
         raise ConfigError(
-            f"There is no colour map {cmap!r}: give a name the package cmap knows, such as bwr or viridis."
+            f"There is no colour map {cmap!r}: use a name from the package cmap, such as bwr or viridis."
         ) from error
     y = data_or_y["y"] if isinstance(data_or_y, Mapping) else data_or_y
     deviation = float(np.std(y)) or 1.0
@@ -108,15 +108,15 @@ def render_atoms(
         The picture with the borders.
     """
     picture = render_ymap(data) if base is None else base.copy()
-    picture[contours(data["atoms"], border_width, "center")] = _bytes_of(color)
+    picture[contours(data["atoms"], border_width, "center")] = _rgb_bytes(color)
     return picture
 
 
 def render_adjacencies(
     data: Mapping[str, Any],
     base: Picture | None = None,
-    edge_color: Color = GRAPH,
-    endpoint_color: Color = GRAPH,
+    edge_color: Color = GRAPH_COLOR,
+    endpoint_color: Color = GRAPH_COLOR,
     edge_width: int = 3,
     endpoint_radius: float = 4.5,
 ) -> Picture:
@@ -143,9 +143,9 @@ def render_adjacencies(
     picture = render_ymap(data) if base is None else base.copy()
     shape, graph = picture.shape[:2], data["adjacencies"]
     for first, second in graph.get_edge_lines():
-        picture[_line(first, second, edge_width, shape)] = _bytes_of(edge_color)
+        picture[_line(first, second, edge_width, shape)] = _rgb_bytes(edge_color)
     for seed in graph.seeds:
-        picture[disk(seed, endpoint_radius, shape=shape)] = _bytes_of(endpoint_color)
+        picture[disk(seed, endpoint_radius, shape=shape)] = _rgb_bytes(endpoint_color)
     return picture
 
 
@@ -157,7 +157,7 @@ def render_foreground_clusters(
     discarded_color: Color = "r",
     discarded_opacity: float = 0.5,
 ) -> Picture:
-    """Draw the foreground (positive offset intensities) of every cluster, and what was discarded as noise.
+    """Draw the foreground (positive offset intensities) of every cluster, and foreground discarded as noise.
 
     Parameters
     ----------
@@ -181,14 +181,14 @@ def render_foreground_clusters(
     """
     if base is None:
         colored = data.get("g_rgb")
-        base = _over(normalize_image(data["g_raw"] if colored is None else colored))
+        base = _as_picture(normalize_image(data["g_raw"] if colored is None else colored))
     picture = base.copy()
     discarded = ~data["y_mask"]
-    tint = discarded_opacity * _bytes_of(discarded_color).astype(np.float64)
+    tint = discarded_opacity * _rgb_bytes(discarded_color).astype(np.float64)
     picture[discarded] = np.round(picture[discarded] * (1 - discarded_opacity) + tint).astype(np.uint8)
     foreground = (data["y"] > 0) & data["y_mask"]
     borders = contours(np.where(foreground, data["clusters"], 0), border_width, "inner")
-    picture[borders] = _bytes_of(border_color)
+    picture[borders] = _rgb_bytes(border_color)
     return picture
 
 
@@ -208,17 +208,17 @@ def render_image(image: NDArray[Any], enhance: bool = True) -> Picture:
         Red, green and blue.
     """
     if enhance:
-        return _over(normalize_image(image))
+        return _as_picture(normalize_image(image))
     if image.dtype == np.uint8:
         return np.repeat(image[..., np.newaxis], 3, axis=2) if image.ndim == 2 else image.copy()
-    return _over(normalized(image))
+    return _as_picture(normalized(image))
 
 
 def render_result_over_image(
     image: NDArray[Any],
     labels: NDArray[Any],
     border_width: int = 2,
-    color: Color = CONTOUR,
+    color: Color = CONTOUR_COLOR,
     border_position: BorderPosition = "inner",
     enhance: bool = True,
 ) -> Picture:
@@ -235,8 +235,8 @@ def render_result_over_image(
     color : str or 3 floats
         One of the letters r, g, b, y (yellow), t (turquoise), w, or red, green, blue in [0, 1].
     border_position : {"inner", "center", "outer"}
-        Whether the contours are drawn inside the objects, half inside and half outside, or outside. Where
-        two objects touch, "inner" gives a contour to each; the others share one, half in each.
+        Whether the contours are drawn inside the objects, half inside and half outside, or outside. If
+        two objects touch, "inner" draws a contour in each; the others draw one shared contour, half in each.
     enhance : bool
         Enhance the contrast of the image; otherwise 8-bit values are kept and others scaled to their range.
 
@@ -246,12 +246,12 @@ def render_result_over_image(
         The picture with the contours.
     """
     picture = render_image(image, enhance)
-    picture[contours(labels, border_width, border_position)] = _bytes_of(color)
+    picture[contours(labels, border_width, border_position)] = _rgb_bytes(color)
     return picture
 
 
 def colorize_labels(labels: NDArray[Any], background: Color = (0, 0, 0), seed: int = 0) -> Picture:
-    """Fill every object of a label map with a colour that none of its neighbours has.
+    """Fill every object of a label map with a colour that differs from those of its neighbours.
 
     Neighbours are objects that touch or that have only background between them; an object with ten or
     more of them may have to share a colour with one.
@@ -271,10 +271,10 @@ def colorize_labels(labels: NDArray[Any], background: Color = (0, 0, 0), seed: i
         Red, green and blue.
     """
     values, places = np.unique(np.maximum(labels, 0), return_inverse=True)
-    if values[0] > 0:  # no background: the first object must not take its place
+    if values[0] > 0:  # no background: the first object must not be taken for it
         values, places = np.concatenate(([0], values)), places + 1
     dense = np.ascontiguousarray(places.reshape(labels.shape), np.int32)
-    table = np.tile(_bytes_of(background), (values.size, 1))
+    table = np.tile(_rgb_bytes(background), (values.size, 1))
     everywhere = np.ones(dense.shape, bool)
     grown = watershed(dense_rank_of_distance(squared_distance(dense > 0)), dense, everywhere)
     neighbors: list[set[int]] = [set() for _ in values]
@@ -326,8 +326,8 @@ def _line(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Rows and columns of the pixels of a line.
 
-    Not by `skimage.draw.polygon`: whether it takes pixels on an edge depends on which edge, so that even
-    widths come out uneven.
+    `skimage.draw.polygon` is not used, because it includes pixels on some edges only, which makes even widths
+    uneven.
     """
     half = thickness / 2
     rows, cols = (
@@ -344,18 +344,18 @@ def _line(
     return found[0] + rows.start, found[1] + cols.start
 
 
-def _over(enhanced: NDArray[np.float64]) -> Picture:
+def _as_picture(enhanced: NDArray[np.float64]) -> Picture:
     """Picture of intensities (H, W) or colours (H, W, 3) in [0, 1]."""
     colored = np.repeat(enhanced[..., np.newaxis], 3, axis=2) if enhanced.ndim == 2 else enhanced
     return np.round(colored * 255).astype(np.uint8)
 
 
-def _bytes_of(color: Color) -> Picture:
+def _rgb_bytes(color: Color) -> Picture:
     """Red, green and blue from 0 to 255; (3,) uint8."""
     if isinstance(color, str):
-        if color not in LETTERS:
-            raise ConfigError(f"The colour is {color!r}, but must be one of {', '.join(LETTERS)}.")
-        color = LETTERS[color]
+        if color not in COLOR_LETTERS:
+            raise ConfigError(f"The colour is {color!r}, but must be one of {', '.join(COLOR_LETTERS)}.")
+        color = COLOR_LETTERS[color]
     if len(color) != 3 or not all(0 <= part <= 1 for part in color):
         raise ConfigError(f"The colour is {tuple(color)}, but must be red, green and blue from 0 to 1.")
     return np.round(np.array(color, np.float64) * 255).astype(np.uint8)

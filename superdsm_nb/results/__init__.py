@@ -1,1 +1,1 @@
-"""What goes out of a segmentation: label maps, pictures, outlines, tables, and how they were made."""
+"""Output of a segmentation: label maps, pictures, outlines, tables, and their provenance."""

@@ -1,4 +1,4 @@
-"""Objects as outlines that other programs open: regions of ImageJ and Fiji, GeoJSON for QuPath."""
+"""Outlines of objects for other programs: regions for ImageJ and Fiji, GeoJSON for QuPath."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ NAMESPACE = uuid.UUID("5b0f4a5e-6c0e-4b43-9d0e-0a3d3e1f0c55")  # of the identifi
 
 @dataclass(frozen=True)
 class Outline:
-    """One connected piece of an object.
+    """One connected component of an object.
 
     Attributes
     ----------
     label : int
         Label of the object.
     exterior : (K, 2) float64
-        x and y of the vertices in pixels, the last equal to the first. The upper left corner of the image
-        is (0, 0), the centre of the first pixel (0.5, 0.5); of all centres, those of the object's pixels are
-        inside.
+        x and y of the vertices in pixels, the last equal to the first. The upper left corner of the image is
+        (0, 0), the centre of the first pixel (0.5, 0.5); of all pixel centres, exactly those of the object
+        are inside.
     holes : list of (K, 2) float64
-        The same of each hole.
+        Vertices of each hole, likewise.
     """
 
     label: int
@@ -40,7 +40,7 @@ class Outline:
 
 
 def outlines(labels: NDArray[Any]) -> Iterator[Outline]:
-    """Trace the objects of a label map, piece by piece, each in its bounding box.
+    """Trace the objects of a label map, component by component, each in its bounding box.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def outlines(labels: NDArray[Any]) -> Iterator[Outline]:
     Yields
     ------
     Outline
-        In the order of the labels; of several pieces the one first in row-major order comes first.
+        In the order of the labels; components of an object in row-major order.
     """
     positive = np.maximum(labels, 0)
     for label, box in enumerate(ndimage.find_objects(positive), 1):
@@ -68,7 +68,7 @@ def outlines(labels: NDArray[Any]) -> Iterator[Outline]:
 
 
 def signed_area(ring: NDArray[np.float64]) -> float:
-    """Area inside a closed ring of vertices; its sign tells the direction in which they run."""
+    """Area inside a closed ring of vertices; the sign depends on their direction."""
     x, y = ring.T
     return float(x[:-1] @ y[1:] - x[1:] @ y[:-1]) / 2
 
@@ -84,9 +84,9 @@ def rois(labels: NDArray[Any]) -> bytes:
     Returns
     -------
     bytes
-        A region per connected piece, named after its label; ImageJ's regions have no holes.
+        A region per connected component, named after its label; ImageJ regions cannot have holes.
     """
-    from roifile import ImagejRoi  # noqa: PLC0415 - only who asks for regions waits for it
+    from roifile import ImagejRoi  # noqa: PLC0415 - imported only if regions are written
 
     buffer = io.BytesIO()
     pieces: dict[int, int] = {}
@@ -114,19 +114,19 @@ def geojson(
     labels : (H, W) int array
         Label map.
     rows : sequence of mapping
-        Table of the objects (see `superdsm_nb.tables.object_rows`); its figures become measurements.
+        Table of the objects (see `superdsm_nb.tables.object_rows`); its values become measurements.
     provenance : mapping, optional
         How the label map was made.
 
     Returns
     -------
     str
-        A feature collection; coordinates in pixels, objects of several pieces as multi-polygons.
+        A feature collection; coordinates in pixels, objects with several components as multi-polygons.
     """
-    figures = {row["label"]: row for row in rows}
+    measurements = {row["label"]: row for row in rows}
     polygons: dict[int, list[list[list[list[float]]]]] = {}
     for outline in outlines(labels):
-        rings = [_turned(outline.exterior, True), *(_turned(hole, False) for hole in outline.holes)]
+        rings = [_oriented(outline.exterior, True), *(_oriented(hole, False) for hole in outline.holes)]
         polygons.setdefault(outline.label, []).append([ring.tolist() for ring in rings])
     origin = json.dumps(provenance, sort_keys=True)
     features = [
@@ -141,7 +141,7 @@ def geojson(
                 "name": str(label),
                 "measurements": {
                     name: float(value)
-                    for name, value in figures.get(label, {}).items()
+                    for name, value in measurements.get(label, {}).items()
                     if name not in ("label", "image") and np.isfinite(value)
                 },
             },
@@ -152,6 +152,6 @@ def geojson(
     return json.dumps(collection if provenance is None else {**collection, "provenance": provenance})
 
 
-def _turned(ring: NDArray[np.float64], is_exterior: bool) -> NDArray[np.float64]:
-    """A ring in the direction that GeoJSON (RFC 7946) wants: counter-clockwise outside, clockwise inside."""
+def _oriented(ring: NDArray[np.float64], is_exterior: bool) -> NDArray[np.float64]:
+    """A ring in the direction required by GeoJSON (RFC 7946): counter-clockwise outside, clockwise inside."""
     return ring if (signed_area(ring) > 0) == is_exterior else ring[::-1]

@@ -1,8 +1,7 @@
-"""Every kind of file that a result can be written to, in one table.
+"""All kinds of output files, in one table.
 
-The options of ``superdsm-nb segment`` and the ``..._pathpattern`` fields of ``task.json`` are made from
-`OUTPUTS`: what stands here is known to both. Heavy libraries are imported by the writers that need them, so
-that the table can be read without.
+The options of ``superdsm-nb segment`` and the ``..._pathpattern`` fields of ``task.json`` are generated
+from `OUTPUTS`. Heavy libraries are imported only by the writers that need them.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from ..errors import ConfigError, ImageError
 if TYPE_CHECKING:
     from .result import Segmentation
 
-PICTURE = (".png", ".tif", ".tiff")
+PICTURE_SUFFIXES = (".png", ".tif", ".tiff")
 MAX_PNG_LABEL = 65535
 
 Rows = Sequence[Mapping[str, Any]]
@@ -30,15 +29,15 @@ class OutputKind:
     Attributes
     ----------
     noun : str
-        What such a file is: "label map".
+        Name of such a file: "label map".
     meaning : str
-        What it holds, as a phrase for help and documentation.
+        Its content, as a phrase for help and documentation.
     suffixes : tuple of str
-        Suffixes it may have; the first is that of files named after their images.
+        Allowed suffixes; the first is used for files named after their images.
     write : callable
         Called as ``write(segmentation, path)``.
     needs : str or None
-        Entry of the pipeline data object without which there is nothing to write.
+        Entry of the pipeline data object that is required for writing.
     write_rows : callable or None
         For tables: called as ``write_rows(path, rows)`` to write the objects of several images to one file.
     check : callable or None
@@ -79,14 +78,14 @@ def write_outputs(segmentation: Segmentation, targets: Mapping[str, str | Path])
     Returns
     -------
     list of str
-        Kinds that were written: all but those that need a stage which the pipeline did not come to.
+        Kinds that were written: all except those that need a stage which the pipeline did not reach.
 
     Raises
     ------
     ConfigError
         If there is no such kind.
     ImageError
-        If the suffix of a picture is of no format that can be written.
+        If the suffix of a picture is not supported.
     OutputError
         If a file cannot be written.
 
@@ -109,7 +108,7 @@ def write_outputs(segmentation: Segmentation, targets: Mapping[str, str | Path])
 
 
 def image_rows(name: str, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Put the name of their image in front of the rows of objects."""
+    """Add the name of the image to the rows of its objects."""
     return [{"image": name, **row} for row in rows]
 
 
@@ -192,26 +191,26 @@ OUTPUTS: Mapping[str, OutputKind] = {
     "seg": OutputKind(
         noun="label map",
         meaning="Label map: 0 is background, every nucleus has its own number",
-        suffixes=PICTURE,
+        suffixes=PICTURE_SUFFIXES,
         write=_write_labels,
     ),
     "overlay": OutputKind(
         noun="overlay",
         meaning="Contours over the image",
-        suffixes=PICTURE,
+        suffixes=PICTURE_SUFFIXES,
         write=_write_overlay,
     ),
     "adj": OutputKind(
         noun="picture of adjacencies",
-        meaning="Picture of the atoms and which of them are adjacent",
-        suffixes=PICTURE,
+        meaning="Picture of the atoms and their adjacencies",
+        suffixes=PICTURE_SUFFIXES,
         write=_write_adjacencies,
         needs="adjacencies",
     ),
     "atoms": OutputKind(
         noun="picture of atoms",
-        meaning="Picture of the atoms, the regions that objects are put together from",
-        suffixes=PICTURE,
+        meaning="Picture of the atoms, the regions from which objects are assembled",
+        suffixes=PICTURE_SUFFIXES,
         write=_write_atoms,
         needs="atoms",
     ),

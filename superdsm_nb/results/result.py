@@ -1,4 +1,4 @@
-"""What one call gives: a segmented image with everything that was found on the way."""
+"""The result of a segmentation: an image with its labels and all intermediate results."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ class Segmentation:
     Attributes
     ----------
     image : LoadedImage
-        The image, and where it comes from.
+        The image and its origin.
     data : PipelineData
-        What the stages found: offset intensities, clusters, atoms, objects, the cover.
+        Results of the stages: offset intensities, clusters, atoms, objects, the cover.
     config : Config
         Hyperparameters used, every default filled in.
     timings : mapping of str to float
@@ -72,7 +72,7 @@ class Segmentation:
 
     @property
     def has_objects(self) -> bool:
-        """Whether the pipeline came as far as objects; without them there is no label map."""
+        """Whether the pipeline has found objects; without them there is no label map."""
         return "cover" in self.data
 
     @property
@@ -110,7 +110,7 @@ class Segmentation:
 
     @property
     def performance(self) -> PerformanceReport:
-        """How the cover was found, and the proof that it is the best."""
+        """How the cover was found, and what is proven of it."""
         report: PerformanceReport = self.data.get("performance", PerformanceReport())
         return report
 

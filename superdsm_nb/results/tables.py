@@ -33,7 +33,7 @@ def object_rows(
     g : (H, W) array
         Intensities in the unit of the image.
     sources : sequence of sequences of BaseObject
-        The objects that each label from 1 on was made from; several, if they were merged.
+        The objects behind each label, from 1; several if they were merged.
 
     Returns
     -------
@@ -41,10 +41,10 @@ def object_rows(
         A row per label with the keys `OBJECT_COLUMNS`: area (pixels), centroid and bounding box (rows and
         columns, pixels), eccentricity and mean intensity as `skimage.measure.regionprops_table` names and
         defines them; the energy and the energy per pixel of the region; the contrast to the surroundings (NaN
-        where it was not computed, the least one of merged objects); and whether the model reaches beyond the
+        if it was not computed; the lowest one for merged objects); and whether the model reaches beyond the
         border of the image.
     """
-    from skimage.measure import regionprops_table  # noqa: PLC0415 - takes 0.1 s, and label maps do without
+    from skimage.measure import regionprops_table  # noqa: PLC0415 - takes 0.1 s; label maps do not need it
 
     columns = regionprops_table(labels, g, properties=MEASURED)
     rows = []
@@ -55,7 +55,7 @@ def object_rows(
 
 
 def _of_model(sources: Sequence[BaseObject]) -> dict[str, Any]:
-    """Figures of the models behind one label."""
+    """Measurements of the models behind one label."""
     originals = [item.original if isinstance(item, PostprocessedObject) else item for item in sources]
     fitted = [item for item in originals if isinstance(item, Object)]
     contrasts = [item.contrast for item in sources if isinstance(item, PostprocessedObject)]
@@ -69,7 +69,7 @@ def _of_model(sources: Sequence[BaseObject]) -> dict[str, Any]:
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
-    """Lay rows out as comma-separated values; what a row does not have stays empty."""
+    """Format rows as comma-separated values; missing values are empty."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n", restval="", extrasaction="ignore")
     writer.writeheader()
@@ -78,13 +78,13 @@ def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def check_parquet() -> None:
-    """Raise `ConfigError` unless the library that writes Parquet files is there."""
+    """Raise `ConfigError` unless the library that writes Parquet files is installed."""
     if find_spec("pyarrow") is None:
         raise ConfigError("Parquet files need pyarrow: install it with  pip install 'superdsm_nb[parquet]'.")
 
 
 def parquet_bytes(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """Lay rows out as a Parquet file.
+    """Format rows as a Parquet file.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def parquet_bytes(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> 
         If pyarrow is not installed.
     """
     check_parquet()
-    import pyarrow  # noqa: PLC0415 - an extra that few need
+    import pyarrow  # noqa: PLC0415 - an optional dependency
     from pyarrow import parquet  # noqa: PLC0415
 
     table = pyarrow.table({name: [row.get(name) for row in rows] for name in columns})

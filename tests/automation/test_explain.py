@@ -57,7 +57,7 @@ def test_it_is_told_where_each_value_comes_from(sample, key, origin, default):
 def test_the_command_prints_a_line_per_hyperparameter(run, image_path):
     outcome = run("config", image_path, "--set", "AF_scale=11", "--set", "dsm/alpha=0.7")
     first, head, *lines = outcome.out.splitlines()
-    assert first == "cells.tif: scale 11.00 pixels (given): nuclei of about 31 pixels diameter"
+    assert first == "cells.tif: scale 11.00 pixels (given), for nuclei of about 31 pixels in diameter"
     assert head.split("\t") == ["hyperparameter", "value", "from", "default", "meaning"]
     assert "dsm/alpha\t0.7\tgiven\t0.0005 x scale^2\t" in outcome.out
     assert all(len(line.split("\t")) == 5 for line in lines)
@@ -80,11 +80,11 @@ def test_an_estimate_that_is_not_to_be_trusted_is_told_with_it(run, tmp_path):
     outcome = run("config", tmp_path / "small.tif")
 
     assert (
-        "Warning: small.tif: the estimated scale of 14.1 pixels is near the smallest"
+        "Warning: small.tif: the estimated scale of 14.1 pixels is near the lower limit"
         in outcome.err.replace("\n", " ")
     )
     # The estimate is 1.5 times as large as that of a typical nucleus.
-    assert outcome.out.startswith("small.tif: scale 14.14 pixels: nuclei of about 27 pixels diameter")
+    assert outcome.out.startswith("small.tif: scale 14.14 pixels, for nuclei of about 27 pixels in diameter")
 
 
 def test_an_image_without_a_scale_is_told_in_one_sentence(run, image_path):

@@ -22,7 +22,7 @@ def test_blobs_are_found_the_same_in_strips_of_any_height(rows, monkeypatch):
     sigmas = np.array([7.0, 14.1, 21.2, 28.3])
     expected = [values.tolist() for values in _peaks(g, sigmas)]
     assert expected[0]
-    monkeypatch.setattr(scale, "STRIP", rows)
+    monkeypatch.setattr(scale, "STRIP_ROWS", rows)
 
     found = [values.tolist() for values in _peaks(g, sigmas)]
 

@@ -127,7 +127,7 @@ def test_blobs_that_are_left_are_apart_and_every_other_is_within_one_before_it(b
 def test_a_configuration_chooses_the_estimator():
     image = nuclei(12, seed=3)
 
-    with pytest.warns(UserWarning, match='near the smallest .* automation/estimator to "robust"'):
+    with pytest.warns(UserWarning, match='near the lower limit .* automation/estimator to "robust"'):
         published = superdsm_nb.segment(image)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -142,18 +142,20 @@ def test_a_configuration_chooses_the_estimator():
 @pytest.mark.parametrize(
     ("estimator", "estimate", "expected"),
     [
-        ("published", 28.28, ["smallest"]),
+        ("published", 28.28, ["lower limit"]),
         ("published", 42.4, []),
-        ("published", 141.4, ["largest"]),
-        ("robust", 5.4, ["smallest"]),
+        ("published", 141.4, ["upper limit"]),
+        ("robust", 5.4, ["lower limit"]),
         ("robust", 28.3, []),
-        ("robust", 200.0, ["largest"]),
+        ("robust", 200.0, ["upper limit"]),
     ],
 )
 def test_an_estimate_at_the_end_of_its_range_is_doubted(estimator, estimate, expected):
     found = list(scale_warnings(estimator, estimate))
 
-    assert [text for text in ("smallest", "largest") if any(text in doubt for doubt in found)] == expected
+    assert [
+        text for text in ("lower limit", "upper limit") if any(text in doubt for doubt in found)
+    ] == expected
     assert all("diameter" in warning for warning in found)
     assert sum("robust" in doubt for doubt in found) == (estimate == 28.28)
 

@@ -80,7 +80,7 @@ def test_a_task_may_be_reached_through_a_symbolic_link(tmp_path):
 def test_a_name_that_no_file_can_have_is_refused(tmp_path, kind):
     line = refusal(tmp_path, **{f"{kind}_pathpattern": f"x\0%s{SUFFIXES[kind]}"})
 
-    assert f"{kind}_pathpattern with file id 'a' leads to no possible file" in line
+    assert f"{kind}_pathpattern with file id 'a' gives an impossible path" in line
 
 
 # ---------------------------------------------------------------- nothing is overwritten

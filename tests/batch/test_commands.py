@@ -101,8 +101,8 @@ def test_a_listing_tells_images_that_are_there_from_those_that_are_missing(run, 
 
     (found,) = lines_about(out, str(root / "images" / "a.tif"))
     (missing,) = lines_about(out, str(root / "images" / "b.tif"))
-    assert "there is no such image" not in found
-    assert "there is no such image" in missing
+    assert "image not found" not in found
+    assert "image not found" in missing
 
 
 def test_a_listing_tells_whose_results_will_be_picked_up(run, root):
@@ -146,7 +146,7 @@ def test_the_root_may_be_where_the_command_runs(run, root, monkeypatch):
     outcome = run("batch", ".", "--task", "default")
 
     assert (outcome.code, outcome.err) == (0, "")
-    assert "there is no such image" not in lines_about(outcome.out, "a.tif")[0]
+    assert "image not found" not in lines_about(outcome.out, "a.tif")[0]
 
 
 # ---------------------------------------------------------------- wrong use

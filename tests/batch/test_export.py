@@ -175,7 +175,7 @@ def test_a_result_that_ends_before_what_is_asked_for_is_refused(run, tmp_path):
     run_tree(root)
     outcome = run("export", root, "default", "--mode", "adj")
     assert outcome.code == 1
-    assert "ends with the stage preprocess, before what the mode adj shows" in outcome.err
+    assert "ends with the stage preprocess, but mode adj needs a later one" in outcome.err
 
 
 def test_a_damaged_result_is_refused(run, root):

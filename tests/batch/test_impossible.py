@@ -38,7 +38,7 @@ def test_json_without_bounds_is_refused(tmp_path, text):
     (tmp_path / "task.json").write_text(text)
 
     assert refused(tmp_path) == [
-        f"{tmp_path / 'task.json'} is not valid JSON: it is nested or long beyond all bounds."
+        f"{tmp_path / 'task.json'} is not valid JSON: it is nested too deeply, or a number is too long."
     ]
 
 
@@ -46,7 +46,7 @@ def test_json_without_bounds_is_refused(tmp_path, text):
 def test_a_pattern_of_images_that_no_system_has_is_refused(tmp_path, pattern):
     (line,) = refused(write(tmp_path, img_pathpattern=pattern))
 
-    assert "img_pathpattern with file id 'a' leads to no possible file" in line
+    assert "img_pathpattern with file id 'a' gives an impossible path" in line
 
 
 @needs_links
@@ -56,13 +56,13 @@ def test_a_loop_of_links_is_refused(tmp_path, name):
 
     (line,) = refused(write(tmp_path, **{name: "{ROOTDIR}/loop/%s.png"}))
 
-    assert f"{name} with file id 'a' leads to no possible file" in line
+    assert f"{name} with file id 'a' gives an impossible path" in line
 
 
 def test_a_number_that_is_no_character_is_refused(tmp_path):
     (line,) = refused(write(tmp_path, seg_pathpattern="%c.png", file_ids=[-1]))
 
-    assert "does not take the file id -1" in line
+    assert "does not accept the file id -1" in line
 
 
 @pytest.mark.parametrize("path", ["a\0", "~nobodyofthatname/x.json"])
@@ -70,7 +70,7 @@ def test_a_base_configuration_that_no_system_has_is_refused(tmp_path, path):
     (line,) = refused(write(tmp_path, base_config_path=path))
 
     assert "base_config_path" in line
-    assert "leads to no possible file" in line
+    assert "gives an impossible path" in line
 
 
 def test_a_missing_base_configuration_names_the_task_and_the_field_once(tmp_path):
@@ -127,7 +127,7 @@ def test_what_a_task_needs_is_never_overwritten(tmp_path, changes):
 
     (line,) = refused(write(tmp_path, **changes))
 
-    assert "which belongs to the task" in line or "would be a file and a folder" in line
+    assert "which belongs to the task" in line or "would be both a file and a folder" in line
 
 
 @pytest.mark.parametrize("environ", [{"A=B": "1"}, {"": "1"}, {"A": "\0"}])
@@ -152,7 +152,7 @@ def test_a_folder_of_tasks_is_chosen_as_such(tmp_path):
     write(tmp_path / "set" / "one")
     tasks = find_tasks(tmp_path)
 
-    with pytest.raises(TaskError, match="it is a folder of tasks, for which there is --task-dir"):
+    with pytest.raises(TaskError, match="it is a folder of tasks, so use --task-dir"):
         choose(tasks, tmp_path, ["set"], [])
     assert choose(tasks, tmp_path, [], ["set"]) == tasks
 

@@ -146,8 +146,8 @@ def test_templates_have_nothing_to_do(tmp_path):
 @pytest.mark.parametrize("name", ["img_pathpattern", *(f"{kind}_pathpattern" for kind in SUFFIXES)])
 def test_a_pattern_for_integers_takes_no_text(tmp_path, name):
     assert refusal(tmp_path, **{name: "%03d.png"}) == (
-        f"{tmp_path / 'task.json'}: {name} '%03d.png' does not take the file id 'a': "
-        "it must have one place for it, %s for strings, or %d or %03d for integers."
+        f"{tmp_path / 'task.json'}: {name} '%03d.png' does not accept the file id 'a': "
+        "it must have one placeholder for it, %s for strings, or %d or %03d for integers."
     )
 
 
@@ -156,7 +156,7 @@ def test_a_pattern_for_integers_takes_no_text(tmp_path, name):
     [("same.png", "a"), ("same.png", 1), ("%s%s.png", "a"), ("%q.png", 1), ("%(x)s", 1)],
 )
 def test_a_pattern_without_one_place_for_the_file_id_is_refused(tmp_path, pattern, file_id):
-    assert "does not take the file id" in refusal(tmp_path, seg_pathpattern=pattern, file_ids=[file_id])
+    assert "does not accept the file id" in refusal(tmp_path, seg_pathpattern=pattern, file_ids=[file_id])
 
 
 @pytest.mark.parametrize("kind", ["seg", "overlay", "adj"])

@@ -16,7 +16,7 @@ def test_demo_shows_the_whole_way_from_images_to_scores(run, tmp_path, monkeypat
         monkeypatch.setattr(demo, "generate", partial(generate, shape=(64, 72), nuclei=2))
     folder = tmp_path / "new"
     outcome = run("demo", folder, "--count", 1, "--seed", 7)
-    *_, head, scores, _, look, repeat = outcome.out.splitlines()
+    *_, head, scores, _, look, _, repeat = outcome.out.splitlines()
     dice = float(scores.split()[head.split().index("Dice")])
     assert (outcome.code, outcome.err) == (0, "")
     assert scores.startswith("sample-7 ")

@@ -171,5 +171,7 @@ def test_quiet_batch_prints_nothing_but_what_went_wrong(run, tmp_path):
 
 def test_quiet_config_prints_the_table_alone(run, image_path):
     loud, quiet = (run("config", image_path, *SCALE, *more).out.splitlines() for more in ((), ("--quiet",)))
-    assert loud[0].startswith("cells.tif: scale 11.00 pixels (given): nuclei of about 31 pixels diameter")
+    assert loud[0].startswith(
+        "cells.tif: scale 11.00 pixels (given), for nuclei of about 31 pixels in diameter"
+    )
     assert quiet == loud[1:]

@@ -50,7 +50,7 @@ def test_files_without_counterpart_are_counted_in_a_warning(run, folders):
     (folders[0] / "one.png").unlink()
     outcome = run("score", *folders, "--json")
     assert list(json.loads(outcome.out)) == ["two"]
-    assert outcome.err == "Warning: 1 file has no counterpart of the same name and no score.\n"
+    assert outcome.err == "Warning: 1 file has no counterpart of the same name and cannot be scored.\n"
 
 
 def test_label_maps_of_different_shape_cannot_be_compared(run, folders):

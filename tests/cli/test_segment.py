@@ -34,7 +34,10 @@ def test_segment_writes_a_label_map_and_tells_what_it_found(run, image_path, tmp
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out.startswith(f"cells.tif: {labels.max()} objects, scale 11.0 pixels (given), ")
     assert outcome.out.splitlines()[0].endswith(f" s -> {tmp_path / 'labels.png'}")
-    assert re.fullmatch(r"cover proven optimal in (\d+) of \1 clusters?", outcome.out.splitlines()[1])
+    assert re.fullmatch(
+        r"the chosen shapes are proven to be the best combination in (\d+) of \1 clusters? of nuclei",
+        outcome.out.splitlines()[1],
+    )
     assert len(outcome.out.splitlines()) == 2
     assert labels.dtype == np.uint16
     assert score(labels, sample.labels).seg > 0.7
@@ -51,7 +54,7 @@ def test_the_proof_of_the_cover_is_kept_with_the_label_map(run, image_path, tmp_
 def test_what_the_proof_does_not_hold_for_is_said(run, image_path, tmp_path):
     pruning = ("--set", "global-energy-minimization/pruning=isbi24")
     outcome = run("segment", image_path, "-o", tmp_path / "labels.png", *SCALE, *pruning)
-    assert outcome.out.endswith(" (among the unions that isbi24 pruning tries)\n")
+    assert outcome.out.endswith(" of nuclei, among the shapes that isbi24 pruning tries\n")
 
 
 def test_segment_leaves_its_input_as_it_was(run, image_path, tmp_path):
@@ -261,5 +264,5 @@ def test_an_interrupt_ends_the_process_at_once_with_a_word(tmp_path, image_path)
     )
 
     assert ended.returncode == 130
-    assert "Interrupted: what was finished is kept." in ended.stderr
+    assert "Interrupted: finished results are kept." in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -218,8 +218,8 @@ def test_what_is_no_mapping_is_no_configuration(entries):
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        ('{"a": 1,\n}', "the comma before it is one too many"),
-        ('{"a": [1,]}', "the comma before it is one too many"),
+        ('{"a": 1,\n}', "remove the comma before it"),
+        ('{"a": [1,]}', "remove the comma before it"),
         ('{"a": "C:\\data"}', "write / in paths"),
     ],
 )

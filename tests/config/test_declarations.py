@@ -131,7 +131,7 @@ def test_an_unknown_name_is_answered_with_the_one_that_was_meant(written, meant)
 
 
 def test_a_name_like_no_other_gets_no_suggestion():
-    with pytest.raises(ConfigError, match="Unknown hyperparameter zzzzzz: there is none of that name"):
+    with pytest.raises(ConfigError, match=r"Unknown hyperparameter zzzzzz\."):
         check("zzzzzz", 1)
 
 

@@ -79,7 +79,7 @@ def test_the_first_segmentation_finds_the_nuclei_of_its_sample(monkeypatch):
 @pytest.mark.parametrize("scale", [10, None], ids=["scale given", "scale estimated"])
 def test_the_first_segmentation_finds_the_nuclei_of_a_real_image(monkeypatch, real_image, scale):
     # The nuclei have 14 pixels radius, and the published estimate begins at 20: that is told.
-    told = contextlib.nullcontext() if scale else pytest.warns(UserWarning, match="near the smallest")
+    told = contextlib.nullcontext() if scale else pytest.warns(UserWarning, match="near the lower limit")
     with told:
         names = run_notebook("01", monkeypatch, real_image, scale)
 

@@ -196,7 +196,7 @@ def test_every_entry_of_the_provenance_is_explained_and_no_other():
 
 
 def test_every_file_that_a_task_writes_is_explained():
-    assert set(TABLES) <= explained(section("tasks.md", "What is written where"))
+    assert set(TABLES) <= explained(section("tasks.md", "Output files"))
 
 
 @every_page

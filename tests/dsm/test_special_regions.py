@@ -52,7 +52,7 @@ def wavy_region():
 
 def hurried(monkeypatch, solver, timeout):
     """Fit the wavy region with a look at the clock after every Newton step; return the result and ellipse."""
-    monkeypatch.setattr(solvers, "SLICE", 1)
+    monkeypatch.setattr(solvers, "STEPS_PER_TIME_CHECK", 1)
     parameters = FitParameters(
         smooth_amount=4, smooth_subsample=8, alpha=0.01, solver=solver, cp_timeout=timeout
     )
@@ -141,7 +141,7 @@ def test_a_region_with_more_deformations_than_memory_allows_falls_back_to_the_el
 def test_a_fit_that_takes_too_many_steps_falls_back_and_is_tried_from_two_starts(monkeypatch, init):
     starts = []
     monkeypatch.setattr(solvers, "MAX_ITERATIONS", 1)
-    monkeypatch.setattr(solvers, "SLICE", 1)
+    monkeypatch.setattr(solvers, "STEPS_PER_TIME_CHECK", 1)
     monkeypatch.setattr(solvers, "ENERGY_TOLERANCE", 0.0)
     monkeypatch.setattr(
         fitting, "minimize", lambda psi, start, *rest: starts.append(start) or minimize(psi, start, *rest)
@@ -158,7 +158,7 @@ def test_a_fit_that_takes_too_many_steps_falls_back_and_is_tried_from_two_starts
 def test_a_fit_whose_next_step_would_be_too_late_is_not_continued(monkeypatch):
     clock = iter(range(0, 10**6, 10))
     monkeypatch.setattr(solvers.time, "monotonic", lambda: next(clock))
-    monkeypatch.setattr(solvers, "SLICE", 1)
+    monkeypatch.setattr(solvers, "STEPS_PER_TIME_CHECK", 1)
     energy = Energy(wavy_region(), FitParameters(smooth_amount=4, smooth_subsample=8, alpha=0.01))
 
     # A step takes 10 s by this clock; after the first 10 are over, and the next would end at 20.

@@ -182,7 +182,7 @@ def test_a_choice_that_has_been_made_is_not_asked_for_again(tmp_path):
 def test_dimensions_that_no_choice_removes_are_told(tmp_path):
     pixels = np.stack([STACK, STACK])
     path = save(tmp_path / "a.tif", pixels, metadata={"axes": "ZQYX"}, photometric="minisblack")
-    with pytest.raises(ImageError, match="save the part to segment as an image of its own"):
+    with pytest.raises(ImageError, match="save the part to be segmented as a separate image"):
         imread(path, plane=1)
 
 
@@ -231,7 +231,7 @@ def test_an_empty_file_is_called_empty(tmp_path, suffix):
 def test_a_text_file_is_not_an_image_whatever_its_name(tmp_path, name):
     path = tmp_path / name
     path.write_text("well, hello there", encoding="utf-8")
-    with pytest.raises(ImageError, match=f"{name} is not an image, or of a format that cannot be read"):
+    with pytest.raises(ImageError, match=f"{name} is not an image, or its format is not supported"):
         imread(path)
 
 

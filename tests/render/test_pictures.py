@@ -51,7 +51,7 @@ def test_any_colour_map_the_library_knows_can_be_chosen():
 
 @pytest.mark.parametrize("name", ["nonsense", "", "gra"])
 def test_an_unknown_colour_map_is_refused(name):
-    with pytest.raises(ConfigError, match=f"no colour map '{name}': give a name"):
+    with pytest.raises(ConfigError, match=f"no colour map '{name}': use a name"):
         render_ymap(np.eye(3), cmap=name)
 
 

@@ -191,12 +191,23 @@ def test_energies_that_fall_short_of_their_parts_lower_the_bounds_of_their_clust
     assert not rule.update_deviation(1)
 
 
-def test_what_falls_short_of_its_parts_is_told_in_clusters_solved_in_closed_form_too():
-    result = search(chain({(1,): 10, (2,): 10, (1, 2): 5}, 1.0))
+def test_a_union_with_less_energy_than_its_parts_is_logged_even_if_the_cluster_is_solved_in_closed_form():
+    heard = Listener()
+
+    result = search(chain({(1,): 10, (2,): 10, (1, 2): 5}, 1.0), heard)
 
     assert result.performance.direct_solution_success_count == 1
     assert result.performance.deviation == pytest.approx(0.75, rel=1e-6)
-    assert "75 % below the energy of their parts" in result.performance.statement("exact")
+    assert "75 %" not in result.performance.statement("exact")
+    assert sum("below that of their parts, by up to 75 %" in line for line in heard.lines) == 1
+
+
+def test_nothing_is_logged_of_unions_that_have_the_energy_of_their_parts():
+    heard = Listener()
+
+    search(chain({(1,): 10, (2,): 10, (1, 2): 20}, 1.0), heard)
+
+    assert not any("below that of their parts" in line for line in heard.lines)
 
 
 def test_a_cluster_is_searched_again_with_lowered_bounds_where_energies_fell_short():
@@ -253,8 +264,8 @@ def test_what_is_not_tried_is_told_and_other_clusters_are_searched_as_ever():
     assert result.performance.large_cluster_count == 1
     assert len(result.objects) == 4  # three atoms, and one union of two
     assert len(heard.warnings) == 1
-    assert "1 of 1 clusters (the largest of 3 atoms) have too many possible objects" in heard.warnings[0]
-    assert "in 1 of them not all of these" in heard.warnings[0]
+    assert "1 of 1 clusters (the largest has 3 atoms) have too many possible objects" in heard.warnings[0]
+    assert "in 1 of them not even all of these" in heard.warnings[0]
 
 
 def test_too_many_possible_objects_are_refused_unless_large_clusters_are_let_through():

@@ -82,10 +82,10 @@ def test_a_connected_foreground_is_warned_of_and_refused_where_it_would_take_hou
     check(maxima * 1200)
     assert heard.warnings == []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(clusters_module, "WORTH_A_WARNING", maxima * 1200 - 1)
+        patch.setattr(clusters_module, "MIN_WORK_OF_WARNING", maxima * 1200 - 1)
         check(maxima * 1200)
     assert len(heard.warnings) == 1
-    assert f"60 % of the image form one connected bright region with {maxima} maxima" in heard.warnings[0]
+    assert f"60 % of the image forms one connected bright region with {maxima} maxima" in heard.warnings[0]
     with pytest.raises(
         WorkAmountError, match=r"nuclei bright on a dark background.*c2f-region-analysis/max_work"
     ):
@@ -133,6 +133,4 @@ def test_fits_of_the_region_analysis_that_found_no_minimum_are_told():
 
     # Without an energy nothing is divided.
     assert len(data["seeds"]) == data["clusters"].max()
-    assert [
-        line for line in heard.warnings if f"{len(data['seeds'])} fits of ellipses found no minimum" in line
-    ]
+    assert [line for line in heard.warnings if f"{len(data['seeds'])} ellipse fits found no minimum" in line]

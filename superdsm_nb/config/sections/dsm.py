@@ -15,7 +15,7 @@ IGNORED = Field(description="accepted for compatibility; ignored")
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class FitParameters(StageSettings):
-    """What a fit depends on besides the region.
+    """The settings of a fit.
 
     Attributes
     ----------
@@ -30,9 +30,9 @@ class FitParameters(StageSettings):
     background_margin : int
         Background up to this distance from the foreground is part of regions (pixels).
     init : str or callable
-        Start of the full problem: "elliptical" from the best ellipse, refined on some of the pixels where
-        there are many; a callable from what it returns for M (the start (theta, xi) of 6 + M values);
-        anything else from zeros. Does not change the minimum.
+        Start of the fit: "elliptical" starts from the best ellipse, refined on a subset of the pixels if
+        there are many; a callable is given M and returns the start (theta, xi), 6 + M values; anything else
+        starts from zeros. The minimum does not depend on it.
     cp_timeout : float or None
         Seconds after which a fit falls back to the best ellipse.
     solver : {"newton", "trust-exact"}
@@ -104,7 +104,7 @@ class FitParameters(StageSettings):
         Field(
             gt=0,
             description="time limit of a fit (seconds), after which it falls back to the best ellipse; null: "
-            "none",
+            "no limit",
         ),
     ] = 300
     solver: Annotated[
@@ -123,5 +123,5 @@ class FitParameters(StageSettings):
 
     def without_deformations(self) -> Self:
         """The same for an ellipse-only model (M = 0)."""
-        infinite: Any = math.inf  # which OR_INFINITE makes a value of an integer
+        infinite: Any = math.inf  # which OR_INFINITE allows for an integer
         return replace(self, smooth_amount=infinite, init="elliptical")

@@ -1,4 +1,4 @@
-"""Hyperparameters of no stage: the size of the objects, and what kind of image it is."""
+"""General hyperparameters: the size of the objects and the kind of image."""
 
 from typing import Annotated, ClassVar, Literal
 

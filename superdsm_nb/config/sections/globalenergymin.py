@@ -12,7 +12,7 @@ from ..kinds import Integer, Number, Scaling
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class EnergyMinimizationSettings(StageSettings):
-    """How the globally best family of objects is searched for."""
+    """How the best combination of objects is found."""
 
     section: ClassVar[str] = "global-energy-minimization"
 
@@ -21,7 +21,7 @@ class EnergyMinimizationSettings(StageSettings):
         Field(
             ge=0,
             le=1e15,
-            description="constant cost per object besides its energy: larger values give fewer, larger "
+            description="constant cost per object, added to its energy: larger values give fewer, larger "
             "objects",
         ),
         Scaling(unit="scale^2", default=0.66),
@@ -31,14 +31,14 @@ class EnergyMinimizationSettings(StageSettings):
         Field(
             description="which unions of atoms are skipped: exact skips those that cannot be part of the "
             "best result, since a union has at least the energy of its parts; isbi24 also skips those that "
-            "are no improvement on their parts (faster)"
+            "do not improve on their parts (faster)"
         ),
     ] = "exact"
     solver: Annotated[
         Literal["exact", "greedy"],
         Field(
-            description="how the objects are chosen: exact finds the family of least cost, and proves it; "
-            "greedy is the published heuristic, with the published bounds for pruning"
+            description="how the objects are chosen: exact finds the combination of least cost and proves "
+            "that it is the best; greedy is the published heuristic, with the published bounds for pruning"
         ),
     ] = "exact"
     max_seed_distance: Annotated[
@@ -64,7 +64,7 @@ class EnergyMinimizationSettings(StageSettings):
     large_clusters: Annotated[
         Literal["refuse", "isbi24"],
         Field(
-            description="what to do about too many possible objects: refuse an image with more than "
+            description="what to do if there are too many possible objects: refuse an image with more than "
             "max_work_amount; or isbi24: in each cluster with more than max_cluster_work_amount, try only "
             "those that isbi24 pruning keeps, up to that number, with a warning"
         ),

@@ -43,5 +43,5 @@ class PreprocessSettings(StageSettings):
         ),
     ] = 3.0
     lower_clip_mean: Annotated[
-        Flag, Field(description="true: the local background is nowhere below the mean of the image")
+        Flag, Field(description="true: the local background is never below the mean of the image")
     ] = False

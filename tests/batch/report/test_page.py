@@ -102,7 +102,7 @@ def test_every_image_has_a_row_with_its_picture_and_its_count(tree):
     assert page.all("output")[0][1] == "2 of 2 images"
     text = page.all("header")[0][1]
     assert f"Objects {sum(len(header.rows) for _, header in known)}" in text
-    assert "Cover proven optimal in" in text
+    assert "The chosen shapes are proven to be the best combination in" in text
     assert plan.digest in text
     assert json.dumps(plan.task.config.entries, indent=2, sort_keys=True) in text
 

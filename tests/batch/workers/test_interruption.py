@@ -71,7 +71,7 @@ def test_an_interrupt_ends_the_run_soon_and_loses_no_finished_image(finished_tre
     code, _, err = finish(process)
     assert time.monotonic() - begin < (5 if naive.COMPILED else 20)
     assert code == 130
-    assert err == "Interrupted: what was finished is kept.\n"
+    assert err == "Interrupted: finished results are kept.\n"
     assert not unfinished(root)
     name = re.match(r"\s+(\w): ", first)[1]
     stored = root / "default" / "results" / f"{name}.npz"

@@ -93,7 +93,7 @@ def test_an_image_that_kills_its_worker_fails_alone(root):
     assert Runner(root, witness, Mode()).run(plans) == 1
     failure = witness.results["default", "c"]
     assert isinstance(failure, Failure)
-    assert "the process that worked on it died (out of memory?)" in failure.reason
+    assert "its worker process died (out of memory?)" in failure.reason
     assert failure.stage in STAGES
     with tarfile.open(root / "default" / "log" / "c.tgz") as archive:
         assert failure.reason in archive.extractfile("c/log.txt").read().decode()
@@ -206,7 +206,7 @@ def test_force_fresh_task_and_report_reach_the_run(finished_tree, tmp_path):
     ]
     assert report.read_text() == "default/adapted: skipped, complete already\n"
     _, out, _ = finish(start(root, "--task", "default/adapted", "--force"))
-    assert out.count("from its stored result, files written only") == len(NAMES)
+    assert out.count("from its stored result, only files are written") == len(NAMES)
     _, out, _ = finish(start(root, "--task-dir", "default", "--force", "--fresh"))
     assert out.count(" objects, ") == 2 * len(NAMES)
     assert "picked up" not in out
