@@ -26,7 +26,8 @@ def demo(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} already exists: give a new or an empty folder.")
     ids = write_demo(folder, count, seed)
-    typer.echo(f"Generated {len(ids)} images of clustered nuclei. The first run compiles kernels.")
+    images = "1 image" if len(ids) == 1 else f"{len(ids)} images"
+    typer.echo(f"Generated {images} of clustered nuclei. The first run compiles kernels.")
     failures = run_tasks(folder, survey(find_tasks(folder), folder), Mode(), 1)
     print_scores(score_pairs(folder / "segmentation", folder / "truth"))
     typer.echo(
