@@ -24,6 +24,7 @@ MOVED = {
     "tables": "results.tables",
     "outlines": "results.outlines",
     "console": "cli.console",
+    "batch.display": "cli.batchdisplay",
 }
 PREFIX = f"{__package__}."
 

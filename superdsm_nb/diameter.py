@@ -12,6 +12,7 @@ from .errors import ConfigError
 if TYPE_CHECKING:
     from .config import Config
 
+MAX_DIAMETER = 282_842  # pixels; of the largest AF_scale
 LENGTH_PATTERN = r"(?i)\s*([0-9.]+(?:e[+-]?[0-9]+)?)\s*(px|nm|um|µm|μm|mm)?\s*"
 MICROMETERS = {"nm": 1e-3, "um": 1.0, "µm": 1.0, "μm": 1.0, "mm": 1e3}
 
@@ -34,8 +35,8 @@ def scale_of_diameter(diameter: float | str, pixel_size: Sequence[float] | None 
     Raises
     ------
     ConfigError
-        If it is not a positive number, its unit is unknown, or it is a length and the pixel size is not
-        known.
+        If it is not a positive number or too large, its unit is unknown, or it is a length and the pixel size
+        is not known.
 
     Examples
     --------
@@ -58,6 +59,8 @@ def scale_of_diameter(diameter: float | str, pixel_size: Sequence[float] | None 
                 "the diameter in pixels."
             )
         value *= MICROMETERS[unit] / math.sqrt(pixel_size[0] * pixel_size[1])
+    if value > MAX_DIAMETER:
+        raise ConfigError(f"The diameter is {text!r}, but must be at most {MAX_DIAMETER} pixels.")
     return value / 2 / math.sqrt(2)
 
 

@@ -108,7 +108,7 @@ class AxisChoiceError(ImageError):
         return f"{self.message}: choose {joined(choices)}."
 
     def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.file, self.contents, self.axes)
+        return type(self), (self.file, self.contents, self.axes), self.__dict__
 
 
 class ConfigError(SuperDSMError, ValueError):

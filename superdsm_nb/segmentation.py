@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .automation import process_image
@@ -119,7 +120,7 @@ def analyze(
     SuperDSMError
         As for `segment`.
     """
-    loaded = image if isinstance(image, LoadedImage) else LoadedImage(pixels=image)  # type: ignore[arg-type]
+    loaded = image if isinstance(image, LoadedImage) else LoadedImage(np.asarray(image))
     emit = naming(loaded.name, emit or warn)
     given = with_diameter(Config(config), diameter, loaded.pixel_size)
     data, used, timings = process_image(create_default_pipeline(), given, loaded.pixels, emit=emit)

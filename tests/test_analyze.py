@@ -28,6 +28,11 @@ def test_a_segmentation_holds_what_segment_returns_and_more(sample):
     assert result.performance.proven_cluster_count == len(result.performance.clusters) > 0
 
 
+def test_an_image_may_be_a_list(tmp_path, sample):
+    result = superdsm_nb.analyze(sample.image.tolist(), diameter=31)
+    assert superdsm_nb.write_outputs(result, {"overlay": tmp_path / "o.png"}) == ["overlay"]
+
+
 def test_provenance_says_how_it_was_made(image_path):
     result = superdsm_nb.segment_file(str(image_path), {"AF_scale": 11})
     made = result.provenance

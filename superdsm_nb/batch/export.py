@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config import STAGE_NAMES, Config, GeneralSettings
-from ..errors import ConfigError, StoredResultError, TaskError
+from ..errors import AxisChoiceError, ConfigError, ImageError, StoredResultError, TaskError
 from ..io import imsave
 from ..render import (
     BorderPosition,
@@ -24,7 +24,7 @@ from ..render import (
     render_ymap,
 )
 from ..results.result import Segmentation
-from .jobs import Job, expand_jobs, plan_all
+from .jobs import AS_FIELD, Job, expand_jobs, plan_all
 from .pickup import PickUp, restore
 from .spec import Task, choose, find_tasks
 from .store import read_header
@@ -140,9 +140,8 @@ def export(
         )
     target = outdir if outdir is not None else task.folder / f"export-{style.mode}"
     taken = _protected_paths(root)
-    targets = {
-        job.file_id: target / f"{job.file_id}.png" for job in _requested_jobs(task, root, list(image_ids))
-    }
+    jobs = _requested_jobs(task, root, list(image_ids))
+    targets = {job.file_id: target / f"{job.file_id}.png" for job in jobs}
     for file_id, path in targets.items():
         if not path.resolve().is_relative_to(target.resolve()):
             raise TaskError(f"The file id {file_id!r} leads outside {target}.")
@@ -150,7 +149,7 @@ def export(
             raise TaskError(
                 f"A picture would overwrite {path}, an image or a result: choose another --outdir."
             )
-    for job in _requested_jobs(task, root, list(image_ids)):
+    for job in jobs:
         path = targets[job.file_id]
         picture, provenance = render(job, style)
         imsave(path, picture, provenance)
@@ -202,7 +201,10 @@ def render(job: Job, style: Style) -> tuple[NDArray[Any], dict[str, Any]]:
         If the stored result is damaged, belongs to another image, or ends before the stage to be shown.
     """
     header = read_header(job.stored)
-    image = job.source.load(GeneralSettings.of(header.config).histological)
+    try:
+        image = job.source.load(GeneralSettings.of(header.config).histological)
+    except AxisChoiceError as error:
+        raise ImageError(error.worded(AS_FIELD)) from error
     if image.sha256 != header.image_sha256:
         raise StoredResultError(
             f"{job.image} has changed since its result was stored in {job.stored}: run the task again."

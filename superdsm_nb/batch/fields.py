@@ -64,7 +64,8 @@ FIELDS: dict[str, Any] = {
         Pattern,
         Field(
             description="Input images, absolute or relative to the working directory; {DIRNAME}: name of the "
-            "task's folder, {ROOTDIR}: the root given on the command line, ~: the home folder."
+            "task's folder, {TASKDIR}: the folder of the task.json that contains the pattern, {ROOTDIR}: the "
+            "root given on the command line, ~: the home folder."
         ),
     ],
     **_output_fields(),

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import TaskError
 from ..io import write_file
-from .spec import FILE_NAME
+from .spec import FILE_NAME, check_folder
 
 
 def write_task(folder: Path, images: list[Path]) -> Path:
@@ -34,6 +34,7 @@ def write_task(folder: Path, images: list[Path]) -> Path:
         If it cannot be written.
     """
     path = folder / FILE_NAME
+    check_folder(folder)
     if path.exists():
         raise TaskError(f"{path} already exists: edit it, or delete it first.")
     if not images:
@@ -52,7 +53,7 @@ def task_of(images: list[Path]) -> dict[str, Any]:
     is_uniform = len(suffixes) == 1 and not any("%" in image.name for image in images)
     return {
         "runnable": True,
-        "img_pathpattern": "{ROOTDIR}/%s" + (suffixes.pop() if is_uniform else ""),
+        "img_pathpattern": "{TASKDIR}/%s" + (suffixes.pop() if is_uniform else ""),
         "seg_pathpattern": "segmentation/%s.png",
         "overlay_pathpattern": "overlay/%s.png",
         "file_ids": "*" if is_uniform else [image.name for image in images],

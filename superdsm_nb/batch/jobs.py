@@ -24,6 +24,7 @@ RESULTS = "results"  # folder of the stored results in a task's folder
 REPORT = "report.html"
 PROVENANCE = "provenance.json"
 TABLES = ("objects.csv", "performance.csv", "timings.csv", REPORT, PROVENANCE)
+AS_FIELD = '"{}" in task.json'.format  # how a parameter is given in a task
 INTERNAL_PREFIX = ".superdsm-nb."  # of the files that a run needs for itself
 ID_PLACEHOLDER = "\0"  # stands for a file id while searching for images; never part of a file name
 PATH_ERRORS = (ValueError, OSError, RuntimeError)  # null characters, loops of links, unknown users
@@ -114,6 +115,7 @@ def expand_jobs(task: Task, root: Path) -> list[Job]:
         If a pattern does not accept the file ids, no image matches them, or an output lies outside the task's
         folder.
     """
+    _check_kinds(task)
     file_ids = _file_ids(task, root)
     return [
         Job(
@@ -132,6 +134,17 @@ def expand_jobs(task: Task, root: Path) -> list[Job]:
         )
         for file_id in file_ids
     ]
+
+
+def _check_kinds(task: Task) -> None:
+    """Refuse outputs that cannot be written on this system."""
+    for check in (OUTPUTS[kind].check for kind in task.patterns if kind in OUTPUTS):
+        if check is None:
+            continue
+        try:
+            check()
+        except ConfigError as error:
+            raise TaskError(f"{task.folder / FILE_NAME}: {error}") from error
 
 
 def _file_ids(task: Task, root: Path) -> Sequence[int | str]:

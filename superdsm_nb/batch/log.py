@@ -109,7 +109,7 @@ def log_failure(
     try:
         write_log(job, remarks or {}, [], failure)
     except OutputError as error:
-        emit(Warned(str(error), job.image.name))
+        emit(Warned(str(error), job.file_id))
 
 
 def _line(remark: Remark) -> str:

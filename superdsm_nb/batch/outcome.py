@@ -50,6 +50,8 @@ class Summary:
         scratch.
     performance : PerformanceReport
         How the cover was found.
+    written : tuple of str
+        Kinds of the files that were written.
     pruning : str
         Rule by which unions were tried.
     """
@@ -61,6 +63,7 @@ class Summary:
     fits: int
     picked_up: tuple[Path, int] | None
     performance: PerformanceReport
+    written: tuple[str, ...]
     pruning: str
 
 

@@ -43,7 +43,7 @@ class Display(Protocol):
     def finished(self, plan: Plan, job: Job, result: Summary | Failure) -> None:
         """An image is done."""
 
-    def concluded(self, plan: Plan, summaries: Sequence[Summary], failures: int) -> None:
+    def concluded(self, summaries: Sequence[Summary]) -> None:
         """A task is done."""
 
     def ended(self, failed: int, total: int) -> None:
@@ -130,7 +130,8 @@ class Runner:
                 for current in statuses:
                     current.interrupt()
                 status.write()
-        self.display.ended(failures, sum(len(plan.states) for plan in runnable))
+        failed = sum(current.failed for current in statuses)
+        self.display.ended(failed, sum(current.total for current in statuses))
         return failures
 
     def _run_task(self, plan: Plan, pool: WorkerPool, current: TaskStatus, status: StatusReport) -> int:
@@ -153,13 +154,14 @@ class Runner:
             if isinstance(result, Failure):
                 failures[job.file_id] = f"{result.stage}: {result.reason}"
                 current.failures.append(f"{job.file_id}: {failures[job.file_id]}")
+                current.failed += 1
                 if isinstance(result, Crash):
                     log_failure(job, result, self.display.emit)
             else:
                 current.done += 1
                 summaries.append(result)
             status.write(is_urgent=False)
-        self.display.concluded(plan, summaries, len(current.failures))
+        self.display.concluded(summaries)
         if not self.mode.oneshot:
             try:
                 write_tables(plan.again(), failures)

@@ -120,6 +120,12 @@ class Draft:
     missing: tuple[str, ...] = ()
 
 
+def check_folder(folder: Path) -> None:
+    """Raise `TaskError` unless a folder is there."""
+    if not folder.is_dir():
+        raise TaskError(f"{folder} is not a folder." if folder.exists() else f"There is no folder {folder}.")
+
+
 def find_tasks(root: Path) -> list[Task]:
     """Read all tasks under a folder, parents before children.
 
@@ -128,8 +134,7 @@ def find_tasks(root: Path) -> list[Task]:
     TaskError
         If there is none, or for everything that is wrong with any of them.
     """
-    if not root.is_dir():
-        raise TaskError(f"{root} is not a folder." if root.exists() else f"There is no folder {root}.")
+    check_folder(root)
     drafts: dict[Path, Draft] = {}
     complaints: list[str] = []
     for path in sorted(root.rglob(FILE_NAME), key=lambda path: path.parent.parts):
@@ -162,6 +167,9 @@ def read_task(path: Path, parent: Draft | None, root: Path, complaints: list[str
     complaints += [f"{path}: {text}" for text in wrong.values()]
     own = {name: value for name, value in own.items() if name not in wrong}
     runnable, diameter = own.pop("runnable", False), own.pop("diameter", None)
+    if "img_pathpattern" in own:  # here and not later: derived tasks mean this folder as well
+        here = str(path.parent).replace("%", "%%")
+        own["img_pathpattern"] = own["img_pathpattern"].replace("{TASKDIR}", here)
     entries = {**inherited, **own}
     base = path.parent if "base_config_path" in own else None if parent is None else parent.base
     merged = None if parent is None else parent.merged
@@ -180,7 +188,10 @@ def read_task(path: Path, parent: Draft | None, root: Path, complaints: list[str
     if diameter is not None:
         if Config(own.get("config")).get("AF_scale") is not None:
             complaints.append(f"{path}: diameter and AF_scale set the same value: give only one of them.")
-        config["AF_scale"] = scale_of_diameter(diameter)
+        try:
+            config["AF_scale"] = scale_of_diameter(diameter)
+        except ConfigError as error:
+            complaints.append(f"{path}: {error}")
     entries["config"] = config.entries
     is_sound = len(complaints) == before and (parent is None or parent.is_sound)
     missing = tuple(name for name in REQUIRED if name not in entries) if runnable and is_sound else ()

@@ -27,6 +27,8 @@ class TaskStatus:
         Number of its images, and of those that are finished.
     failures : list of str
         What went wrong, image by image.
+    failed : int
+        Number of images that failed.
     """
 
     name: str
@@ -34,6 +36,7 @@ class TaskStatus:
     total: int = 0
     done: int = 0
     failures: list[str] = field(default_factory=list)
+    failed: int = 0
 
     def interrupt(self) -> None:
         """Record that the run has stopped."""

@@ -19,7 +19,7 @@ from ..segmentation import NOTHING_FOUND
 from ..stage import PipelineData
 from . import store
 from .header import Header
-from .jobs import Job, relative_hint
+from .jobs import AS_FIELD, Job, relative_hint
 from .log import Recorder, log_failure, write_log
 from .outcome import Failure, Mode, Summary
 from .pickup import FIRST_RESUMABLE_STAGE, PickUp, find_pickup, restore
@@ -42,14 +42,14 @@ def process(job: Job, mode: Mode, emit: Emit) -> Summary | Failure:
     Summary or Failure
         A failure is written to the log as well.
     """
-    recorder = Recorder(naming(job.image.name, emit))
+    recorder = Recorder(naming(job.file_id, emit))
     try:
         return _process(job, mode, recorder)
     except Exception as error:  # noqa: BLE001 - a defect in one image must not stop the others
         if mode.debug:
             traceback.print_exc()
         if isinstance(error, SuperDSMError):
-            reason = error.worded('"{}" in task.json'.format)
+            reason = error.worded(AS_FIELD)
         else:
             reason = f"{job.image}: unexpected {type(error).__name__}: {error}; please report this."
         failure = Failure(recorder.current, reason)
@@ -96,6 +96,8 @@ def _work(
     if result.has_objects and result.object_count == 0:
         recorder(Warned(NOTHING_FOUND))
     written = write_outputs(result, {kind: path for kind, path in job.outputs.items() if kind != "log"})
+    if "log" in job.outputs:
+        written.append("log")
     write_log(
         job, recorder.remarks, [f"image sha256 {image.sha256}", f"configuration {result.config.digest}"]
     )
@@ -103,8 +105,8 @@ def _work(
     if pickup is not None and pickup.folder == job.folder:
         timings = {**read_timings(job), **timings}  # keep the times of reused stages of its own result
     if not mode.oneshot:
-        _store(job, result, recorder, timings, [*written, *(("log",) if "log" in job.outputs else ())])
-    return _summary(job, result, pickup, time.perf_counter() - start)
+        _store(job, result, recorder, timings, written)
+    return _summary(job, result, pickup, written, time.perf_counter() - start)
 
 
 def _start(job: Job, image: LoadedImage, recorder: Recorder) -> Segmentation:
@@ -167,7 +169,9 @@ def _store(
     store.write(job.stored, header, result.data)
 
 
-def _summary(job: Job, result: Segmentation, pickup: PickUp | None, seconds: float) -> Summary:
+def _summary(
+    job: Job, result: Segmentation, pickup: PickUp | None, written: list[str], seconds: float
+) -> Summary:
     first = 0 if pickup is None else pickup.first
     searched = first <= STAGE_NAMES.index(FIRST_RESUMABLE_STAGE) <= STAGE_NAMES.index(_last_stage(job))
     return Summary(
@@ -178,6 +182,7 @@ def _summary(job: Job, result: Segmentation, pickup: PickUp | None, seconds: flo
         len(result.data.get("objects", ())) if searched else 0,
         None if pickup is None else (pickup.folder, pickup.first),
         result.performance,
+        tuple(written),
         str(result.config.get("global-energy-minimization/pruning")),
     )
 

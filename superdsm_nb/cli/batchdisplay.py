@@ -93,14 +93,14 @@ class BatchDisplay:
                 "scale": result.scale,
                 "scale_given": result.is_scale_given,
                 "seconds": round(result.seconds, 3),
-                "outputs": {kind: str(path) for kind, path in job.outputs.items()},
+                "outputs": {kind: str(job.outputs[kind]) for kind in result.written},
                 "clusters": len(result.performance.clusters),
                 "proven_clusters": result.performance.proven_cluster_count,
                 "gap": result.performance.gap,
             }
-        return record | {"warnings": self._warnings.pop(job.image.name, [])}
+        return record | {"warnings": self._warnings.pop(job.file_id, [])}
 
-    def concluded(self, plan: Plan, summaries: Sequence[Summary], failures: int) -> None:
+    def concluded(self, summaries: Sequence[Summary]) -> None:
         """End a task."""
         self.close()
         report = sum((summary.performance for summary in summaries), PerformanceReport())

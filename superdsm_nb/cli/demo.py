@@ -17,7 +17,10 @@ def demo(
     count: Annotated[int, typer.Option(metavar="N", help="Number of images.", min=1)] = 3,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of the first image.", min=0)] = 0,
 ) -> None:
-    """Generate images of clustered nuclei, segment them, and score the result against the truth."""
+    """Generate images, segment them, and score the result.
+
+    The images show clustered nuclei, whose true outlines are known.
+    """
     from ..batch.outcome import Mode
     from ..batch.spec import find_tasks
     from ..batch.survey import survey

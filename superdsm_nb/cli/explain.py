@@ -39,7 +39,10 @@ def explain_config(
         bool, typer.Option("--json", help="Print only the configuration, as JSON for --config and task.json.")
     ] = False,
 ) -> None:
-    """Print the hyperparameters that would be used for an image, and where each value comes from."""
+    """Print the settings for an image, and where each comes from.
+
+    These are all hyperparameters that it would be segmented with, each with its meaning.
+    """
     from ..automation import explain
     from ..automation.scale import typical_diameter
     from ..config import Config, GeneralSettings
@@ -88,14 +91,20 @@ def _shown(value: object) -> str:
 
 
 def schema() -> None:
-    """Print the JSON Schema of task.json, with which editors complete and check the file."""
+    """Print the JSON Schema of task.json.
+
+    With it, editors complete and check the file as you type.
+    """
     from ..batch import fields
 
     typer.echo(json.dumps(fields.schema(), indent=2))
 
 
 def doctor() -> None:
-    """Print versions, threads and the cache folder, and test the installation."""
+    """Test the installation, and print what it consists of.
+
+    Prints versions, threads and the cache folder, and segments a generated image.
+    """
     from ..doctor import examine, self_test
 
     for name, text in examine():

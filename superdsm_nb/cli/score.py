@@ -30,7 +30,9 @@ def score(
     truth: Annotated[Path, typer.Argument(metavar="TRUTH", help="True label map, or a folder of them.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Compare label maps with the truth: SEG, Dice, AP, splits, merges, Hausdorff distance.
+    """Compare label maps with the truth.
+
+    Prints SEG, Dice, average precision, splits, merges and Hausdorff distance.
 
     Files of two folders are paired by their names without suffix; the last row holds the means.
     """

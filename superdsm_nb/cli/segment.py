@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..diameter import with_diameter
-from ..errors import SuperDSMError
+from ..errors import SuperDSMError, errors_name
 from ..events import Event, Warned
 from ..results.outputs import OUTPUTS, image_rows
 from .options import (
@@ -75,7 +75,9 @@ def segment(
         bool, typer.Option("--json", help="Print one line of JSON per image instead of the results.")
     ] = False,
 ) -> None:
-    """Segment images and write label maps: 0 is background, every nucleus has its own number.
+    """Segment images and write label maps.
+
+    In a label map 0 is background, and every nucleus has its own number.
 
     Hyperparameters follow from the size of the nuclei, which is estimated from each image or given with
     --diameter.
@@ -153,9 +155,11 @@ def _segment_one(
 
     start = perf_counter()
     result = segment_file(source, config, diameter=diameter, drawing=drawing, emit=listener)
-    write_outputs(result, target)
+    with errors_name(source.path):
+        _ = result.labels  # refuses a pipeline that ended before there are any
+    written = write_outputs(result, target)
     return _Done(
-        _record(result, target, perf_counter() - start),
+        _record(result, {kind: target[kind] for kind in written}, perf_counter() - start),
         image_rows(source.path.name, result.rows) if with_rows else [],
         result.performance,
         str(result.config.get("global-energy-minimization/pruning")),

@@ -35,10 +35,11 @@ def find_images(arguments: Iterable[Path], pattern: str | None) -> list[Path]:
     Parameters
     ----------
     arguments : iterable of Path
-        Files are used as they are; a folder stands for the images directly inside it.
+        Files are used as they are; a folder stands for the images directly inside it, or for what the
+        pattern matches below it.
     pattern : str or None
-        Which files of a folder to use, such as "*.tif"; by default those whose suffix is that of an image.
-        Hidden files are always skipped.
+        Which files of a folder to use, such as "*.tif" or "**/*.tif"; by default those whose suffix is that
+        of an image. Hidden files and folders are always skipped.
 
     Returns
     -------
@@ -75,7 +76,7 @@ def images_in(folder: Path, pattern: str | None = None) -> list[Path]:
             path
             for path in candidates
             if path.is_file()
-            and not path.name.startswith(".")
+            and not any(part.startswith(".") for part in path.relative_to(folder).parts)
             and (pattern is not None or path.suffix.lower() in IMAGE_SUFFIXES)
         )
     except (ValueError, NotImplementedError) as error:

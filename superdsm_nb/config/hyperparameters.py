@@ -20,7 +20,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from pydantic.fields import FieldInfo
 
-from ..errors import ConfigError, shortened
+from ..errors import ConfigError, PipelineError, shortened
 from .config import Config
 from .kinds import DEPRECATED, NOT_A_NUMBER, OR_INFINITE, TOO_LARGE, Flag, Number, Scaling
 
@@ -233,6 +233,11 @@ def _declared_in(section: type[Any]) -> Mapping[str, Hyperparameter]:
 
 
 def _declared(name: str, default: Any, hint: Any) -> Hyperparameter:  # noqa: ANN401 - of any type
+    if not any(isinstance(each, FieldInfo) for each in getattr(hint, "__metadata__", ())):
+        raise PipelineError(
+            f"The hyperparameter {name} is not declared: write {name}: "
+            "Annotated[Number, Field(description=...)] = ..."
+        )
     described = next(each for each in hint.__metadata__ if isinstance(each, FieldInfo))
     limits = {}
     for each in described.metadata:

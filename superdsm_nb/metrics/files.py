@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import ConfigError, SuperDSMError
+from ..errors import ConfigError, ImageError, SuperDSMError
 from ..io import imread
 from .scores import Score, score
 
@@ -67,4 +67,5 @@ def score_files(predicted: Path, truth: Path) -> Score:
     try:
         return score(imread(predicted), imread(truth))
     except SuperDSMError as error:
-        raise type(error)(f"{predicted} and {truth} cannot be compared: {error}") from error
+        reason = error.message.rstrip(".")
+        raise ImageError(f"{predicted} and {truth} cannot be compared: {reason}.") from error

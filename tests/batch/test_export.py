@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from superdsm_nb.io import imread, imsave
@@ -167,6 +168,13 @@ def test_an_image_that_changed_since_is_refused(run, root):
     outcome = run("export", root, "default")
     assert outcome.code == 1
     assert "a.tif has changed since its result was stored" in outcome.err
+
+
+def test_an_image_that_has_become_a_stack_is_told_of_the_field_to_set(run, root):
+    tifffile.imwrite(root / "images" / "a.tif", np.zeros((5, 9, 9), np.uint16), metadata={"axes": "ZYX"})
+    outcome = run("export", root, "default", "--imageid", "a")
+    assert outcome.code == 1
+    assert outcome.err.endswith('choose a plane ("plane" in task.json).\n')
 
 
 def test_a_result_that_ends_before_what_is_asked_for_is_refused(run, tmp_path):

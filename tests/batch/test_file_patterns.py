@@ -83,6 +83,24 @@ def test_init_writes_a_task_that_runs(run, tmp_path, sample):
     assert sorted(path.name for path in (tmp_path / "segmentation").iterdir()) == ["a.png", "b.png"]
 
 
+def test_init_writes_tasks_that_also_run_from_a_folder_above(run, tmp_path, sample):
+    for name in ("one", "two"):
+        imsave(tmp_path / name / "a.tif", sample.image)
+        assert run("batch", tmp_path / name, "--init").code == 0
+    write_task(tmp_path / "one" / "derived", runnable=True)
+    tasks = {task.name(tmp_path): expand_jobs(task, tmp_path) for task in find_tasks(tmp_path)}
+    images = {
+        name: [job.image.relative_to(tmp_path).as_posix() for job in jobs] for name, jobs in tasks.items()
+    }
+    assert images == {"one": ["one/a.tif"], "one/derived": ["one/a.tif"], "two": ["two/a.tif"]}
+
+
+def test_the_folder_of_a_task_may_have_a_percent_sign_in_its_name(tmp_path):
+    root = tmp_path / "100%s"
+    write_images(root, ["x"]) if root.mkdir() is None else None
+    assert ids(root, img_pathpattern="{TASKDIR}/%s.tif") == ["x"]
+
+
 def test_init_lists_images_of_several_formats(run, tmp_path, sample):
     for name in ("a.tif", "b.png"):
         imsave(tmp_path / name, sample.image)
@@ -104,4 +122,5 @@ def test_init_without_images_is_wrong_use(run, tmp_path, name):
     outcome = run("batch", tmp_path / name, "--init")
     assert outcome.code == 2
     assert outcome.err.count("\n") == 1
+    assert ("There is no folder" in outcome.err) == (name == "missing")
     assert not list(tmp_path.iterdir())

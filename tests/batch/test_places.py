@@ -171,3 +171,11 @@ def test_a_picture_of_unknown_type_is_refused(tmp_path, kind, suffix):
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".tiff", ".TIF", ".PNG"])
 def test_pictures_are_written_as_png_or_tiff(tmp_path, suffix):
     assert job(tmp_path, seg_pathpattern=f"%s{suffix}").outputs["seg"] == tmp_path / f"a{suffix}"
+
+
+def test_an_output_that_this_system_cannot_write_is_refused_before_any_work(tmp_path, monkeypatch):
+    from superdsm_nb.results import tables
+
+    monkeypatch.setattr(tables, "find_spec", lambda name: None)
+    line = refusal(tmp_path, parquet_pathpattern="%s.parquet")
+    assert "pip install 'superdsm_nb[parquet]'" in line

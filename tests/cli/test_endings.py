@@ -25,7 +25,8 @@ def images(tmp_path, sample):
 def task(root, names, **fields):
     write_images(root, names)
     places = {"img_pathpattern": "{ROOTDIR}/%s.tif", "seg_pathpattern": "seg/%s.png"}
-    return write_task(root, runnable=True, config={"AF_scale": 11}, **places, **{"file_ids": names, **fields})
+    config = {} if "diameter" in fields else {"AF_scale": 11}
+    return write_task(root, runnable=True, **places, **{"config": config, "file_ids": names, **fields})
 
 
 # ---------------------------------------------------------------- exit codes and the closing line
@@ -82,6 +83,40 @@ def test_an_image_that_cannot_be_read_ends_with_1(run, tmp_path, monkeypatch, co
 
 def test_the_exit_codes_are_in_the_help(run):
     assert "0 all done, 1 an image failed, 2 wrong use, 130" in " ".join(run("--help").out.split())
+
+
+DISABLED = [
+    part
+    for name in ("global-energy-minimization", "postprocess")
+    for part in ("--set", f"{name}/enabled=false")
+]
+
+
+def test_an_image_without_a_label_map_has_failed(run, image_path, tmp_path):
+    outcome = run("segment", image_path, "-o", tmp_path / "l.png", *SCALE, *DISABLED)
+    assert outcome.code == 1
+    assert outcome.err.startswith(f"Error: {image_path}: There are no objects to draw")
+    assert not (tmp_path / "l.png").exists()
+
+
+def test_a_diameter_that_no_nucleus_has_is_wrong_use(run, image_path, tmp_path):
+    outcome = run("segment", image_path, "-o", tmp_path / "l.png", "--diameter", "1e9")
+    assert (outcome.code, outcome.err) == (
+        2,
+        "Error: The diameter is '1e9', but must be at most 282842 pixels.\n",
+    )
+    root = task(tmp_path, ["a"], diameter=1e9)
+    outcome = run("batch", root)
+    assert outcome.code == 2
+    assert "must be at most 282842 pixels" in outcome.err
+
+
+def test_tables_that_cannot_be_written_are_no_images_that_failed(run, tmp_path):
+    root = task(tmp_path, ["a", "b"])
+    (root / "objects.csv").mkdir()
+    outcome = run("batch", root, "--run")
+    assert outcome.code == 1
+    assert outcome.out.splitlines()[-1] == "0 of 2 failed"
 
 
 # ---------------------------------------------------------------- the words of each interface
@@ -143,6 +178,32 @@ def test_batch_prints_a_line_of_json_per_image(run, tmp_path):
     assert "There is no file" in done["missing"]["error"]
     listed = [json.loads(line) for line in run("batch", root, "--json").out.splitlines()]
     assert [each["status"] for each in listed] == ["done", "missing"]
+
+
+def test_batch_says_of_each_image_what_was_written_and_warned_of(run, tmp_path):
+    write_images(tmp_path, ["x"])
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "cells.tif").write_bytes((tmp_path / "x.tif").read_bytes())
+    images = {"img_pathpattern": "{ROOTDIR}/%s/cells.tif", "file_ids": ["a", "b"]}
+    outputs = {"seg_pathpattern": "seg/%s.png", "atoms_pathpattern": "atoms/%s.png"}
+    config = {"AF_scale": 11, "postprocess": {"min_contrast": 1000}}
+    root = write_task(tmp_path, runnable=True, config=config, **images, **outputs)
+    records = {
+        each["file_id"]: each
+        for each in map(json.loads, run("batch", root, "--run", "--json").out.splitlines())
+    }
+    assert [len(records[name]["warnings"]) for name in ("a", "b")] == [1, 1]
+    assert records["a"]["outputs"] == {"seg": str(root / "seg/a.png"), "atoms": str(root / "atoms/a.png")}
+    early = run(
+        "batch", root, "--run", "--json", "--oneshot", "--last-stage", "c2f-region-analysis", "--force"
+    )
+    assert [set(json.loads(line)["outputs"]) for line in early.out.splitlines()] == [{"atoms"}, {"atoms"}]
+
+
+def test_a_warning_of_a_batch_names_the_image_as_the_task_does(run, tmp_path):
+    root = task(tmp_path, ["a"], config={"AF_scale": 11, "postprocess": {"min_contrast": 1000}})
+    assert run("batch", root, "--run").err.startswith("Warning: a: no object was found")
 
 
 def test_config_prints_the_configuration_as_json(run, image_path):

@@ -35,6 +35,14 @@ def test_a_pattern_chooses_among_the_files(folder):
     assert [path.name for path in find_images([folder], "*.t*")] == ["notes.txt", "b.tif"][::-1]
 
 
+def test_a_pattern_may_go_into_folders_below_but_not_into_hidden_ones_or_out(folder, sample):
+    imsave(folder / ".cache" / "d.tif", sample.image)
+    imsave(folder.parent / "outside.tif", sample.image)
+    assert [path.name for path in find_images([folder], "**/*.tif")] == ["b.tif", "c.tif"]
+    with pytest.raises(ConfigError, match="There is no file that matches"):
+        find_images([folder], "../*.tif")
+
+
 def test_files_and_folders_may_be_mixed(folder, image_path):
     assert [path.name for path in find_images([image_path, folder], None)] == ["cells.tif", "a.png", "b.tif"]
 

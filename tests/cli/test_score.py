@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+import tifffile
 
 from superdsm_nb.io import imsave
 
@@ -67,6 +68,11 @@ def test_in_folders_the_files_that_cannot_be_compared_are_named(run, folders):
 def test_a_colour_picture_is_no_label_map(run, folders):
     imsave(folders[0] / "one.png", np.dstack([LABELS] * 3).astype(np.uint8))
     assert_failed(run("score", folders[0] / "one.png", folders[1] / "one.tif"), "must hold integers")
+
+
+def test_a_stack_is_no_label_map(run, folders):
+    tifffile.imwrite(folders[0] / "one.tif", np.stack([LABELS] * 5), metadata={"axes": "ZYX"})
+    assert_failed(run("score", folders[0] / "one.tif", folders[1] / "one.tif"), "more than two dimensions")
 
 
 def test_a_file_cannot_be_compared_with_a_folder(run, folders):

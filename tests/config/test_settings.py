@@ -1,16 +1,14 @@
-"""Sections of the configuration as typed values, and modules by the names they had."""
+"""Sections of the configuration as typed values."""
 
 from __future__ import annotations
 
 import dataclasses
 import subprocess
 import sys
-from importlib import import_module, util
 
 import pytest
+from pydantic.dataclasses import dataclass
 
-import superdsm_nb
-from superdsm_nb._moved import MOVED
 from superdsm_nb.config import (
     DECLARATIONS,
     STAGE_NAMES,
@@ -19,21 +17,13 @@ from superdsm_nb.config import (
     FitParameters,
     GeneralSettings,
     PostprocessSettings,
+    StageSettings,
 )
-from superdsm_nb.errors import ConfigError
+from superdsm_nb.config.hyperparameters import STRICT
+from superdsm_nb.errors import ConfigError, PipelineError
 from superdsm_nb.pipeline import create_default_pipeline
 from superdsm_nb.postprocess import Postprocessing
 from superdsm_nb.stage import Stage
-
-
-def exists(name):
-    try:
-        return util.find_spec(name) is not None
-    except ModuleNotFoundError:  # there is no such package
-        return False
-
-
-THERE = [name for name, new in MOVED.items() if exists(f"superdsm_nb.{new}")]
 
 
 def test_a_section_reads_what_is_set_and_has_defaults_for_the_rest():
@@ -91,6 +81,21 @@ def test_on_the_image_border_what_is_not_set_is_as_inside():
     assert settings.eccentricity_limit(True) == 0.5
 
 
+def test_a_hyperparameter_without_a_declaration_is_named():
+    @dataclass(frozen=True, kw_only=True, config=STRICT)
+    class OwnSettings(StageSettings):
+        strength: int = 3
+
+    class Own(Stage):
+        name = "own"
+        settings_type = OwnSettings
+
+    with pytest.raises(
+        PipelineError, match="The hyperparameter strength is not declared: write strength: Annot"
+    ):
+        Own().settings(Config())
+
+
 def test_a_stage_of_ones_own_can_be_disabled_and_nothing_else():
     class Own(Stage):
         name = "own"
@@ -108,11 +113,3 @@ def test_configurations_are_read_and_checked_without_numpy_and_numba():
 
     outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert outcome.stdout == "set()\n"
-
-
-@pytest.mark.parametrize("name", THERE)
-def test_a_module_is_found_by_the_name_it_had(name):
-    old, new = import_module(f"superdsm_nb.{name}"), import_module(f"superdsm_nb.{MOVED[name]}")
-
-    assert old is new is getattr(superdsm_nb, name)
-    assert new.__name__ == new.__spec__.name == f"superdsm_nb.{MOVED[name]}"

@@ -95,7 +95,7 @@ class Witness:
     def finished(self, plan, job, result):
         self.results[plan.task.folder.name, job.file_id] = result
 
-    def concluded(self, plan, summaries, failures):
+    def concluded(self, summaries):
         pass
 
     def ended(self, failed, total):
