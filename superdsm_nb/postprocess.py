@@ -192,3 +192,6 @@ def eccentricity(mask: NDArray[np.bool_]) -> float:
     longest = across + along + spread
     # The ratio of the axes, squared, is (longest - 2 spread) / longest.
     return math.sqrt(min(1.0, 2 * spread / longest)) if longest > 0 else 0.0
+
+
+Examiner = ObjectFilter  # its name in 0.1.0, for one more version

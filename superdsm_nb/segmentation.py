@@ -178,3 +178,6 @@ def warn(event: Event) -> None:
         while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
             level, frame = level + 1, frame.f_back
         warnings.warn(str(event), UserWarning, stacklevel=level)
+
+
+about = errors_name  # its name in 0.1.0, for one more version

@@ -54,3 +54,18 @@ def test_a_module_that_was_moved_is_the_same_by_its_old_name(old, new):
 def test_an_unknown_name_is_an_error():
     with pytest.raises(AttributeError, match="segmnt"):
         superdsm_nb.segmnt  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new"),
+    [
+        ("batch.jobs", "jobs_of", "expand_jobs"),
+        ("batch.run", "Crew", "WorkerPool"),
+        ("batch.spec", "fill_places", "substitute_placeholders"),
+        ("postprocess", "Examiner", "ObjectFilter"),
+        ("segmentation", "about", "errors_name"),
+    ],
+)
+def test_a_former_name_means_the_same(module, old, new):
+    module = importlib.import_module(f"superdsm_nb.{module}")
+    assert getattr(module, old) is getattr(module, new)

@@ -292,3 +292,6 @@ def _fill(task: Task, name: str, pattern: str, file_id: int | str, root: Path) -
             f"{task.folder / FILE_NAME}: {name} {pattern!r} does not accept the file id {file_id!r}: "
             "it must have one placeholder for it, %s for strings, or %d or %03d for integers."
         ) from error
+
+
+jobs_of = expand_jobs  # its name in 0.1.0, for one more version

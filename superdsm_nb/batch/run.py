@@ -247,3 +247,6 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+Crew = WorkerPool  # its name in 0.1.0, for one more version

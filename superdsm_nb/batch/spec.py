@@ -289,3 +289,6 @@ def _hint(name: str, tasks: Sequence[Task], root: Path, is_above: bool) -> str:
     known = [task.name(root) for task in tasks]
     near = difflib.get_close_matches(name, known, 1, 0.5)
     return f": did you mean {near[0]}?" if near else f": the tasks are {', '.join(known)}."
+
+
+fill_places = substitute_placeholders  # its name in 0.1.0, for one more version
