@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-import tifffile
 from PIL import Image
 
 from .reading import TIFF_STARTS
@@ -56,6 +55,8 @@ def pixel_size(path: str | Path) -> PixelSize | None:
 
 
 def _size_in_tiff(path: Path) -> PixelSize | None:
+    import tifffile  # noqa: PLC0415 - takes 0.05 s, and other formats do without
+
     with tifffile.TiffFile(path) as file:
         if file.ome_metadata:
             images = tifffile.xml2dict(file.ome_metadata)["OME"]["Image"]

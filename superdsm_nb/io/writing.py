@@ -12,7 +12,6 @@ from typing import Any
 
 import imageio.v3 as imageio
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 from PIL import PngImagePlugin
 
@@ -82,6 +81,8 @@ def imsave(
     else:
         photometric = "rgb" if image.ndim == 3 else "minisblack"
         resolution = None if pixel_size is None else (1e4 / pixel_size.width, 1e4 / pixel_size.height)
+        import tifffile  # noqa: PLC0415 - takes 0.05 s, and other formats do without
+
         tifffile.imwrite(
             *(buffer, image),
             compression="zlib",
