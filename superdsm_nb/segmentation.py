@@ -125,9 +125,14 @@ def analyze(
     given = with_diameter(Config(config), diameter, loaded.pixel_size)
     data, used, timings = process_image(create_default_pipeline(), given, loaded.pixels, emit=emit)
     result = Segmentation(loaded, data, used, timings, drawing or Drawing())
+    warn_if_empty(result, emit)
+    return result
+
+
+def warn_if_empty(result: Segmentation, emit: Emit) -> None:
+    """Warn that a finished segmentation has no object."""
     if result.has_objects and result.object_count == 0:
         emit(Warned(NOTHING_FOUND))
-    return result
 
 
 def segment_file(

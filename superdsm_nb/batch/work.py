@@ -15,7 +15,7 @@ from ..io import LoadedImage, file_digest, write_file
 from ..pipeline import create_default_pipeline
 from ..results.outputs import write_outputs
 from ..results.result import Segmentation
-from ..segmentation import NOTHING_FOUND
+from ..segmentation import warn_if_empty
 from ..stage import PipelineData
 from . import store
 from .header import Header
@@ -93,8 +93,7 @@ def _work(
     result = _resume(job, image, pickup, recorder) if pickup else _start(job, image, recorder)
     recorder(StageStarted(WRITING))
     writing = time.perf_counter()
-    if result.has_objects and result.object_count == 0:
-        recorder(Warned(NOTHING_FOUND))
+    warn_if_empty(result, recorder)
     written = write_outputs(result, {kind: path for kind, path in job.outputs.items() if kind != "log"})
     if "log" in job.outputs:
         written.append("log")

@@ -54,7 +54,7 @@ class BatchDisplay:
 
     def emit(self, event: Event, slot: int = 0) -> None:
         """Show what happens in the work on an image."""
-        if isinstance(event, Warned):
+        if self._as_json and isinstance(event, Warned):
             self._warnings.setdefault(event.image, []).append(event.text)
         self._progress.emit(event, slot)
 

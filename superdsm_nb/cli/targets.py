@@ -136,11 +136,13 @@ def _target_files(images: Sequence[Path], out: Path, output: OutputKind) -> list
                 f"Several images need a folder for their {output.noun}s, but {out} is a file name."
             )
         return [out]
-    paths = [out / f"{image.stem}{output.suffixes[0]}" for image in images]
-    for index, path in enumerate(paths):
-        if path in paths[:index]:
+    paths: dict[Path, None] = {}
+    for image in images:
+        path = out / f"{image.stem}{output.suffixes[0]}"
+        if path in paths:
             raise ConfigError(f"Two images would be written to {path}: segment them into different folders.")
-    return paths
+        paths[path] = None
+    return list(paths)
 
 
 def _reserve(output: OutputKind, path: Path, taken: dict[Path, str]) -> None:
