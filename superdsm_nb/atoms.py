@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import itertools
 import math
@@ -58,6 +59,12 @@ class AtomAdjacencyGraph:
         self._atoms_in_cluster: dict[int, set[int]] = {}
         for label, cluster in self._cluster.items():
             self._atoms_in_cluster.setdefault(cluster, set()).add(label)
+
+    def with_seeds(self, seeds: Sequence[tuple[float, float]]) -> AtomAdjacencyGraph:
+        """Return the same graph with other positions of the seeds, as in an enlarged image."""
+        result = copy.copy(self)
+        result.seeds = [(float(row), float(col)) for row, col in seeds]
+        return result
 
     def __getitem__(self, atom: int) -> set[int]:
         """Labels of the atoms adjacent to `atom`."""

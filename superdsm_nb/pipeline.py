@@ -8,11 +8,19 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
+from .automatic import (
+    AutomaticEnergyMinimization,
+    AutomaticFitSetup,
+    AutomaticPostprocessing,
+    AutomaticPreprocessing,
+    AutomaticRegionAnalysis,
+)
 from .c2freganal import C2F_RegionAnalysis
-from .config import GENERAL_SECTIONS, Config, Declarations, GeneralSettings
+from .config import GENERAL_SECTIONS_OF, Config, Declarations, GeneralSettings, Preset
 from .dsmcfg import DSM_Config
-from .errors import PipelineError
+from .errors import ConfigError, PipelineError
 from .events import Emit, ignore
+from .foreground import signed_foreground
 from .globalenergymin import GlobalEnergyMinimization
 from .image import intensities, normalized
 from .parallel import single_threaded_blas
@@ -28,14 +36,19 @@ class Pipeline:
     ----------
     stages : iterable of Stage
         In the order in which they run.
+    preset : {"published", "automatic"}
+        The method that the stages belong to.
 
     Attributes
     ----------
     stages : list of Stage
         The stages.
+    preset : {"published", "automatic"}
+        The method that they belong to.
     """
 
-    def __init__(self, stages: Iterable[Stage[Any]] = ()) -> None:
+    def __init__(self, stages: Iterable[Stage[Any]] = (), preset: Preset = "published") -> None:
+        self.preset: Preset = preset
         self.stages: list[Stage[Any]] = []
         for stage in stages:
             self.append(stage)
@@ -66,14 +79,14 @@ class Pipeline:
     @property
     def declarations(self) -> Declarations:
         """All hyperparameters of the pipeline."""
-        general = {each.section: each for each in GENERAL_SECTIONS}
+        general = {each.section: each for each in GENERAL_SECTIONS_OF[self.preset]}
         return Declarations(general | {stage.name: stage.settings_type for stage in self.stages})
 
     def check(self, config: Config) -> None:
         """Raise `ConfigError` for a hyperparameter that is unknown or out of its range."""
         self.declarations.check(config.entries)
 
-    def init(self, g_raw: ArrayLike, config: Config) -> PipelineData:
+    def init(self, g_raw: ArrayLike, config: Config, foreground: ArrayLike | None = None) -> PipelineData:
         """Create the pipeline data object of an image.
 
         Parameters
@@ -82,19 +95,52 @@ class Pipeline:
             Intensities in any unit.
         config : Config
             Hyperparameters, which are checked.
+        foreground : (H, W) array, optional
+            Foreground given by the user, as for `superdsm_nb.foreground.signed_foreground`; for the automatic
+            method only.
 
         Returns
         -------
         PipelineData
             With ``g_raw``, the intensities scaled to [0, 1] (float64), and ``g_rgb``, the colour image if
-            ``histological`` is set, else None.
+            ``histological`` is set, else None; for the automatic method also with ``foreground`` and
+            ``radius``, as far as the user gives them.
+
+        Raises
+        ------
+        ImageError, ConfigError
+            If the image, the foreground or a hyperparameter is not allowed.
         """
         g, g_rgb = intensities(g_raw, self._is_histological(config))
-        return {"g_raw": normalized(g), "g_rgb": g_rgb}
+        given = self._given(config, foreground, g.shape)
+        return {"g_raw": normalized(g), "g_rgb": g_rgb, **given}
+
+    def _given(self, config: Config, foreground: ArrayLike | None, shape: tuple[int, ...]) -> PipelineData:
+        """What the user gives instead of having it computed."""
+        given: PipelineData = {}
+        if self.preset != "automatic":
+            if foreground is not None:
+                raise ConfigError("A foreground is given, which the published method cannot use.")
+            return given
+        if foreground is not None:
+            given["foreground"] = signed_foreground(foreground, shape)
+        diameter = GeneralSettings.of(config).diameter
+        if diameter is not None:
+            given["radius"] = diameter / 2
+        return given
 
     def _is_histological(self, config: Config) -> bool:
         """Check a configuration, and fill in the kind of image if it is not set."""
         self.check(config)
+        preset = config.get("preset")
+        if preset not in (None, self.preset):
+            raise ConfigError(
+                f"The preset is {preset}, but this is the pipeline of the {self.preset} method."
+            )
+        if self.preset == "automatic":
+            config.set_default("preset", self.preset, override_none=True)
+            config.set_default("diameter", None)
+            return False
         is_histological: bool = config.set_default("histological", GeneralSettings.of(config).histological)
         return is_histological
 
@@ -106,6 +152,7 @@ class Pipeline:
         first_stage: str | None = None,
         last_stage: str | None = None,
         data: PipelineData | None = None,
+        foreground: ArrayLike | None = None,
         emit: Emit = ignore,
     ) -> tuple[PipelineData, Config, dict[str, float]]:
         """Run the stages on an image, with the hyperparameters as given.
@@ -122,6 +169,8 @@ class Pipeline:
             Names of the first and last stage to run; all by default.
         data : PipelineData, optional
             Pipeline data object of an earlier run, needed if `first_stage` is not the first; not changed.
+        foreground : (H, W) array, optional
+            Foreground given by the user, as for `init`; not used together with `data`.
         emit : callable, optional
             Receives the events.
 
@@ -147,10 +196,13 @@ class Pipeline:
         if first > 0 and data is None:
             raise PipelineError(f"Starting at {first_stage} needs the data of an earlier run.")
         if data is None:
-            data = self.init(g_raw, config)
+            data = self.init(g_raw, config, foreground)
         else:
             self._is_histological(config)
             data = data.copy()
+            if first == 0 and self.preset == "automatic":
+                data.pop("radius", None)  # of the earlier run, as opposed to one that is given
+                data.update(self._given(config, None, data["g_raw"].shape))
         timings = {}
         for stage in self.stages[:first]:
             stage.fill_defaults(config)  # the returned configuration covers all stages
@@ -168,7 +220,7 @@ def create_pipeline(stages: Sequence[Stage[Any]]) -> Pipeline:
 
 
 def create_default_pipeline() -> Pipeline:
-    """Return the pipeline of the method: five stages, from intensities to objects."""
+    """Return the pipeline of the published method: five stages, from intensities to objects."""
     return create_pipeline(
         [
             Preprocessing(),
@@ -178,3 +230,28 @@ def create_default_pipeline() -> Pipeline:
             Postprocessing(),
         ]
     )
+
+
+def create_automatic_pipeline() -> Pipeline:
+    """Return the pipeline of the automatic method: five stages with the same names."""
+    return Pipeline(
+        [
+            AutomaticPreprocessing(),
+            AutomaticFitSetup(),
+            AutomaticRegionAnalysis(),
+            AutomaticEnergyMinimization(),
+            AutomaticPostprocessing(),
+        ],
+        "automatic",
+    )
+
+
+def pipeline_of(preset: Preset) -> Pipeline:
+    """Return the pipeline of a method.
+
+    Parameters
+    ----------
+    preset : {"automatic", "published"}
+        The method, as `superdsm_nb.config.resolve_preset` returns it.
+    """
+    return create_automatic_pipeline() if preset == "automatic" else create_default_pipeline()

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .automation import process_image
-from .config import Config, GeneralSettings
+from .config import Config, GeneralSettings, Preset, with_preset
 from .diameter import with_diameter
 from .errors import errors_name
-from .events import READING, Emit, Event, StageStarted, Warned, ignore, naming
-from .io import LoadedImage, Source
-from .pipeline import create_default_pipeline
+from .events import READING, Emit, Event, LogLine, StageStarted, Warned, ignore, naming
+from .io import LoadedImage, Source, imread
+from .pipeline import pipeline_of
 from .results.result import Drawing, Segmentation
 
 __all__ = ["Drawing", "Segmentation", "analyze", "segment", "segment_file"]
@@ -33,6 +33,8 @@ def segment(
     config: Config | Mapping[str, Any] | None = None,
     *,
     diameter: float | str | None = None,
+    preset: Preset | None = None,
+    foreground: ArrayLike | None = None,
     emit: Emit | None = None,
 ) -> NDArray[Any]:
     """Segment the cell nuclei in a fluorescence microscopy image.
@@ -44,7 +46,13 @@ def segment(
     config : Config or mapping, optional
         Hyperparameters that differ from their defaults, e.g. ``{"dsm": {"AF_alpha": 0.001}}``.
     diameter : float or str, optional
-        Diameter of a typical nucleus in pixels; it sets ``AF_scale``. Estimated from the image by default.
+        Diameter of a typical nucleus in pixels. Estimated from the image by default.
+    preset : {"automatic", "published"}, optional
+        Which method runs. By default, ``preset`` or the other hyperparameters in `config` decide; see
+        `superdsm_nb.config.resolve_preset`.
+    foreground : (H, W) array, optional
+        Where nuclei are, if you know better: a mask, probabilities, or a map that is positive in the
+        foreground; see `superdsm_nb.foreground.signed_foreground`. For the automatic method.
     emit : callable, optional
         Receives the events of `superdsm_nb.events`. Without it, warnings are issued as `UserWarning`.
 
@@ -57,9 +65,10 @@ def segment(
     Raises
     ------
     ImageError
-        If the image is empty, constant, a single pixel, not two-dimensional, or holds NaN or infinity.
+        If the image is empty, constant, a single pixel, not two-dimensional, or holds NaN or infinity, or if
+        the foreground does not fit it.
     ConfigError
-        If a hyperparameter is unknown or out of its range.
+        If a hyperparameter is unknown or out of its range, or is not one of the method that runs.
     ScaleEstimationError
         If the scale of the objects cannot be estimated and neither ``AF_scale`` nor a diameter is given.
     WorkAmountError
@@ -82,7 +91,7 @@ def segment(
     >>> superdsm_nb.segment(sample.image, diameter=31).shape
     (160, 160)
     """
-    return analyze(image, config, diameter=diameter, emit=emit).labels
+    return analyze(image, config, diameter=diameter, preset=preset, foreground=foreground, emit=emit).labels
 
 
 def analyze(
@@ -90,6 +99,8 @@ def analyze(
     config: Config | Mapping[str, Any] | None = None,
     *,
     diameter: float | str | None = None,
+    preset: Preset | None = None,
+    foreground: ArrayLike | None = None,
     drawing: Drawing | None = None,
     emit: Emit | None = None,
 ) -> Segmentation:
@@ -104,6 +115,10 @@ def analyze(
     diameter : float or str, optional
         Diameter of a typical nucleus in pixels or, if the pixel size of the image is known, as a length such
         as "12um".
+    preset : {"automatic", "published"}, optional
+        Which method runs, as for `segment`.
+    foreground : (H, W) array, optional
+        Where nuclei are, as for `segment`.
     drawing : Drawing, optional
         How objects become label maps and contours.
     emit : callable, optional
@@ -122,8 +137,12 @@ def analyze(
     """
     loaded = image if isinstance(image, LoadedImage) else LoadedImage(np.asarray(image))
     emit = naming(loaded.name, emit or warn)
-    given = with_diameter(Config(config), diameter, loaded.pixel_size)
-    data, used, timings = process_image(create_default_pipeline(), given, loaded.pixels, emit=emit)
+    given = with_preset(Config(config), preset, has_foreground=foreground is not None)
+    given = with_diameter(given, diameter, loaded.pixel_size)
+    emit(LogLine(f"preset {given['preset']}"))
+    data, used, timings = process_image(
+        pipeline_of(given["preset"]), given, loaded.pixels, foreground=foreground, emit=emit
+    )
     result = Segmentation(loaded, data, used, timings, drawing or Drawing())
     warn_if_empty(result, emit)
     return result
@@ -140,6 +159,8 @@ def segment_file(
     config: Config | Mapping[str, Any] | None = None,
     *,
     diameter: float | str | None = None,
+    preset: Preset | None = None,
+    foreground: ArrayLike | Path | str | None = None,
     drawing: Drawing | None = None,
     emit: Emit = ignore,
 ) -> Segmentation:
@@ -153,6 +174,10 @@ def segment_file(
         Hyperparameters that differ from their defaults.
     diameter : float or str, optional
         Diameter of a typical nucleus, as for `analyze`.
+    preset : {"automatic", "published"}, optional
+        Which method runs, as for `segment`.
+    foreground : (H, W) array, Path or str, optional
+        Where nuclei are, as for `segment`, or an image file of it.
     drawing : Drawing, optional
         How objects become label maps and contours.
     emit : callable, optional
@@ -169,11 +194,13 @@ def segment_file(
         If the image cannot be read or segmented; the message names the file.
     """
     source = source if isinstance(source, Source) else Source(Path(source))
-    config = Config(config)
+    config = with_preset(Config(config), preset, has_foreground=foreground is not None)
     emit(StageStarted(READING))
     loaded = source.load(GeneralSettings.of(config).histological)
+    if isinstance(foreground, str | Path):
+        foreground = imread(Path(foreground))
     with errors_name(source.path):
-        return analyze(loaded, config, diameter=diameter, drawing=drawing, emit=emit)
+        return analyze(loaded, config, diameter=diameter, foreground=foreground, drawing=drawing, emit=emit)
 
 
 def warn(event: Event) -> None:

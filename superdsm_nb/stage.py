@@ -31,6 +31,16 @@ class PipelineData(TypedDict, total=False):
         Intensities, scaled to [0, 1].
     g_rgb : (H, W, 3) array or None
         The colour image if ``histological`` is set.
+    foreground : (H, W) float64
+        Given by the user, if at all: positive in the foreground (automatic method only).
+    radius : float
+        Radius of a typical nucleus in pixels of the image (automatic method only).
+    zoom : float
+        Canonical pixels per pixel of the image (automatic method only).
+    canonical : (h, w) float64
+        The intensities at the resolution at which the automatic method works, if that method runs: then all
+        other entries except ``g_raw``, ``g_rgb``, ``foreground`` and ``postprocessed_objects`` are in
+        canonical pixels as well, and (H, W) stands for (h, w).
     y : (H, W) float64
         Offset intensities.
     dsm_cfg : FitParameters
@@ -59,6 +69,10 @@ class PipelineData(TypedDict, total=False):
 
     g_raw: NDArray[np.float64]
     g_rgb: NDArray[Any] | None
+    foreground: NDArray[np.float64]
+    radius: float
+    zoom: float
+    canonical: NDArray[np.float64]
     y: NDArray[np.float64]
     dsm_cfg: FitParameters
     y_mask: NDArray[np.bool_]
@@ -85,12 +99,15 @@ class Stage(Generic[S]):
         Name of the stage, and of its section of the configuration.
     inputs, outputs : tuple of str
         Entries of the pipeline data object that are read and added.
+    optional_inputs : tuple of str
+        Entries that are read if they are there.
     settings_type : type of StageSettings
         Declares the hyperparameters; by default only `enabled`, which every stage has.
     """
 
     name: ClassVar[str] = ""
     inputs: ClassVar[tuple[str, ...]] = ()
+    optional_inputs: ClassVar[tuple[str, ...]] = ()
     outputs: ClassVar[tuple[str, ...]] = ()
     settings_type: type[StageSettings] = StageSettings
 
@@ -123,7 +140,8 @@ class Stage(Generic[S]):
                 f"Stage {self.name} needs {', '.join(missing)}, which no earlier stage provides."
             )
         emit(StageStarted(self.name))
-        inputs = cast(PipelineData, {key: entries[key] for key in self.inputs})
+        known = [key for key in (*self.inputs, *self.optional_inputs) if key in entries]
+        inputs = cast(PipelineData, {key: entries[key] for key in known})
         produced = self.process(inputs, settings, emit)
         assert set(produced) == set(self.outputs), f"{self.name} made {set(produced)}"
         entries.update(produced)

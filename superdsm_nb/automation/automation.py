@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 from numpy.typing import ArrayLike
 
 from ..config import AutomationSettings, Config, GeneralSettings
+from ..diameter import is_size_given, with_diameter
+from ..errors import PipelineError
 from ..events import Emit, LogLine, StageStarted, Warned, ignore
 from ..image import intensities
 from ..parallel import single_threaded_blas
@@ -19,6 +22,8 @@ def create_config(
     pipeline: Pipeline, base_config: Config, image: ArrayLike, *, emit: Emit = ignore
 ) -> tuple[Config, float]:
     """Complete a configuration with the hyperparameters that follow from the scale of the objects.
+
+    Those of the automatic method do not depend on it: their configuration is returned as it is.
 
     Parameters
     ----------
@@ -45,6 +50,10 @@ def create_config(
         If no scale can be estimated.
     """
     pipeline.check(base_config)
+    if pipeline.preset == "automatic":
+        data, config, _ = pipeline.process_image(image, base_config, last_stage=pipeline.stages[0].name)
+        return config, measured_scale(data)
+    base_config = with_diameter(base_config, None)
     g, _ = intensities(image, GeneralSettings.of(base_config).histological)
     scale = base_config.get("AF_scale")
     if scale is None:
@@ -58,6 +67,8 @@ def create_config(
 def scaled_config(pipeline: Pipeline, base_config: Config, scale: float) -> Config:
     """Complete a configuration with the hyperparameters that follow from a known scale (pixels)."""
     config = base_config.copy()
+    if pipeline.preset == "automatic":
+        return config
     config.set_default("AF_scale", None)
     declarations = pipeline.declarations
     config.set_default("automation/estimator", declarations["automation/estimator"].default)
@@ -65,6 +76,13 @@ def scaled_config(pipeline: Pipeline, base_config: Config, scale: float) -> Conf
         factor = config.set_default(automatic, declarations[automatic].default, override_none=True)
         config.set_default(key, declarations[key].scaled_default(scale, factor), override_none=True)
     return config
+
+
+def measured_scale(data: PipelineData) -> float:
+    """Return the scale of the nuclei that the first stage of the automatic method has measured (pixels)."""
+    if "radius" not in data:
+        raise PipelineError("The stage preprocess, which measures the size of the nuclei, has not run.")
+    return data["radius"] / math.sqrt(2)
 
 
 def process_image(
@@ -76,9 +94,12 @@ def process_image(
     last_stage: str | None = None,
     data: PipelineData | None = None,
     scale: float | None = None,
+    foreground: ArrayLike | None = None,
     emit: Emit = ignore,
 ) -> tuple[PipelineData, Config, dict[str, float]]:
     """Segment an image with hyperparameters that follow from its scale.
+
+    With the automatic method no hyperparameter depends on the scale, which is a result of its first stage.
 
     Parameters
     ----------
@@ -94,6 +115,9 @@ def process_image(
         Pipeline data object of the stages before `first_stage`, needed if that is not the first; not changed.
     scale : float, optional
         Scale that these stages were run with (pixels); nothing is estimated then.
+    foreground : (H, W) array, optional
+        Foreground given by the user, as for `superdsm_nb.foreground.signed_foreground`; for the automatic
+        method only.
     emit : callable, optional
         Receives the events.
 
@@ -106,19 +130,37 @@ def process_image(
     timings : dict of str to float
         Seconds by stage; ``"scale"`` for the estimation of the scale.
     """
+    if pipeline.preset == "automatic":
+        data, config, timings = pipeline.process_image(
+            image,
+            base_config,
+            first_stage=first_stage,
+            last_stage=last_stage,
+            data=data,
+            foreground=foreground,
+            emit=emit,
+        )
+        data["scale"] = measured_scale(data)
+        return data, config, timings
     seconds: dict[str, float] = {}
     with single_threaded_blas():
         if scale is None:
             emit(StageStarted("scale"))
             start = time.perf_counter()
             config, scale = create_config(pipeline, base_config, image, emit=emit)
-            given = " (given)" if base_config.get("AF_scale") is not None else ""
+            given = " (given)" if is_size_given(base_config) else ""
             emit(LogLine(f"scale {scale:.2f} pixels{given}"))
             seconds["scale"] = time.perf_counter() - start
         else:
             config = scaled_config(pipeline, base_config, scale)
         data, config, timings = pipeline.process_image(
-            image, config, first_stage=first_stage, last_stage=last_stage, data=data, emit=emit
+            image,
+            config,
+            first_stage=first_stage,
+            last_stage=last_stage,
+            data=data,
+            foreground=foreground,
+            emit=emit,
         )
     data["scale"] = scale
     return data, config, {**seconds, **timings}

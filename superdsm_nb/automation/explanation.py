@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 from numpy.typing import ArrayLike
 
 from ..config import Config
+from ..diameter import is_size_given
 from ..events import Emit, ignore
 from ..pipeline import Pipeline
 from .automation import create_config
@@ -77,14 +79,20 @@ def explain(
     declarations = pipeline.declarations
     found = []
     for key, declared in declarations.items():
+        if key == "diameter" and pipeline.preset == "published":
+            continue  # it stands for AF_scale
         value, default, origin = config.get(key, declared.default), declared.default, DEFAULT
-        if key == "AF_scale":
+        if key == "diameter":
+            value, default, origin = 2 * math.sqrt(2) * scale, ESTIMATED, ESTIMATED
+        elif key == "preset":
+            value = pipeline.preset
+        elif key == "AF_scale":
             value, default, origin = scale, ESTIMATED, ESTIMATED
         elif declared.scaling is not None:
             factor, unit = declarations.automatic[key], declared.scaling.unit
             origin = f"{config[factor]:g} x {unit}"
             default = f"{declarations[factor].default:g} x {unit}"
-        if base_config.get(key) is not None:
+        if base_config.get(key) is not None or (key == "AF_scale" and is_size_given(base_config)):
             origin = GIVEN
         found.append(Explanation(key, value, origin, default, declared.meaning, declared.deprecated))
     return found, scale

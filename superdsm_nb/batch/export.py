@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..canonical import at_image_size
 from ..config import STAGE_NAMES, Config, GeneralSettings
 from ..errors import AxisChoiceError, ConfigError, ImageError, StoredResultError, TaskError
 from ..io import imsave
@@ -227,10 +228,12 @@ def render(job: Job, style: Style) -> tuple[NDArray[Any], dict[str, Any]]:
 def draw(result: Segmentation, style: Style) -> NDArray[Any]:
     """Draw a result; see `render`."""
     border = style.border or (result.drawing.border_width if style.mode == "seg" else 2)
-    if style.mode == "adj":
-        return render_adjacencies(result.data, render_atoms(result.data, style.ymap.render(result.data["y"])))
-    if style.mode == "atm":
-        return render_atoms(result.data, style.ymap.render(result.data["y"]), border_width=border)
+    if style.mode in ("adj", "atm"):
+        data = at_image_size(result.data)
+        base = style.ymap.render(data["y"])
+        if style.mode == "adj":
+            return render_adjacencies(data, render_atoms(data, base))
+        return render_atoms(data, base, border_width=border)
     if style.mode == "fgc":
         return render_foreground_clusters(result.data, border_width=border)
     if style.mode == "img":

@@ -107,7 +107,9 @@ FIELDS: dict[str, Any] = {
     "diameter": Annotated[
         float,
         Field(
-            gt=0, allow_inf_nan=False, description="Diameter of a typical nucleus in pixels; sets AF_scale."
+            gt=0,
+            allow_inf_nan=False,
+            description="Diameter of a typical nucleus in pixels; replaces AF_scale.",
         ),
         Expected("a number above 0"),
     ],

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._version import __version__
-from ..config import DECLARATIONS, Config
+from ..config import DECLARATIONS_OF, Config, Preset, resolve_preset
 from ..events import Remark, from_plain, to_plain
 from ..performance import ClusterReport, PerformanceReport
 from ..results.tables import OBJECT_COLUMNS
@@ -63,6 +63,11 @@ class Header:
         """How the cover was found."""
         return performance_of(self.entries.get("performance"))
 
+    @property
+    def preset(self) -> Preset:
+        """The method that made it."""
+        return resolve_preset(self.config)
+
     def to_plain(self) -> dict[str, Any]:
         """Return it as JSON values."""
         remarks = {stage: [to_plain(each) for each in said] for stage, said in self.remarks.items()}
@@ -98,7 +103,7 @@ def check_header(header: Header) -> None:
     for row in header.rows:
         require(isinstance(row, dict) and set(row) == set(OBJECT_COLUMNS), "its table is wrong")
         require(all(isinstance(value, (int, float)) for value in row.values()), "its table is wrong")
-    DECLARATIONS.check(header.config.entries)
+    DECLARATIONS_OF[header.preset].check(header.config.entries)
     measures = header.performance.row().values()
     require(all(isinstance(value, (int, float)) for value in measures), "its performance is wrong")
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ..config import DEFAULT_PRESET
 from ..errors import TaskError
 from ..io import write_file
 from .spec import FILE_NAME, check_folder
@@ -57,5 +58,5 @@ def task_of(images: list[Path]) -> dict[str, Any]:
         "seg_pathpattern": "segmentation/%s.png",
         "overlay_pathpattern": "overlay/%s.png",
         "file_ids": "*" if is_uniform else [image.name for image in images],
-        "config": {},
+        "config": {"preset": DEFAULT_PRESET},
     }

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..config import Config
+from ..config import Config, Preset, resolve_preset, with_preset
 from ..errors import ConfigError, TaskError
 from ..io import Source
 from ..results.outputs import OUTPUTS, PICTURE_SUFFIXES
@@ -47,7 +47,7 @@ class Job:
     ancestors : mapping of Path to Path
         Folders of the runnable ancestors, the nearest first, and where they store theirs.
     config : Config
-        Hyperparameters that the task sets.
+        Hyperparameters that the task sets, and ``preset``.
     last_stage : str or None
         Where the pipeline ends.
     drawing : Drawing
@@ -72,6 +72,11 @@ class Job:
         return self.source.path
 
     @property
+    def preset(self) -> Preset:
+        """The method that runs."""
+        return resolve_preset(self.config)
+
+    @property
     def timings(self) -> Path:
         """Where the seconds of its stages are stored."""
         return self.stored.with_name(f"{self.stored.name.removesuffix('.npz')}.timings.json")
@@ -82,9 +87,13 @@ class Job:
         outputs = {
             kind: Path(os.path.relpath(path, self.folder)).as_posix() for kind, path in self.outputs.items()
         }
+        config = self.config.copy()
+        # Results of the published method stay up to date whether or not it is named.
+        preset = {} if config.pop("preset") == "published" else {"preset": self.preset}
         return digest_of(
             {
-                "config": self.config.digest,
+                **preset,
+                "config": config.digest,
                 "last_stage": self.last_stage,
                 "source": self.source.part,
                 "drawing": asdict(self.drawing),
@@ -117,6 +126,7 @@ def expand_jobs(task: Task, root: Path) -> list[Job]:
     """
     _check_kinds(task)
     file_ids = _file_ids(task, root)
+    config = with_preset(task.config)
     return [
         Job(
             str(file_id),
@@ -127,7 +137,7 @@ def expand_jobs(task: Task, root: Path) -> list[Job]:
             },
             stored_path(task, file_id),
             {ancestor.folder: stored_path(ancestor, file_id) for ancestor in task.runnable_ancestors},
-            task.config,
+            config,
             task.last_stage,
             Drawing(task.dilate, float(task.merge_overlap_threshold), task.seg_border),
             task.folder,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ..config import Preset
     from ..performance import PerformanceReport
 
 
@@ -54,6 +55,8 @@ class Summary:
         Kinds of the files that were written.
     pruning : str
         Rule by which unions were tried.
+    preset : {"automatic", "published"}
+        The method.
     """
 
     objects: int | None
@@ -65,6 +68,7 @@ class Summary:
     performance: PerformanceReport
     written: tuple[str, ...]
     pruning: str
+    preset: Preset
 
 
 @dataclass(frozen=True)

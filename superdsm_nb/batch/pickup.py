@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..automation import scaled_config
-from ..config import STAGE_NAMES, AutomationSettings, Config, GeneralSettings
+from ..config import STAGE_NAMES, AutomationSettings, Config, GeneralSettings, Preset, resolve_preset
+from ..diameter import is_size_given
 from ..errors import StoredResultError
 from ..io import LoadedImage
-from ..pipeline import create_default_pipeline
+from ..pipeline import pipeline_of
 from ..results.result import Segmentation
 from . import store
 from .header import Header
@@ -84,7 +85,7 @@ def first_difference(header: Header, job: Job, image_sha256: str) -> int:
         return 0
     if header.last_stage not in STAGE_NAMES:
         return 0
-    pipeline = create_default_pipeline()
+    pipeline = pipeline_of(header.preset)
     config = scaled_config(pipeline, job.config, header.scale)
     for position, stage in enumerate(pipeline.stages):
         if position > STAGE_NAMES.index(header.last_stage):
@@ -95,11 +96,11 @@ def first_difference(header: Header, job: Job, image_sha256: str) -> int:
     return len(pipeline.stages)
 
 
-def _in_general(config: Config) -> tuple[float | None, bool, str | None]:
-    """What all stages depend on: scale, kind of image, and the estimator if the scale is estimated."""
-    scale: float | None = config.get("AF_scale")
-    estimator = AutomationSettings.of(config).estimator if scale is None else None
-    return scale, GeneralSettings.of(config).histological, estimator
+def _in_general(config: Config) -> tuple[Preset, GeneralSettings, str | None]:
+    """What all stages depend on: method, size, kind of image, and the estimator if the size is estimated."""
+    general = replace(GeneralSettings.of(config), preset=None)
+    estimator = None if is_size_given(config) else AutomationSettings.of(config).estimator
+    return resolve_preset(config), general, estimator
 
 
 def _in_effect(config: Config, section: str) -> dict[str, Any]:
@@ -127,11 +128,13 @@ def restore(pickup: PickUp, config: Config, image: LoadedImage, job: Job) -> Seg
     StoredResultError
         If it is damaged, or does not fit the image.
     """
-    pipeline = create_default_pipeline()
+    pipeline = pipeline_of(resolve_preset(config))
     config = scaled_config(pipeline, config, pickup.header.scale)
     data = pipeline.init(image.pixels, config)
     values = config.copy()
     for stage in pipeline.stages[: pipeline.find("dsm") + 1]:
         stage(data, values)
-    stored = store.read(pickup.path, data["g_raw"].shape, pickup.header)
+    shape = data["g_raw"].shape
+    working = data["canonical"].shape if "canonical" in data else shape
+    stored = store.read(pickup.path, working, pickup.header, shape)
     return Segmentation(image, {**data, **stored, "scale": pickup.header.scale}, config, drawing=job.drawing)

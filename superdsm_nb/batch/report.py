@@ -142,6 +142,7 @@ def report_html(
         warnings=sum(len(entry.warnings) for entry in entries),
         proof=_proof(results),
         software=_text(", ".join(sorted({header.software for header in results})) or SOFTWARE),
+        preset=plan.task.preset,
         digest=plan.digest,
         stage=_text(plan.task.last_stage or STAGES[-2]),
         config=_text(json.dumps(plan.task.config.entries, indent=2, sort_keys=True, ensure_ascii=False)),

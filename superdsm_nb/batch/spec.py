@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..config import DECLARATIONS, Config, read_json_object
-from ..diameter import scale_of_diameter
+from ..config import DECLARATIONS, Config, Preset, read_json_object, resolve_preset
+from ..diameter import pixels_of_diameter, with_diameter
 from ..errors import ConfigError, TaskError, shortened
 from ..results.result import Drawing
 from .fields import problems
 
 FILE_NAME = "task.json"
+SIZES = ("AF_scale", "diameter")  # hyperparameters that state the size of the nuclei
 REQUIRED = ("img_pathpattern", "seg_pathpattern", "file_ids")
 
 
@@ -75,6 +76,11 @@ class Task:
     plane: int | None = None
     time: int | None = None
     base_config: Path | None = None
+
+    @property
+    def preset(self) -> Preset:
+        """The method that its configuration means."""
+        return resolve_preset(self.config)
 
     @property
     def runnable_ancestors(self) -> list[Task]:
@@ -186,17 +192,28 @@ def read_task(path: Path, parent: Draft | None, root: Path, complaints: list[str
             complaints.append(f"{written} gives an impossible path: {error}.")
     config = _merge_config(config, own.get("config", {}), path, complaints)
     if diameter is not None:
-        if Config(own.get("config")).get("AF_scale") is not None:
+        again = next((key for key in SIZES if Config(own.get("config")).get(key) is not None), None)
+        if again == "AF_scale":
             complaints.append(f"{path}: diameter and AF_scale set the same value: give only one of them.")
+        elif again is not None:
+            complaints.append(
+                f'{path}: diameter is given twice, as a field and in "config": remove one of them.'
+            )
         try:
-            config["AF_scale"] = scale_of_diameter(diameter)
+            config = _resized(config, {"diameter": pixels_of_diameter(diameter)})
         except ConfigError as error:
             complaints.append(f"{path}: {error}")
     entries["config"] = config.entries
     is_sound = len(complaints) == before and (parent is None or parent.is_sound)
+    if is_sound:
+        try:
+            config = with_diameter(config, None)
+        except ConfigError as error:
+            complaints.append(f"{path}: {error}")
+            is_sound = False
     missing = tuple(name for name in REQUIRED if name not in entries) if runnable and is_sound else ()
     complaints += [f"{path}: the field {name} is missing." for name in missing]
-    task = _resolve(path.parent, runnable, parent, entries, merged)
+    task = _resolve(path.parent, runnable, parent, {**entries, "config": config.entries}, merged)
     return Draft(task, entries, base, merged, is_sound, missing)
 
 
@@ -211,7 +228,17 @@ def _merge_config(
         return config
     wrong = list(DECLARATIONS.problems(entries.entries))
     complaints += [f"{source if isinstance(source, Path) else where}: {text}" for text in wrong]
-    return config if wrong else config.derive(entries)
+    return config if wrong else _resized(config, entries)
+
+
+def _resized(config: Config, other: Config | Mapping[str, Any]) -> Config:
+    """Merge hyperparameters; a size that is stated in one way replaces one that was stated in another."""
+    result, other = config.copy(), Config(other)
+    for key in SIZES:
+        if other.get(key) is not None:
+            for known in SIZES:
+                result.pop(known)
+    return result.merge(other)
 
 
 def substitute_placeholders(pattern: str, folder: Path, root: Path, escape: bool = False) -> str:

@@ -142,7 +142,12 @@ def read_header(path: Path) -> Header:
         return archive.header()
 
 
-def read(path: Path, shape: tuple[int, ...], header: Header | None = None) -> dict[str, Any]:
+def read(
+    path: Path,
+    shape: tuple[int, ...],
+    header: Header | None = None,
+    image_shape: tuple[int, ...] | None = None,
+) -> dict[str, Any]:
     """Read the stored entries of the pipeline data object of an image.
 
     Parameters
@@ -150,9 +155,11 @@ def read(path: Path, shape: tuple[int, ...], header: Header | None = None) -> di
     path : Path
         The stored result.
     shape : (int, int)
-        Shape of the image it must fit.
+        Shape of the maps and the objects of the cover.
     header : Header, optional
         What `read_header` gave.
+    image_shape : (int, int), optional
+        Shape of the image, which the post-processed objects must fit; `shape` by default.
 
     Returns
     -------
@@ -166,8 +173,9 @@ def read(path: Path, shape: tuple[int, ...], header: Header | None = None) -> di
     """
     with _Reading(path) as archive:
         header = header or archive.header()
-        arrays = {name: archive.array(name, shape) for name in ARRAYS if archive.holds(name)}
-        return _data(header.entries, arrays, shape)
+        largest = max(shape, image_shape or shape)
+        arrays = {name: archive.array(name, largest) for name in ARRAYS if archive.holds(name)}
+        return _data(header.entries, arrays, shape, image_shape or shape)
 
 
 class _Reading:
@@ -229,7 +237,10 @@ class _Reading:
 
 
 def _data(
-    entries: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], shape: tuple[int, ...]
+    entries: Mapping[str, Any],
+    arrays: Mapping[str, NDArray[Any]],
+    shape: tuple[int, ...],
+    image_shape: tuple[int, ...],
 ) -> dict[str, Any]:
     data: dict[str, Any] = {}
     for name, kinds in (("y_mask", "b"), ("foreground", "b"), ("clusters", "iu"), ("atoms", "iu")):
@@ -261,6 +272,7 @@ def _data(
             float(entries["beta"]), members, performance.cost, performance.lower_bound
         )
         if "postprocessed" in entries:
+            fragments.shape = image_shape
             data["postprocessed_objects"] = [
                 _postprocessed(entry, fragments, objects) for entry in entries["postprocessed"]
             ]
@@ -272,7 +284,8 @@ class _Fragments:
     """Masks of objects, one after the other."""
 
     def __init__(self, bits: NDArray[np.bool_], shape: tuple[int, ...]) -> None:
-        self._bits, self._shape, self._position = bits, shape, 0
+        self.shape = shape  # of the image that the next ones must fit
+        self._bits, self._position = bits, 0
 
     @property
     def used(self) -> int:
@@ -285,7 +298,7 @@ class _Fragments:
         require(
             all(type(value) is int for value in (row, col, height, width)), "a mask has no valid position"
         )
-        fits = 0 <= row <= row + height <= self._shape[0] and 0 <= col <= col + width <= self._shape[1]
+        fits = 0 <= row <= row + height <= self.shape[0] and 0 <= col <= col + width <= self.shape[1]
         require(fits and height > 0 and width > 0, "a mask does not fit")
         end = self._position + height * width
         require(end <= self._bits.size, "a mask is missing")

@@ -69,6 +69,7 @@ def _provenance(plan: Plan, known: Sequence[tuple[Job, Header]]) -> dict[str, An
     """How the results of a task were made."""
     return {
         "software": f"superdsm_nb {__version__}",
+        "preset": plan.task.preset,
         "digest": plan.digest,
         "config": plan.task.config.entries,
         "results": RESULTS,

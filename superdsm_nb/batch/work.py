@@ -9,10 +9,11 @@ from typing import cast
 
 from ..automation import process_image
 from ..config import STAGE_NAMES, GeneralSettings
+from ..diameter import is_size_given
 from ..errors import ImageError, StoredResultError, SuperDSMError, errors_name
 from ..events import WRITING, Emit, StageStarted, Warned, naming
 from ..io import LoadedImage, file_digest, write_file
-from ..pipeline import create_default_pipeline
+from ..pipeline import pipeline_of
 from ..results.outputs import write_outputs
 from ..results.result import Segmentation
 from ..segmentation import warn_if_empty
@@ -98,7 +99,13 @@ def _work(
     if "log" in job.outputs:
         written.append("log")
     write_log(
-        job, recorder.remarks, [f"image sha256 {image.sha256}", f"configuration {result.config.digest}"]
+        job,
+        recorder.remarks,
+        [
+            f"image sha256 {image.sha256}",
+            f"preset {result.preset}",
+            f"configuration {result.config.digest}",
+        ],
     )
     timings = {**result.timings, WRITING: time.perf_counter() - writing}
     if pickup is not None and pickup.folder == job.folder:
@@ -111,14 +118,14 @@ def _work(
 def _start(job: Job, image: LoadedImage, recorder: Recorder) -> Segmentation:
     """Run all stages."""
     data, used, timings = process_image(
-        create_default_pipeline(), job.config, image.pixels, last_stage=job.last_stage, emit=recorder
+        pipeline_of(job.preset), job.config, image.pixels, last_stage=job.last_stage, emit=recorder
     )
     return Segmentation(image, data, used, timings, job.drawing)
 
 
 def _resume(job: Job, image: LoadedImage, pickup: PickUp, recorder: Recorder) -> Segmentation:
     """Run the remaining stages."""
-    pipeline = create_default_pipeline()
+    pipeline = pipeline_of(job.preset)
     stored = restore(pickup, job.config, image, job)
     last = STAGE_NAMES.index(_last_stage(job))
     kept = min(pickup.first, last + 1)
@@ -176,13 +183,14 @@ def _summary(
     return Summary(
         result.object_count if result.has_objects else None,
         result.scale,
-        job.config.get("AF_scale") is not None,
+        is_size_given(job.config),
         seconds,
         len(result.data.get("objects", ())) if searched else 0,
         None if pickup is None else (pickup.folder, pickup.first),
         result.performance,
         tuple(written),
         str(result.config.get("global-energy-minimization/pruning")),
+        result.preset,
     )
 
 

@@ -89,6 +89,7 @@ class BatchDisplay:
         else:
             record |= {
                 "status": "done",
+                "preset": result.preset,
                 "objects": result.objects,
                 "scale": result.scale,
                 "scale_given": result.is_scale_given,

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..diameter import with_diameter
+from ..diameter import is_size_given, with_diameter
 from ..errors import errors_name
 from .options import (
     ChannelOption,
     ConfigOption,
     DiameterOption,
     PlaneOption,
+    PresetOption,
     SetOption,
     TimeOption,
     read_config,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 def explain_config(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="Image to segment.")],
     diameter: DiameterOption = None,
+    preset: PresetOption = None,
     config: ConfigOption = None,
     settings: SetOption = None,
     channel: ChannelOption = None,
@@ -48,16 +50,16 @@ def explain_config(
     from ..config import Config, GeneralSettings
     from ..events import naming
     from ..io import Source
-    from ..pipeline import create_default_pipeline
+    from ..pipeline import pipeline_of
     from .console import NORMAL, QUIET, ProgressDisplay, table
 
-    base = read_config(config, settings)
+    base = read_config(config, settings, preset)
     loaded = Source(image, channel, plane, time).load(GeneralSettings.of(base).histological)
     display = ProgressDisplay(1, QUIET if quiet else NORMAL)
     with errors_name(image):
         given = with_diameter(base, diameter, loaded.pixel_size)
         explanations, scale = explain(
-            create_default_pipeline(), given, loaded.pixels, emit=naming(image.name, display.emit)
+            pipeline_of(base["preset"]), given, loaded.pixels, emit=naming(image.name, display.emit)
         )
     if as_json:
         used = Config()
@@ -67,10 +69,12 @@ def explain_config(
         typer.echo(used.dumps())
         return
     if not quiet:
-        is_given = given.get("AF_scale") is not None
+        is_given = is_size_given(given)
+        exceeds = base["preset"] == "published" and not is_given
         typer.echo(
             f"{image.name}: scale {scale:.2f} pixels{' (given)' if is_given else ''}, for nuclei of about "
-            f"{typical_diameter(scale, is_estimated=not is_given):.0f} pixels in diameter"
+            f"{typical_diameter(scale, is_estimated=exceeds):.0f} pixels in diameter "
+            f"({base['preset']} method)"
         )
     shown = [entry for entry in explanations if _is_relevant(entry) or base.get(entry.key) is not None]
     table(

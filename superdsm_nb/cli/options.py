@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -27,6 +27,14 @@ SetOption = Annotated[
         "--set",
         metavar="NAME=VALUE",
         help="A hyperparameter, such as AF_scale=40 or dsm/alpha=0.5; repeatable.",
+        show_default=False,
+    ),
+]
+PresetOption = Annotated[
+    Literal["automatic", "published"] | None,
+    typer.Option(
+        "--preset",
+        help="Which method runs. By default, the hyperparameters that are set decide.",
         show_default=False,
     ),
 ]
@@ -58,15 +66,36 @@ QuietOption = Annotated[
 ]
 
 
-def read_config(path: Path | None, settings: list[str] | None) -> Config:
-    """Read the hyperparameters that ``--config`` and ``--set`` give.
+def read_config(
+    path: Path | None,
+    settings: list[str] | None,
+    preset: Literal["automatic", "published"] | None = None,
+    has_foreground: bool = False,
+) -> Config:
+    """Read the hyperparameters that ``--config``, ``--set`` and ``--preset`` give.
+
+    Parameters
+    ----------
+    path : Path or None
+        File of hyperparameters.
+    settings : list of str or None
+        Hyperparameters as NAME=VALUE.
+    preset : {"automatic", "published"}, optional
+        The method, whatever the others say.
+    has_foreground : bool
+        Whether the foreground is given.
+
+    Returns
+    -------
+    Config
+        With ``preset`` set.
 
     Raises
     ------
     ConfigError
-        If one of them is unknown or out of its range.
+        If one of them is unknown or out of its range, or not one of the method that runs.
     """
-    from ..config import DECLARATIONS, Config
+    from ..config import Config, with_preset
 
     config = Config() if path is None else Config.load(path)
     for setting in settings or ():
@@ -78,8 +107,7 @@ def read_config(path: Path | None, settings: list[str] | None) -> Config:
         except json.JSONDecodeError:
             special = {"inf": float("inf"), "-inf": -float("inf"), "none": None}
             config[key] = special.get(text.lower(), text)
-    DECLARATIONS.check(config.entries)
-    return config
+    return with_preset(config, preset, has_foreground=has_foreground)
 
 
 def output_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -19,6 +19,7 @@ from .options import (
     ConfigOption,
     DiameterOption,
     PlaneOption,
+    PresetOption,
     QuietOption,
     SetOption,
     TimeOption,
@@ -26,7 +27,7 @@ from .options import (
     output_options,
     read_config,
 )
-from .targets import find_images, plan_targets
+from .targets import find_foregrounds, find_images, plan_targets
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -61,6 +62,16 @@ def segment(
         ),
     ] = None,
     diameter: DiameterOption = None,
+    preset: PresetOption = None,
+    foreground: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Image of the foreground, for the automatic method: a mask, or probabilities. For several "
+            "images, a folder with a file of the same name for each.",
+            show_default=False,
+        ),
+    ] = None,
     config: ConfigOption = None,
     settings: SetOption = None,
     channel: ChannelOption = None,
@@ -82,10 +93,11 @@ def segment(
     Hyperparameters follow from the size of the nuclei, which is estimated from each image or given with
     --diameter.
     """
-    base = read_config(config, settings)
+    base = read_config(config, settings, preset, has_foreground=foreground is not None)
     with_diameter(base, diameter, pixel_size=(1.0, 1.0))  # report errors in it before the work starts
     files = find_images(images, pattern)
-    targets, tables = plan_targets(files, {"seg": out, **outputs})
+    foregrounds = find_foregrounds(files, foreground)
+    targets, tables = plan_targets(files, {"seg": out, **outputs}, foregrounds)
     from ..io import Source
     from ..results.result import Drawing
     from .console import DETAILED, NORMAL, QUIET, ProgressDisplay, print_json
@@ -93,12 +105,14 @@ def segment(
     verbosity = QUIET if quiet or as_json else DETAILED if verbose else NORMAL
     done: list[_Done] = []
     with ProgressDisplay(len(files), verbosity) as display:
-        for path, target in zip(files, targets, strict=True):
+        for path, target, given in zip(files, targets, foregrounds, strict=True):
             display.image_started(path.name)
             listener = _Listener(display)
             source, drawing = Source(path, channel, plane, time), Drawing(border_width=border)
             try:
-                segmented = _segment_one(source, target, base, diameter, drawing, listener, bool(tables))
+                segmented = _segment_one(
+                    source, target, base, diameter, given, drawing, listener, bool(tables)
+                )
             except SuperDSMError as error:
                 message = error.worded("--{} N".format)
                 display.error(message)
@@ -145,6 +159,7 @@ def _segment_one(
     target: Mapping[str, Path],
     config: Config,
     diameter: str | None,
+    foreground: Path | None,
     drawing: Drawing,
     listener: _Listener,
     with_rows: bool,
@@ -154,7 +169,9 @@ def _segment_one(
     from ..segmentation import segment_file
 
     start = perf_counter()
-    result = segment_file(source, config, diameter=diameter, drawing=drawing, emit=listener)
+    result = segment_file(
+        source, config, diameter=diameter, foreground=foreground, drawing=drawing, emit=listener
+    )
     with errors_name(source.path):
         _ = result.labels  # refuses a pipeline that ended before there are any
     written = write_outputs(result, target)
@@ -171,9 +188,10 @@ def _record(result: Segmentation, target: Mapping[str, Path], seconds: float) ->
     performance = result.performance
     return {
         "status": "done",
+        "preset": result.preset,
         "objects": result.object_count,
         "scale": result.scale,
-        "scale_given": result.config.get("AF_scale") is not None,
+        "scale_given": result.is_scale_given,
         "seconds": round(seconds, 3),
         "outputs": {kind: str(path) for kind, path in target.items()},
         "clusters": len(performance.clusters),

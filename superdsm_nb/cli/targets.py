@@ -85,8 +85,47 @@ def images_in(folder: Path, pattern: str | None = None) -> list[Path]:
         raise ConfigError(f"{folder} cannot be listed: {error.strerror or error}.") from error
 
 
+def find_foregrounds(images: Sequence[Path], foreground: Path | None) -> list[Path | None]:
+    """Find the file with the foreground of each image.
+
+    Parameters
+    ----------
+    images : sequence of Path
+        The images.
+    foreground : Path or None
+        A file for a single image, or a folder with a file for each, whose name is the same up to the suffix.
+
+    Returns
+    -------
+    list of Path or None
+        In the order of the images; None for each if no foreground is given.
+
+    Raises
+    ------
+    ConfigError
+        If there is none for an image, or more than one, or a single file for several images.
+    """
+    if foreground is None:
+        return [None] * len(images)
+    if not foreground.is_dir():
+        if len(images) > 1:
+            raise ConfigError(
+                f"Several images need a folder for their foregrounds, but {foreground} is not one."
+            )
+        return [foreground]
+    files = images_in(foreground)
+    found: list[Path | None] = []
+    for image in images:
+        same = [path for path in files if path.stem == image.stem]
+        if len(same) != 1:
+            problem = "no foreground" if not same else "more than one foreground"
+            raise ConfigError(f"There is {problem} of {image.name} in {foreground}.")
+        found += same
+    return found
+
+
 def plan_targets(
-    images: Sequence[Path], outputs: Mapping[str, Path]
+    images: Sequence[Path], outputs: Mapping[str, Path], inputs: Iterable[Path | None] = ()
 ) -> tuple[list[dict[str, Path]], dict[str, Path]]:
     """Decide where everything goes before any work is done.
 
@@ -97,6 +136,8 @@ def plan_targets(
     outputs : mapping of str to Path
         What the user gave for each kind of output: a file for a single image, or a folder; for tables, which
         hold the objects of all images, a file.
+    inputs : iterable of Path or None
+        Other files that must not be overwritten.
 
     Returns
     -------
@@ -112,7 +153,8 @@ def plan_targets(
     """
     targets: list[dict[str, Path]] = [{} for _ in images]
     tables: dict[str, Path] = {}
-    taken: dict[Path, str] = {image.resolve(): f"the image {image}" for image in images}
+    taken: dict[Path, str] = {path.resolve(): f"the foreground {path}" for path in inputs if path}
+    taken |= {image.resolve(): f"the image {image}" for image in images}
     for kind, out in outputs.items():
         output = OUTPUTS[kind]
         if output.check is not None:

@@ -6,33 +6,54 @@ Nothing here imports NumPy or Numba: a task is checked before anything is comput
 from .config import Config, read_json_object
 from .hyperparameters import Declarations, Hyperparameter, Section, StageSettings
 from .kinds import Scaling
+from .presets import (
+    DECLARATIONS,
+    DECLARATIONS_OF,
+    DEFAULT_PRESET,
+    GENERAL_SECTIONS,
+    GENERAL_SECTIONS_OF,
+    PRESETS,
+    STAGE_NAMES,
+    STAGE_SECTIONS,
+    STAGE_SECTIONS_OF,
+    preset_of,
+    resolve_preset,
+    with_preset,
+)
 from .sections import (
+    AutomaticEnergySettings,
+    AutomaticFitSettings,
+    AutomaticPostprocessSettings,
+    AutomaticPreprocessSettings,
+    AutomaticRegionSettings,
     AutomationSettings,
+    CommonSettings,
     EnergyMinimizationSettings,
     FitParameters,
     GeneralSettings,
     PostprocessSettings,
     PreprocessSettings,
+    Preset,
     RegionAnalysisSettings,
 )
-
-GENERAL_SECTIONS: tuple[type[Section], ...] = (GeneralSettings, AutomationSettings)
-STAGE_SECTIONS: tuple[type[StageSettings], ...] = (
-    PreprocessSettings,
-    FitParameters,
-    RegionAnalysisSettings,
-    EnergyMinimizationSettings,
-    PostprocessSettings,
-)
-STAGE_NAMES = tuple(each.section for each in STAGE_SECTIONS)
-DECLARATIONS = Declarations({each.section: each for each in (*GENERAL_SECTIONS, *STAGE_SECTIONS)})
 
 __all__ = [
     "DECLARATIONS",
+    "DECLARATIONS_OF",
+    "DEFAULT_PRESET",
     "GENERAL_SECTIONS",
+    "GENERAL_SECTIONS_OF",
+    "PRESETS",
     "STAGE_NAMES",
     "STAGE_SECTIONS",
+    "STAGE_SECTIONS_OF",
+    "AutomaticEnergySettings",
+    "AutomaticFitSettings",
+    "AutomaticPostprocessSettings",
+    "AutomaticPreprocessSettings",
+    "AutomaticRegionSettings",
     "AutomationSettings",
+    "CommonSettings",
     "Config",
     "Declarations",
     "EnergyMinimizationSettings",
@@ -41,9 +62,13 @@ __all__ = [
     "Hyperparameter",
     "PostprocessSettings",
     "PreprocessSettings",
+    "Preset",
     "RegionAnalysisSettings",
     "Scaling",
     "Section",
     "StageSettings",
+    "preset_of",
     "read_json_object",
+    "resolve_preset",
+    "with_preset",
 ]

@@ -267,8 +267,9 @@ class Declarations(Mapping[str, Hyperparameter]):
 
     Parameters
     ----------
-    sections : mapping of str to type of Section
-        The sections by name; the empty name stands for the top level.
+    sections : mapping of str to type of Section, or a tuple of them
+        The sections by name; the empty name stands for the top level. Several classes declare one section
+        together.
 
     Attributes
     ----------
@@ -276,13 +277,17 @@ class Declarations(Mapping[str, Hyperparameter]):
         Full name of the ``AF_`` value of each hyperparameter that follows from the scale.
     """
 
-    def __init__(self, sections: Mapping[str, type[Section]]) -> None:
-        self._sections = dict(sections)
+    def __init__(self, sections: Mapping[str, type[Section] | tuple[type[Section], ...]]) -> None:
+        self._sections = {
+            name: declaring if isinstance(declaring, tuple) else (declaring,)
+            for name, declaring in sections.items()
+        }
         self._entries: dict[str, Hyperparameter] = {}
         self.automatic: dict[str, str] = {}
-        for section, declaring in sections.items():
+        for section, declaring in self._sections.items():
             prefix = f"{section}/" if section else ""
-            for name, parameter in declaring.declared().items():
+            parameters = (each for one in declaring for each in one.declared().items())
+            for name, parameter in parameters:
                 self._entries[prefix + name] = parameter
                 if parameter.scaling is not None:
                     factor = f"{prefix}AF_{name}"
@@ -336,8 +341,9 @@ class Declarations(Mapping[str, Hyperparameter]):
                 (factors if is_factor else values)[name] = value
         errors: dict[str, str] = {}
         validators: list[tuple[TypeAdapter[Any], dict[str, Any]]] = [(_factors(), factors)]
-        if section in self._sections:
-            validators.append((self._sections[section]._adapter(), values))
+        for declaring in self._sections.get(section, ()):
+            own = {name: value for name, value in values.items() if name in declaring.declared()}
+            validators.append((declaring._adapter(), own))
         for validator, given in validators:
             try:
                 validator.validate_python(given)

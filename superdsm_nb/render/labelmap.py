@@ -9,10 +9,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..canonical import moved_object
 from ..errors import ConfigError, PipelineError
 from ..filters import dense_rank, dilated, eroded, squared_distance, within_distance
 from ..kernels.watershed import watershed
-from ..objects import BaseObject
+from ..objects import BaseObject, PostprocessedObject
 
 BorderPosition = Literal["inner", "center", "outer"]
 
@@ -245,8 +246,14 @@ def _objects_of(
             "There are no objects to draw: global-energy-minimization, which finds them, has not run (it is "
             "disabled, or the pipeline ended before it)."
         )
-    for item in data[objects] if objects in data and objects != "cover" else data["cover"].solution:
-        moved = _dilated(item, dilate, data["g_raw"].shape)
+    shape = data["g_raw"].shape
+    small = data["canonical"].shape if "canonical" in data else None
+    is_final = objects in data and objects != "cover"
+    for item in data[objects] if is_final else data["cover"].solution:
+        moved = item
+        if small is not None and not isinstance(item, PostprocessedObject):
+            moved = moved_object(item, small, shape)
+        moved = _dilated(moved, dilate, shape)
         if moved.area > 0:
             yield item, moved
 

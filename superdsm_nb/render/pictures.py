@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.draw import disk
 
+from ..canonical import at_image_size
 from ..errors import ConfigError
 from ..filters import dense_rank_of_distance, squared_distance
 from ..image import normalized
@@ -77,7 +78,7 @@ def render_ymap(
         raise ConfigError(
             f"There is no colour map {cmap!r}: use a name from the package cmap, such as bwr or viridis."
         ) from error
-    y = data_or_y["y"] if isinstance(data_or_y, Mapping) else data_or_y
+    y = at_image_size(data_or_y)["y"] if isinstance(data_or_y, Mapping) else data_or_y
     deviation = float(np.std(y)) or 1.0
     low, high = (-deviation, deviation) if clim is None else clim
     if not low < high:
@@ -108,7 +109,7 @@ def render_atoms(
         The picture with the borders.
     """
     picture = render_ymap(data) if base is None else base.copy()
-    picture[contours(data["atoms"], border_width, "center")] = _rgb_bytes(color)
+    picture[contours(at_image_size(data)["atoms"], border_width, "center")] = _rgb_bytes(color)
     return picture
 
 
@@ -140,7 +141,8 @@ def render_adjacencies(
     (H, W, 3) uint8
         The picture with the graph.
     """
-    picture = render_ymap(data) if base is None else base.copy()
+    data = at_image_size(data)
+    picture = render_ymap(data["y"]) if base is None else base.copy()
     shape, graph = picture.shape[:2], data["adjacencies"]
     for first, second in graph.get_edge_lines():
         picture[_line(first, second, edge_width, shape)] = _rgb_bytes(edge_color)
@@ -182,7 +184,7 @@ def render_foreground_clusters(
     if base is None:
         colored = data.get("g_rgb")
         base = _as_picture(normalize_image(data["g_raw"] if colored is None else colored))
-    picture = base.copy()
+    picture, data = base.copy(), at_image_size(data)
     discarded = ~data["y_mask"]
     tint = discarded_opacity * _rgb_bytes(discarded_color).astype(np.float64)
     picture[discarded] = np.round(picture[discarded] * (1 - discarded_opacity) + tint).astype(np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -9,10 +10,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from .._version import __version__
-from ..config import Config
+from ..config import Config, Preset, resolve_preset
+from ..diameter import is_size_given
 from ..image import intensities
 from ..io import LoadedImage
 from ..objects import BaseObject
@@ -71,6 +74,16 @@ class Segmentation:
         return scale
 
     @property
+    def is_scale_given(self) -> bool:
+        """Whether the size of the nuclei was given rather than estimated."""
+        return is_size_given(self.config)
+
+    @property
+    def preset(self) -> Preset:
+        """The method that made it: "automatic" or "published"."""
+        return resolve_preset(self.config)
+
+    @property
     def has_objects(self) -> bool:
         """Whether the pipeline has found objects; without them there is no label map."""
         return "cover" in self.data
@@ -120,6 +133,13 @@ class Segmentation:
         colored = self.data["g_rgb"]
         return self.image.pixels if colored is None else colored
 
+    @property
+    def _foreground_digest(self) -> str | None:
+        """SHA-256 of the foreground that the user gave (hexadecimal)."""
+        if "foreground" not in self.data:
+            return None
+        return hashlib.sha256(np.ascontiguousarray(self.data["foreground"], "<f8").tobytes()).hexdigest()
+
     @cached_property
     def provenance(self) -> dict[str, Any]:
         """How the result was made, as JSON values for the descriptions of its files."""
@@ -128,9 +148,11 @@ class Segmentation:
         part = {"channel": None, "plane": None, "time": None} if source is None else source.part
         return {
             "software": f"superdsm_nb {__version__}",
+            "preset": self.preset,
             "image": self.image.name,
             "image_sha256": self.image.sha256,
             **part,
+            "foreground_sha256": self._foreground_digest,
             "pixel_size_micrometers": None if size is None else list(size),
             "dilate": self.drawing.dilate,
             "merge_overlap_threshold": threshold if threshold < math.inf else None,

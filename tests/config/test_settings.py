@@ -11,6 +11,7 @@ from pydantic.dataclasses import dataclass
 
 from superdsm_nb.config import (
     DECLARATIONS,
+    DECLARATIONS_OF,
     STAGE_NAMES,
     STAGE_SECTIONS,
     Config,
@@ -58,7 +59,7 @@ def test_the_stages_are_those_that_are_declared():
     pipeline = create_default_pipeline()
 
     assert tuple(stage.name for stage in pipeline.stages) == STAGE_NAMES
-    assert dict(pipeline.declarations) == dict(DECLARATIONS)
+    assert dict(pipeline.declarations) == dict(DECLARATIONS_OF["published"])
 
 
 def test_six_hyperparameters_are_deprecated_and_none_of_them_does_anything():

@@ -1,4 +1,4 @@
-"""General hyperparameters: the size of the objects and the kind of image."""
+"""General hyperparameters: the method, the size of the objects and the kind of image."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -8,10 +8,33 @@ from pydantic.dataclasses import dataclass
 from ..hyperparameters import STRICT, Section
 from ..kinds import Flag, Number
 
+Preset = Literal["automatic", "published"]
+
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class GeneralSettings(Section):
-    """The top level of a configuration."""
+class CommonSettings(Section):
+    """The top level of a configuration, as far as both methods share it."""
+
+    preset: Annotated[
+        Preset | None,
+        Field(
+            description="which method runs: automatic, which measures the nuclei and needs no tuning; or "
+            "published, as in the publication; null: decided by the hyperparameters that are set"
+        ),
+    ] = None
+    diameter: Annotated[
+        Number | None,
+        Field(
+            gt=0,
+            le=282_842,
+            description="diameter of a typical nucleus (pixels); null: estimated from the image",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class GeneralSettings(CommonSettings):
+    """The top level of a configuration of the published method."""
 
     AF_scale: Annotated[
         Number | None,

@@ -1,0 +1,15 @@
+"""The automatic method: five stages with the names of the published ones, which need no tuning."""
+
+from .dsm import AutomaticFitSetup
+from .energy import AutomaticEnergyMinimization
+from .postprocess import AutomaticPostprocessing
+from .preprocess import AutomaticPreprocessing
+from .regions import AutomaticRegionAnalysis
+
+__all__ = [
+    "AutomaticEnergyMinimization",
+    "AutomaticFitSetup",
+    "AutomaticPostprocessing",
+    "AutomaticPreprocessing",
+    "AutomaticRegionAnalysis",
+]
