@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from superdsm_nb.batch import fields
 from superdsm_nb.batch.spec import REQUIRED
 from superdsm_nb.cli import app
-from superdsm_nb.config import DECLARATIONS, Hyperparameter
+from superdsm_nb.config import DECLARATIONS, DECLARATIONS_OF, Hyperparameter, Preset, preset_of
 
 MARKER = re.compile(r"^<!-- table: ([\w-]+) -->$", re.MULTILINE)
 CODE = re.compile(r"(^(`{3,}|~{3,}).*?^\2[ \t]*$|`[^`\n]+`)", re.MULTILINE | re.DOTALL)
@@ -90,24 +90,36 @@ def _sentence(text: str) -> str:
 
 
 def hyperparameter_tables() -> Iterator[str]:
-    """A heading and a table for every section of the configuration."""
-    sections: dict[str, list[str]] = {}
-    for key in DECLARATIONS:
-        sections.setdefault(key.rpartition("/")[0], []).append(key)
-    for section, keys in sections.items():
-        yield f"\n## {section or 'General'}\n"
-        yield from _table(
-            ("name", "default", "range", "meaning"),
-            [
-                (
-                    _anchored(key, key.rpartition("/")[2]),
-                    _default(key),
-                    _range(DECLARATIONS[key]),
-                    _meaning(DECLARATIONS[key]),
-                )
-                for key in keys
-            ],
-        )
+    """A table of what both methods share, and for each method one for every section of its own."""
+    shared = [key for key in DECLARATIONS if preset_of(key) is None]
+    yield "\n## Both methods\n"
+    yield from _hyperparameter_table([(key, key) for key in shared])
+    presets: tuple[Preset, ...] = ("automatic", "published")
+    for preset in presets:
+        yield f"\n## {preset.capitalize()} method\n"
+        sections: dict[str, list[str]] = {}
+        for key in DECLARATIONS_OF[preset]:
+            if key not in shared:
+                sections.setdefault(key.rpartition("/")[0], []).append(key)
+        for section, keys in sections.items():
+            yield f"\n### {section or 'General'}\n"
+            yield from _hyperparameter_table([(key, key.rpartition("/")[2]) for key in keys])
+
+
+def _hyperparameter_table(names: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """A table of hyperparameters, each given by its full name and the one to show."""
+    yield from _table(
+        ("name", "default", "range", "meaning"),
+        [
+            (
+                _anchored(key, shown),
+                _default(key),
+                _range(DECLARATIONS[key]),
+                _meaning(DECLARATIONS[key]),
+            )
+            for key, shown in names
+        ],
+    )
 
 
 def _meaning(declared: Hyperparameter) -> str:

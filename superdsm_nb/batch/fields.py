@@ -249,7 +249,7 @@ def _schema_of(parameter: Hyperparameter) -> dict[str, Any]:
     if parameter.accepts_none:
         kinds.append("null")
     if parameter.choices:
-        result["enum"] = list(parameter.choices)
+        result["enum"] = [*parameter.choices, *([None] if parameter.accepts_none else [])]
     elif kinds and parameter.kind != "any":
         result["type"] = kinds if len(kinds) > 1 else kinds[0]
     for word, limit in (

@@ -89,7 +89,8 @@ class Job:
         }
         config = self.config.copy()
         # Results of the published method stay up to date whether or not it is named.
-        preset = {} if config.pop("preset") == "published" else {"preset": self.preset}
+        config.pop("preset")
+        preset = {} if self.preset == "published" else {"preset": self.preset}
         return digest_of(
             {
                 **preset,

@@ -15,6 +15,7 @@ from superdsm_nb.synthetic import generate
 
 PIPELINE = create_default_pipeline()
 BASE = {
+    "preset": "published",
     "AF_scale": 11,
     "dsm/alpha": 0.7,
     "global-energy-minimization/AF_beta": 1.5,
@@ -34,7 +35,7 @@ def test_the_values_are_those_of_a_run(sample):
 
 def test_every_hyperparameter_is_told_with_its_meaning(sample):
     found = entries(BASE, sample.image)
-    assert set(found) == set(PIPELINE.declarations)
+    assert set(found) == set(PIPELINE.declarations) - {"diameter"}  # which stands for AF_scale
     assert all(entry.meaning for entry in found.values())
 
 
@@ -57,7 +58,9 @@ def test_it_is_told_where_each_value_comes_from(sample, key, origin, default):
 def test_the_command_prints_a_line_per_hyperparameter(run, image_path):
     outcome = run("config", image_path, "--set", "AF_scale=11", "--set", "dsm/alpha=0.7")
     first, head, *lines = outcome.out.splitlines()
-    assert first == "cells.tif: scale 11.00 pixels (given), for nuclei of about 31 pixels in diameter"
+    assert first == (
+        "cells.tif: scale 11.00 pixels (given), for nuclei of about 31 pixels in diameter (published method)"
+    )
     assert head.split("\t") == ["hyperparameter", "value", "from", "default", "meaning"]
     assert "dsm/alpha\t0.7\tgiven\t0.0005 x scale^2\t" in outcome.out
     assert all(len(line.split("\t")) == 5 for line in lines)
@@ -77,7 +80,7 @@ def test_the_configuration_printed_as_json_gives_the_same_result(run, image_path
 def test_an_estimate_that_is_not_to_be_trusted_is_told_with_it(run, tmp_path):
     imsave(tmp_path / "small.tif", generate(seed=1, shape=(220, 220), nuclei=12, radius=10).image)
 
-    outcome = run("config", tmp_path / "small.tif")
+    outcome = run("config", tmp_path / "small.tif", "--preset", "published")
 
     assert (
         "Warning: small.tif: the estimated scale of 14.1 pixels is near the lower limit"
@@ -89,6 +92,6 @@ def test_an_estimate_that_is_not_to_be_trusted_is_told_with_it(run, tmp_path):
 
 def test_an_image_without_a_scale_is_told_in_one_sentence(run, image_path):
     imsave(image_path, np.eye(9, dtype=np.uint8))
-    outcome = run("config", image_path)
+    outcome = run("config", image_path, "--preset", "published")
     assert (outcome.code, outcome.out) == (1, "")
     assert outcome.err.startswith(f"Error: {image_path}: The scale estimation failed")

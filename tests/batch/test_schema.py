@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from superdsm_nb.batch.fields import names, schema
-from superdsm_nb.pipeline import create_default_pipeline
+from superdsm_nb.config import DECLARATIONS
 
 from support.task_fields import EXAMPLES, WRONG
 
 TASKS = Path(__file__).parents[2] / "tasks"
 READY = sorted(TASKS.rglob("task.json"))
-DECLARED = create_default_pipeline().declarations
+DECLARED = DECLARATIONS
 TYPES = {
     "boolean": lambda value: isinstance(value, bool),
     "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),

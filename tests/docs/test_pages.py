@@ -15,14 +15,13 @@ import pytest
 from superdsm_nb.batch import fields, report, tables
 from superdsm_nb.batch.jobs import TABLES
 from superdsm_nb.cli import app
-from superdsm_nb.config import Config
+from superdsm_nb.config import DECLARATIONS, Config
 from superdsm_nb.performance import PerformanceReport
-from superdsm_nb.pipeline import create_default_pipeline
 from superdsm_nb.results.tables import OBJECT_COLUMNS
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
-DECLARED = create_default_pipeline().declarations
+DECLARED = DECLARATIONS
 SECTIONS = {key.partition("/")[0] for key in DECLARED if "/" in key}
 COMMANDS = {command.name or command.callback.__name__ for command in app.registered_commands}
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -188,7 +187,7 @@ def test_every_column_of_a_table_of_results_is_explained_and_no_other(heading, c
 def test_every_entry_of_the_provenance_is_explained_and_no_other():
     job = SimpleNamespace(file_id="a", image=Path("a.tif"))
     header = SimpleNamespace(image_sha256="", software="", scale=1.0, config=Config(), rows=[])
-    plan = SimpleNamespace(digest="", task=SimpleNamespace(config=Config()))
+    plan = SimpleNamespace(digest="", task=SimpleNamespace(config=Config(), preset="published"))
 
     entries = tables._provenance(plan, [(job, header)])
 
