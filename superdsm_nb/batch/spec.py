@@ -207,6 +207,7 @@ def read_task(path: Path, parent: Draft | None, root: Path, complaints: list[str
     is_sound = len(complaints) == before and (parent is None or parent.is_sound)
     if is_sound:
         try:
+            resolve_preset(config)
             config = with_diameter(config, None)
         except ConfigError as error:
             complaints.append(f"{path}: {error}")

@@ -1,0 +1,36 @@
+"""Maps, points and objects in pixels of the image."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from superdsm_nb.canonical import at_image_size, moved_object, moved_points, resized_map
+from superdsm_nb.objects import BaseObject
+
+SHAPES = [((7, 5), (14, 15)), ((14, 15), (7, 5)), ((10, 10), (13, 7)), ((6, 9), (6, 9)), ((1, 4), (3, 4))]
+
+
+def test_a_map_is_enlarged_by_its_nearest_pixels():
+    np.testing.assert_array_equal(resized_map(np.array([[1, 2]]), (2, 4)), [[1, 1, 2, 2], [1, 1, 2, 2]])
+
+
+@pytest.mark.parametrize(("old", "new"), SHAPES)
+def test_an_object_is_moved_like_a_map_of_it(old, new):
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        mask = rng.random(old) < 0.4
+        item = BaseObject()
+        item.set_pixels(*np.nonzero(mask))
+        np.testing.assert_array_equal(moved_object(item, old, new).get_mask(new), resized_map(mask, new))
+
+
+def test_the_centre_of_an_image_stays_its_centre_and_points_can_be_moved_back():
+    assert moved_points([(1.0, 1.5)], (3, 4), (9, 8)) == [(4.0, 3.5)]
+    (back,) = moved_points(moved_points([(2.0, 1.0)], (3, 4), (9, 8)), (9, 8), (3, 4))
+    assert back == pytest.approx((2.0, 1.0))
+
+
+def test_data_of_the_published_method_are_left_as_they_are():
+    data = {"g_raw": np.zeros((3, 3)), "y": np.zeros((3, 3))}
+    assert at_image_size(data) is data
