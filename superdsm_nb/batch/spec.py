@@ -235,10 +235,9 @@ def _merge_config(
 def _resized(config: Config, other: Config | Mapping[str, Any]) -> Config:
     """Merge hyperparameters; a size that is stated in one way replaces one that was stated in another."""
     result, other = config.copy(), Config(other)
-    for key in SIZES:
-        if other.get(key) is not None:
-            for known in SIZES:
-                result.pop(known)
+    if any(key in other for key in SIZES):  # null, which means that it is estimated, replaces it as well
+        for key in SIZES:
+            result.pop(key)
     return result.merge(other)
 
 

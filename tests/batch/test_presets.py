@@ -121,7 +121,9 @@ def test_naming_the_published_method_leaves_its_results_up_to_date(tmp_path):
     plain = digest_of(tmp_path, {"AF_scale": 11})
 
     assert digest_of(tmp_path, {"AF_scale": 11, "preset": "published"}) == plain
-    assert digest_of(tmp_path, {}, diameter=31) == digest_of(tmp_path, {"AF_scale": scale_of_diameter(31)})
+    assert digest_of(tmp_path, {"preset": "published"}, diameter=31) == digest_of(
+        tmp_path, {"AF_scale": scale_of_diameter(31)}
+    )
     assert digest_of(tmp_path, {"preset": "automatic"}) != digest_of(tmp_path, {"preset": "published"})
 
 
@@ -142,6 +144,7 @@ def test_a_size_replaces_the_inherited_one(tmp_path):
     write_task(tmp_path / "a", runnable=True, config={"AF_scale": 12})
     write_task(tmp_path / "a" / "b", runnable=True, config={"diameter": 40})
     write_task(tmp_path / "c", runnable=True, config={"preset": "automatic"})
+    write_task(tmp_path / "d", runnable=True, config={"AF_scale": None})
 
     sizes = [
         {key: config[key] for key in ("AF_scale", "diameter") if key in config}
@@ -153,6 +156,7 @@ def test_a_size_replaces_the_inherited_one(tmp_path):
         {"AF_scale": 12},
         {"AF_scale": pytest.approx(20 / 2**0.5)},
         {"diameter": 30},
+        {"AF_scale": None},
     ]
 
 
