@@ -24,6 +24,7 @@ dataset and comparison of algorithms. ISBI 2009, 518-521,
 """
 
 from .files import pair_files, score_files
+from .losses import Losses, count_losses
 from .scores import (
     Score,
     added_count,
@@ -38,9 +39,11 @@ from .scores import (
 )
 
 __all__ = [
+    "Losses",
     "Score",
     "added_count",
     "average_precision",
+    "count_losses",
     "dice",
     "hausdorff",
     "merge_count",

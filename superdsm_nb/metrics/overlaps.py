@@ -28,6 +28,13 @@ class Overlaps:
     truth_of_predicted: NDArray[np.int64]  # what object 1, 2, … is assigned to, 0 for background
     predicted_of_truth: NDArray[np.int64]
 
+    @property
+    def iou(self) -> NDArray[np.float64]:
+        """Shared pixels of each overlapping pair per pixel of either of them."""
+        sizes = self.predicted_sizes[self.rows] + self.truth_sizes[self.columns]
+        # A single division of integers is correctly rounded, so an IoU of 3/5 equals the threshold 0.6.
+        return self.shared / (sizes - self.shared)
+
 
 def count_overlaps(predicted: Labels, truth: Labels) -> Overlaps:
     """Count the pixels that objects of two label images share."""

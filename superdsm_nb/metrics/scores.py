@@ -300,17 +300,11 @@ def _unassigned(assigned: NDArray[np.int64]) -> int:
     return int(np.count_nonzero(assigned == 0))
 
 
-def _iou(overlaps: Overlaps) -> NDArray[np.float64]:
-    sizes = overlaps.predicted_sizes[overlaps.rows] + overlaps.truth_sizes[overlaps.columns]
-    # A single division of integers is correctly rounded, so an IoU of 3/5 equals the threshold 0.6.
-    return overlaps.shared / (sizes - overlaps.shared)
-
-
 def _seg(overlaps: Overlaps) -> float:
     if overlaps.truth_sizes.size == 0:
         return float(overlaps.predicted_sizes.size == 0)
     matches = 2 * overlaps.shared > overlaps.truth_sizes[overlaps.columns]
-    return float(_iou(overlaps)[matches].sum() / overlaps.truth_sizes.size)
+    return float(overlaps.iou[matches].sum() / overlaps.truth_sizes.size)
 
 
 def _dice(overlaps: Overlaps) -> float:
@@ -324,7 +318,7 @@ def _average_precision(overlaps: Overlaps, threshold: float) -> float:
     predicted_count, truth_count = overlaps.predicted_sizes.size, overlaps.truth_sizes.size
     if predicted_count == truth_count == 0:
         return 1.0
-    iou = _iou(overlaps)
+    iou = overlaps.iou
     matches = (iou > threshold) | (iou == 1)
     if threshold >= 0.5:
         true_positives = int(np.count_nonzero(matches))
