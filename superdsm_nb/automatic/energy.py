@@ -2,62 +2,97 @@
 
 from __future__ import annotations
 
-from .. import dsm
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
 from ..config import AutomaticEnergySettings
-from ..events import Emit, Progress
-from ..filters import within_distance
-from ..image import AtomRegions, Image
-from ..minsetcover import MinSetCover
-from ..objects import compute_objects
+from ..events import Emit, LogLine
+from ..image import Image
+from ..minsetcover import SolvedCover
+from ..objects import Object
 from ..performance import ClusterReport, PerformanceReport
 from ..stage import PipelineData, Stage
+from .choice import Choice, choose_unions
 
 
 class AutomaticEnergyMinimization(Stage[AutomaticEnergySettings]):
-    """Fit an object to each atom.
+    """Find the family of unions of atoms of least total energy in which each atom is exactly once.
 
-    Reads ``y``, ``y_mask``, ``atoms``, ``adjacencies``, ``dsm_cfg``, ``radius`` and ``zoom``; adds ``y_img``,
-    the offset intensities with the pixels that fits may use; ``cover``, a `MinSetCover`; ``objects``, every
+    The energy of a union measures, in areas of a typical nucleus, how far it is from the shape of a nucleus:
+    the area that it lacks to an ellipse and to its convex hull, area beyond that of a nucleus, dark borders
+    inside and bright borders around it. A constant cost per object is added. The choice is exact within the
+    unions of bounded size, and proven by a lower bound for each cluster.
+
+    Reads ``y``, ``y_mask``, ``atoms``, ``clusters``, ``radius`` and ``zoom``; adds ``y_img``, the
+    offset intensities with the pixels that may be used; ``cover``, a `SolvedCover`; ``objects``, every
     `Object` whose energy was computed; and ``performance``, a `PerformanceReport`.
-
-    Attributes
-    ----------
-    fit : callable
-        Fits a model to a region.
     """
 
     name = AutomaticEnergySettings.section
-    inputs = ("y", "y_mask", "atoms", "adjacencies", "dsm_cfg", "radius", "zoom")
+    inputs = ("y", "y_mask", "atoms", "clusters", "radius", "zoom")
     outputs = ("y_img", "cover", "objects", "performance")
     settings_type = AutomaticEnergySettings
-    fit = staticmethod(dsm.fit)
 
     def process(self, inputs: PipelineData, settings: AutomaticEnergySettings, emit: Emit) -> PipelineData:
         """Compute the cover."""
-        y, graph, parameters = inputs["y"], inputs["adjacencies"], inputs["dsm_cfg"]
-        y_img = Image(y, inputs["y_mask"] & within_distance(y > 0, parameters.background_margin))
-        objects = compute_objects(
-            [frozenset({atom}) for atom in graph.atoms],
-            AtomRegions(y_img, inputs["atoms"]),
-            parameters,
-            lambda done, total: emit(Progress(done, total, "objects")),
-            self.fit,
-        )
-        cover = MinSetCover(settings.object_cost * (inputs["radius"] * inputs["zoom"]) ** 2, graph)
-        cover.update(objects)
-        cover.finalize()
-        performance = PerformanceReport(
-            overall_object_count=len(objects),
-            overall_computed_object_count=len(objects),
-            fallback_object_count=sum(item.fallback != "" for item in objects),
-            timeout_object_count=sum(item.fallback == "time" for item in objects),
-            clusters=[
-                ClusterReport(
-                    len(graph.get_atoms_in_cluster(label)),
-                    cover.get_cluster_costs(label),
-                    cover.get_cluster_lower_bound(label),
-                )
-                for label in cover.cluster_labels
-            ],
-        )
-        return {"y_img": y_img, "cover": cover, "objects": objects, "performance": performance}
+        atoms = inputs["atoms"]
+        objects: list[Object] = []
+        chosen: list[Object] = []
+        performance = PerformanceReport()
+        if atoms.any():
+            radius = inputs["radius"] * inputs["zoom"]
+            choice = choose_unions(inputs["y"], atoms, inputs["clusters"], radius, settings)
+            objects = _objects(choice)
+            chosen = [objects[index] for index in choice.partition.chosen]
+            _add_masks(chosen, atoms)
+            performance = _report(choice, settings.object_cost)
+            emit(LogLine(f"{len(objects)} unions of {atoms.max()} atoms, {len(chosen)} chosen"))
+        return {
+            "y_img": Image(inputs["y"], inputs["y_mask"]),
+            "cover": SolvedCover(settings.object_cost, chosen, performance.cost, performance.lower_bound),
+            "objects": objects,
+            "performance": performance,
+        }
+
+
+def _objects(choice: Choice) -> list[Object]:
+    measured = zip(
+        choice.unions, choice.energies.tolist(), choice.shapes.areas, choice.shapes.is_inside, strict=True
+    )
+    return [
+        Object(footprint=union, energy=energy, pixels=int(area), is_optimal=True, on_boundary=not inside)
+        for union, energy, area, inside in measured
+    ]
+
+
+def _add_masks(objects: Sequence[Object], atoms: NDArray[np.int32]) -> None:
+    """Give each of these objects, which are disjoint, the pixels of its atoms."""
+    owner = np.zeros(int(atoms.max(initial=0)) + 1, np.int32)
+    for number, item in enumerate(objects, 1):
+        owner[sorted(item.footprint)] = number
+    labels = owner[atoms]
+    for number, (item, box) in enumerate(zip(objects, ndimage.find_objects(labels), strict=True), 1):
+        item.fg_offset = (box[0].start, box[1].start)
+        item.fg_fragment = labels[box] == number
+
+
+def _report(choice: Choice, object_cost: float) -> PerformanceReport:
+    count = len(choice.unions)
+    larger = count - sum(len(union) == 1 for union in choice.unions)
+    bounds = choice.partition.bounds
+    cost = dict.fromkeys(bounds, 0.0)
+    size = dict.fromkeys(bounds, 0)
+    for index in choice.partition.chosen.tolist():
+        label = int(choice.groups[index])
+        cost[label] += float(choice.energies[index]) + object_cost
+        size[label] += len(choice.unions[index])
+    return PerformanceReport(
+        overall_object_count=count,
+        overall_computed_object_count=count,
+        iterative_object_count=larger,
+        iterative_computed_object_count=larger,
+        clusters=[ClusterReport(size[label], cost[label], bounds[label]) for label in sorted(bounds)],
+    )

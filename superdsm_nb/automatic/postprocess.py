@@ -1,55 +1,140 @@
-"""Fifth stage: the objects of the cover in pixels of the image, without those that are not nuclei."""
+"""Fifth stage: the outlines of the objects on the image, without those that are not nuclei."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-from ..canonical import moved_object
+import numpy as np
+from numpy.typing import NDArray
+
 from ..config import AutomaticPostprocessSettings
 from ..events import Emit, ObjectDiscarded
-from ..objects import PostprocessedObject
+from ..objects import Object, PostprocessedObject
 from ..postprocess import eccentricity
 from ..stage import PipelineData, Stage
+from .defects import noise, without_defects
+from .outlines import Outline, find_outlines
 
 
 class AutomaticPostprocessing(Stage[AutomaticPostprocessSettings]):
-    """Enlarge the masks to the size of the image, and discard small objects.
+    """Find the outlines on the pixels of the image, and discard what is not a nucleus.
 
-    Reads ``cover``, ``g_raw``, ``canonical`` and ``radius``; adds ``postprocessed_objects``, a list of
-    `PostprocessedObject` in pixels of the image.
+    Whether an object is a nucleus is judged relative to the other objects of the image, and to the noise.
+
+    Reads ``cover``, ``g_raw``, ``canonical``, ``y``, ``radius`` and ``zoom``; adds
+    ``postprocessed_objects``, a list of `PostprocessedObject` in pixels of the image.
     """
 
     name = AutomaticPostprocessSettings.section
-    inputs = ("cover", "g_raw", "canonical", "radius")
+    inputs = ("cover", "g_raw", "canonical", "y", "radius", "zoom")
+    optional_inputs = ("foreground",)
     outputs = ("postprocessed_objects",)
     settings_type = AutomaticPostprocessSettings
 
     def process(
         self, inputs: PipelineData, settings: AutomaticPostprocessSettings, emit: Emit
     ) -> PipelineData:
-        """Resize and filter the objects of the cover."""
-        small, shape = inputs["canonical"].shape, inputs["g_raw"].shape
-        min_radius = settings.min_radius * inputs["radius"]
+        """Find outlines, and filter the objects of the cover."""
+        objects = inputs["cover"].solution
+        if not objects:
+            return {"postprocessed_objects": []}
+        image = inputs.get("foreground")
+        is_given = image is not None
+        if image is None:
+            image = without_defects(inputs["g_raw"])
+        outlines = find_outlines(
+            objects,
+            inputs["canonical"].shape,
+            image,
+            inputs["radius"],
+            inputs["zoom"],
+            height=settings.outline_height,
+            reach=settings.outline_reach,
+            level=0.0 if is_given else None,
+        )
+        judge = _Judge(outlines, inputs["radius"], noise(image), settings)
         accepted = []
-        for item in inputs["cover"].solution:
-            atoms = tuple(sorted(item.footprint))
-            moved = moved_object(item, small, shape)
-            if moved.area == 0:
-                emit(ObjectDiscarded("its mask is empty", atoms=atoms))
-                continue
-            radius = math.sqrt(moved.area / math.pi)
-            if radius < min_radius:
-                row, col = (part.start + (part.stop - part.start) // 2 for part in moved.box)
-                reason = f"its radius of {radius:.3g} is below {min_radius:.3g} pixels"
-                emit(ObjectDiscarded(reason, row, col, atoms))
-                continue
-            accepted.append(
-                PostprocessedObject(
-                    moved.fg_offset,
-                    moved.fg_fragment,
-                    original=item,
-                    norm_energy=item.energy / item.pixels,
-                    eccentricity=eccentricity(moved.fg_fragment),
+        for item, outline in zip(objects, outlines, strict=True):
+            brightness = float(inputs["y"][item.box][item.fg_fragment].mean())
+            reason = judge.reason(outline, item, brightness, is_given)
+            if reason is None:
+                accepted.append(_postprocessed(item, outline))
+            else:
+                row, col = (
+                    start + size // 2 for start, size in zip(outline.offset, outline.mask.shape, strict=True)
                 )
-            )
+                emit(ObjectDiscarded(reason, row, col, tuple(sorted(item.footprint))))
         return {"postprocessed_objects": accepted}
+
+
+class _Judge:
+    """Decides which objects are nuclei.
+
+    Parameters
+    ----------
+    outlines : sequence of Outline
+        All objects of the image.
+    radius : float
+        Radius of the nuclei (pixels).
+    noise : float
+        Standard deviation of the noise.
+    settings : AutomaticPostprocessSettings
+        Limits.
+    """
+
+    def __init__(
+        self,
+        outlines: Sequence[Outline],
+        radius: float,
+        noise: float,
+        settings: AutomaticPostprocessSettings,
+    ) -> None:
+        self._typical_area = math.pi * radius**2
+        self._noise = noise
+        self._settings = settings
+        heights = np.array([outline.high - outline.low for outline in outlines])
+        self._typical_height = _weighted_median(heights, np.array([each.area for each in outlines]))
+
+    def reason(self, outline: Outline, item: Object, brightness: float, is_given: bool) -> str | None:
+        """Why an object is discarded, or None."""
+        settings = self._settings
+        area = outline.area / self._typical_area
+        least = settings.min_area * (0.5 if item.on_boundary else 1.0)
+        if area < least:
+            return f"its area is {area:.2g} of that of a typical nucleus, below {least:g}"
+        if is_given:
+            return None
+        if brightness < settings.min_brightness:
+            return (
+                f"its brightness above the threshold is {brightness:.2g} of the local contrast, "
+                f"below {settings.min_brightness:g}"
+            )
+        height = (outline.high - outline.low) / max(self._typical_height, 1e-12)
+        if height < settings.min_relative_contrast:
+            return (
+                f"its contrast is {height:.2g} of that of a typical object, "
+                f"below {settings.min_relative_contrast:g}"
+            )
+        significance = (outline.mean - outline.low) * math.sqrt(outline.area) / self._noise
+        if significance < settings.min_significance:
+            return f"it stands out from the noise by a factor of {significance:.2g} only"
+        return None
+
+
+def _weighted_median(values: NDArray[np.float64], weights: NDArray[np.int64]) -> float:
+    order = np.argsort(values)
+    total = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(total, total[-1] / 2)])
+
+
+def _postprocessed(item: Object, outline: Outline) -> PostprocessedObject:
+    result = PostprocessedObject(
+        original=item,
+        norm_energy=item.energy / item.pixels,
+        contrast=outline.mean / outline.low if outline.low > 0 else math.inf,
+        eccentricity=eccentricity(outline.mask),
+    )
+    rows, cols = np.nonzero(outline.mask)
+    result.set_pixels(rows + outline.offset[0], cols + outline.offset[1])
+    return result

@@ -6,19 +6,27 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ..config import AutomaticPreprocessSettings
 from ..events import Emit, LogLine
-from ..filters import gaussian
 from ..stage import PipelineData, Stage
+from .defects import Box, content_box, without_defects, without_frame
+from .objectsize import radius_of_objects
+from .size import estimated_radius, radius_of_mask
+from .threshold import local_foreground
 
-MIN_AREA = 12  # pixels of the components that count in the estimate of the radius
-FALLBACK_RADIUS = 12.0  # pixels, if there is no component
+FALLBACK_RADIUS = 12.0  # pixels, if there is nothing to measure
+SAME_RADIUS = 0.08  # logarithm of a ratio; the image is not resized again for less
+SAME_SIZE = 0.1  # relative; an image whose nuclei have almost the canonical radius is not resized
+CORE_PERCENTILE = 75  # of a given foreground; counts as certain
 
 
 class AutomaticPreprocessing(Stage[AutomaticPreprocessSettings]):
     """Find the size of the nuclei, resize the image so that all nuclei have it, and find the foreground.
+
+    Frames and single defective pixels are ignored. All lengths follow from the radius of the nuclei, and all
+    intensities are compared with those around, so neither the unit of the intensities nor the resolution
+    matters.
 
     Reads ``g_raw`` (H, W) float64 in [0, 1], ``foreground`` (H, W) float64 if the user gives it, and
     ``radius`` if the diameter is given; adds ``radius``, ``zoom``, ``canonical`` (h, w) float64 and ``y``
@@ -35,30 +43,65 @@ class AutomaticPreprocessing(Stage[AutomaticPreprocessSettings]):
         self, inputs: PipelineData, settings: AutomaticPreprocessSettings, emit: Emit
     ) -> PipelineData:
         """Compute radius, canonical image and foreground."""
-        g = inputs["g_raw"]
-        radius = inputs["radius"] if "radius" in inputs else estimated_radius(g)
-        zoom = min(settings.canonical_radius / radius, settings.max_zoom)
-        canonical = resized(g, zoom)
-        emit(LogLine(f"radius {radius:.2f} pixels, resized to {' x '.join(map(str, canonical.shape))}"))
-        if "foreground" in inputs:
-            y = resized(inputs["foreground"], zoom)
+        box = content_box(inputs["g_raw"])
+        content = without_defects(inputs["g_raw"][box])
+        g = inputs["g_raw"].copy()
+        g[box] = content
+        g = without_frame(g, box)
+        given = inputs.get("foreground")
+
+        def at(radius: float) -> PipelineData:
+            zoom = _zoom(radius, settings)
+            canonical = resized(g, zoom)
+            y = np.full(canonical.shape, -1.0)
+            inside = _scaled(box, g.shape, canonical.shape)
+            y[inside] = (
+                _foreground(canonical, inside, radius * zoom, settings)
+                if given is None
+                else _in_units_of_its_core(resized(given, zoom))
+            )[inside]
+            return {"radius": radius, "zoom": zoom, "canonical": canonical, "y": y}
+
+        if "radius" in inputs:
+            result = at(inputs["radius"])
         else:
-            smooth = gaussian(canonical, settings.smoothing * radius * zoom)
-            y = smooth - otsu_threshold(smooth)
-        return {"radius": radius, "zoom": zoom, "canonical": canonical, "y": np.ascontiguousarray(y)}
+            first = estimated_radius(content) if given is None else radius_of_mask(given > 0)
+            result = at(first if math.isfinite(first) else FALLBACK_RADIUS)
+            second = radius_of_objects(result["y"], result["radius"], result["zoom"])
+            if abs(math.log(second / result["radius"])) > SAME_RADIUS:
+                result = at(second)
+        emit(
+            LogLine(
+                f"radius {result['radius']:.2f} pixels, resized to "
+                f"{' x '.join(map(str, result['canonical'].shape))}"
+            )
+        )
+        return result
 
 
-def estimated_radius(g: NDArray[np.float64]) -> float:
-    """Estimate the radius of a typical nucleus from the areas of the bright regions of an image (pixels)."""
-    smooth = gaussian(g, 1.0)
-    components, count = ndimage.label(smooth > otsu_threshold(smooth))
-    areas = np.bincount(components.ravel(), minlength=count + 1)[1:]
-    areas = areas[areas >= MIN_AREA]
-    return math.sqrt(float(np.median(areas)) / math.pi) if areas.size else FALLBACK_RADIUS
+def _zoom(radius: float, settings: AutomaticPreprocessSettings) -> float:
+    zoom = min(settings.canonical_radius / radius, settings.max_zoom)
+    return 1.0 if abs(zoom - 1) < SAME_SIZE else zoom
+
+
+def _foreground(
+    canonical: NDArray[np.float64], inside: Box, radius: float, settings: AutomaticPreprocessSettings
+) -> NDArray[np.float64]:
+    return local_foreground(
+        canonical,
+        inside,
+        smoothing=settings.noise_smoothing * radius,
+        reach=settings.reach * radius,
+        height=settings.threshold_height,
+        min_contrast=settings.min_local_contrast,
+        min_noises=settings.min_noises,
+    ).y
 
 
 def resized(image: NDArray[np.float64], zoom: float) -> NDArray[np.float64]:
     """Resize an image by a factor; at least one pixel is left."""
+    if zoom == 1:
+        return image
     from skimage.transform import resize  # noqa: PLC0415 - takes 0.1 s; the published method does not need it
 
     shape = [max(1, round(size * zoom)) for size in image.shape]
@@ -66,8 +109,15 @@ def resized(image: NDArray[np.float64], zoom: float) -> NDArray[np.float64]:
     return result
 
 
-def otsu_threshold(image: NDArray[np.float64]) -> float:
-    """Return the threshold between dark and bright pixels; a constant image has no brighter ones."""
-    from skimage.filters import threshold_otsu  # noqa: PLC0415 - as above
+def _scaled(box: Box, old: tuple[int, ...], new: tuple[int, ...]) -> Box:
+    rows, cols = (
+        slice(math.ceil(part.start * after / before), max(1, part.stop * after // before))
+        for part, before, after in zip(box, old, new, strict=True)
+    )
+    return rows, cols
 
-    return float(threshold_otsu(image))
+
+def _in_units_of_its_core(foreground: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scale a given foreground so that what is certain has about the value that the inside of nuclei has."""
+    positive = foreground[foreground > 0]
+    return foreground / np.percentile(positive, CORE_PERCENTILE) if positive.size else foreground

@@ -3,41 +3,60 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..atoms import AtomAdjacencyGraph
-from ..c2freganal.clusters import find_clusters
 from ..config import AutomaticRegionSettings
 from ..events import Emit, LogLine
 from ..stage import PipelineData, Stage
+from .division import divide, seed_score
 
 
 class AutomaticRegionAnalysis(Stage[AutomaticRegionSettings]):
-    """Divide the image into clusters around the connected components of the foreground, an atom each.
+    """Divide the foreground into its connected components, the clusters, and each into atoms.
 
-    Reads ``y``; adds ``y_mask`` (h, w) bool, false on discarded foreground; ``clusters`` and ``atoms`` (h, w)
-    int32, labelled from 1; ``adjacencies``, the graph of the atoms; and ``seeds``, a (row, col) per atom.
+    No clump has to be split in two first: seeds are found everywhere at once, more than there are nuclei, and
+    the next stage decides which atoms belong together. No atom reaches beyond the foreground.
+
+    Reads ``y``, ``radius`` and ``zoom``; adds ``y_mask`` (h, w) bool, which is true everywhere; ``clusters``
+    and ``atoms`` (h, w) int32, labelled from 1; ``adjacencies``, the graph of the atoms; and ``seeds``, a
+    (row, col) per atom.
     """
 
     name = AutomaticRegionSettings.section
-    inputs = ("y",)
+    inputs = ("y", "radius", "zoom")
     outputs = ("y_mask", "atoms", "adjacencies", "seeds", "clusters")
     settings_type = AutomaticRegionSettings
 
     def process(self, inputs: PipelineData, settings: AutomaticRegionSettings, emit: Emit) -> PipelineData:
         """Compute clusters and atoms."""
         y = inputs["y"]
-        y_mask, clusters = find_clusters(y, settings.max_irregularity)
-        atoms = clusters.copy()
+        atoms, score = atoms_of(y, inputs["radius"] * inputs["zoom"], settings)
+        clusters, count = ndimage.label(atoms > 0, output=np.int32)
         labels = np.arange(1, int(atoms.max(initial=0)) + 1)
-        bright = np.where(y_mask, y, -np.inf)
-        positions = ndimage.maximum_position(bright, atoms, labels) if labels.size else []
+        positions = ndimage.maximum_position(score, atoms, labels) if labels.size else []
         seeds = [(float(row), float(col)) for row, col in positions]
-        emit(LogLine(f"{len(seeds)} clusters of {len(seeds)} atoms"))
+        emit(LogLine(f"{count} clusters of {len(seeds)} atoms"))
         return {
-            "y_mask": y_mask,
+            "y_mask": np.ones(y.shape, bool),
             "atoms": atoms,
             "adjacencies": AtomAdjacencyGraph(atoms, clusters, y > 0, seeds),
             "seeds": seeds,
             "clusters": clusters,
         }
+
+
+def atoms_of(
+    y: NDArray[np.float64], radius: float, settings: AutomaticRegionSettings
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """Return the atoms of a foreground, and the relief at whose peaks they are (see `seed_score`)."""
+    score = seed_score(
+        y,
+        radius,
+        smoothing=settings.seed_smoothing,
+        blob_size=settings.blob_size,
+        blob_weight=settings.blob_weight,
+        log_blob_weight=settings.log_blob_weight,
+    )
+    return divide(y > 0, score, settings.min_seed_depth), score

@@ -23,7 +23,7 @@ CANONICAL = ("canonical", "y", "y_mask", "clusters", "atoms")
 
 @pytest.fixture(scope="module")
 def result(sample):
-    return superdsm_nb.analyze(sample.image, preset="automatic", diameter=32)
+    return superdsm_nb.analyze(sample.image, preset="automatic", diameter=40)
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +50,8 @@ def test_maps_and_atoms_are_in_canonical_pixels_and_the_objects_in_those_of_the_
 
 
 def test_the_scale_follows_from_the_radius(result):
-    assert result.data["radius"] == 16
-    assert result.scale == pytest.approx(16 / 2**0.5)
+    assert result.data["radius"] == 20
+    assert result.scale == pytest.approx(20 / 2**0.5)
     assert result.is_scale_given
     assert "AF_scale" not in result.config
 
@@ -102,13 +102,14 @@ def test_objects_before_post_processing_are_drawn_at_the_size_of_the_image(resul
     before = render.rasterize_labels(result.data, "cover")
 
     assert before.shape == result.labels.shape
-    np.testing.assert_array_equal(before > 0, result.labels > 0)  # the masks are only enlarged
+    shared = np.count_nonzero((before > 0) & (result.labels > 0))
+    assert shared > 0.9 * np.count_nonzero(before)  # outlines move, but not far
 
 
 def test_without_post_processing_the_cover_is_drawn(result, sample):
     config = {"preset": "automatic", "postprocess": {"enabled": False}}
 
-    plain = superdsm_nb.analyze(sample.image, config, diameter=32)
+    plain = superdsm_nb.analyze(sample.image, config, diameter=40)
 
     np.testing.assert_array_equal(plain.labels, render.rasterize_labels(result.data, "cover"))
     assert len(plain.rows) == plain.object_count
@@ -124,7 +125,7 @@ def test_an_image_without_foreground_gives_no_object(nothing, tmp_path):
 
 
 def test_the_last_stages_can_be_repeated_alone(result, sample):
-    config = Config({"postprocess": {"min_radius": 100}})
+    config = Config({"postprocess": {"min_area": 100}})
 
     data, _, timings = process_image(
         create_automatic_pipeline(), config, sample.image, first_stage="postprocess", data=result.data
@@ -146,9 +147,9 @@ def test_large_nuclei_are_made_smaller_and_small_ones_larger_up_to_a_limit(sampl
     def zoom(diameter):
         return superdsm_nb.analyze(sample.image, preset="automatic", diameter=diameter).data["zoom"]
 
-    assert zoom(48) == 0.5
-    assert zoom(12) == 2
-    assert zoom(3) == 4
+    assert zoom(64) == 0.5
+    assert zoom(16) == 2
+    assert zoom(4) == 4
 
 
 def test_every_hyperparameter_is_explained(sample):

@@ -20,8 +20,8 @@ from support.runs import edit_task, log_of
 from support.specs import complaints, configs, write
 from support.trees import contents, run_tree, write_task, write_tree
 
-AUTOMATIC = {"preset": "automatic", "diameter": 32}
-CHANGED = {"postprocess": {"min_radius": 0.1}}
+AUTOMATIC = {"preset": "automatic", "diameter": 40}
+CHANGED = {"postprocess": {"min_area": 0.1}}
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_what_is_stored_is_read_again_at_both_sizes(automatic_tree):
     root, _ = automatic_tree
     (job,) = expand_jobs(find_tasks(root)[1], root)
     image = imread(job.image)
-    small = tuple(round(size * 0.75) for size in image.shape)
+    small = tuple(round(size * 0.8) for size in image.shape)
 
     data = store.read(job.stored, small, None, image.shape)
 
@@ -84,16 +84,16 @@ def test_what_is_stored_is_read_again_at_both_sizes(automatic_tree):
     np.testing.assert_array_equal(np.any(masks, 0), imread(job.outputs["seg"]) > 0)
 
 
-def test_no_model_is_fitted_again_if_only_the_post_processing_changes(automatic_tree, monkeypatch, tmp_path):
+def test_nothing_is_chosen_again_if_only_the_post_processing_changes(automatic_tree, monkeypatch, tmp_path):
     root = write_tree(tmp_path, ("a",), AUTOMATIC)
     write_task(root / "default" / "adapted", runnable=True, config=CHANGED)
     run_tree(root)
 
     def refuse(*_):
-        raise AssertionError("a model is fitted")
+        raise AssertionError("objects are chosen")
 
-    monkeypatch.setattr(AutomaticEnergyMinimization, "fit", staticmethod(refuse))
-    edit_task(root / "default" / "adapted", config={"postprocess": {"min_radius": 0.2}})
+    monkeypatch.setattr(AutomaticEnergyMinimization, "process", refuse)
+    edit_task(root / "default" / "adapted", config={"postprocess": {"min_area": 0.2}})
     assert run_tree(root)[0] == 0
 
 
@@ -106,7 +106,7 @@ def test_pictures_of_stored_results_have_the_size_of_the_image(automatic_tree, t
 
 
 def test_another_method_starts_from_the_beginning(automatic_tree, tmp_path):
-    root = write_tree(tmp_path, ("a",), {"diameter": 32})
+    root = write_tree(tmp_path, ("a",), {"diameter": 40})
     write_task(root / "default" / "adapted", runnable=True, config={"preset": "automatic"})
     write_task(root / "default", runnable=True, config={"preset": "published"})
     failures, witness = run_tree(root)

@@ -1,4 +1,4 @@
-"""Hyperparameters of the automatic method; lengths are in units of the radius of the nuclei."""
+"""Hyperparameters of the automatic method; nothing is in pixels, so nothing depends on the resolution."""
 
 from typing import Annotated, ClassVar
 
@@ -6,7 +6,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from ..hyperparameters import STRICT, StageSettings
-from ..kinds import Number
+from ..kinds import Integer, Number
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -16,13 +16,12 @@ class AutomaticPreprocessSettings(StageSettings):
     section: ClassVar[str] = "preprocess"
 
     canonical_radius: Annotated[
-        Number,
-        Field(ge=4, le=100, description="radius of the nuclei in the resized image (pixels)"),
-    ] = 12.0
+        Number, Field(ge=4, le=100, description="radius of the nuclei in the resized image (pixels)")
+    ] = 16.0
     max_zoom: Annotated[
         Number, Field(gt=0, le=16, description="the image is enlarged at most by this factor")
     ] = 4.0
-    smoothing: Annotated[
+    noise_smoothing: Annotated[
         Number,
         Field(
             ge=0,
@@ -30,7 +29,43 @@ class AutomaticPreprocessSettings(StageSettings):
             description="smoothing against noise: standard deviation of a Gaussian, as a multiple of the "
             "radius of the nuclei",
         ),
-    ] = 0.1
+    ] = 0.0625
+    reach: Annotated[
+        Number,
+        Field(
+            gt=0,
+            le=100,
+            description="how far around a pixel foreground and background are compared: standard deviation "
+            "of a Gaussian, as a multiple of the radius of the nuclei",
+        ),
+    ] = 1.5
+    threshold_height: Annotated[
+        Number,
+        Field(
+            gt=0,
+            lt=1,
+            description="where the threshold of the foreground lies between the background (0) and the "
+            "foreground (1) around a pixel",
+        ),
+    ] = 0.4
+    min_local_contrast: Annotated[
+        Number,
+        Field(
+            ge=0,
+            le=1,
+            description="lowest local contrast, as a multiple of that of the whole image: smaller values "
+            "find fainter nuclei",
+        ),
+    ] = 0.12
+    min_noises: Annotated[
+        Number,
+        Field(
+            ge=0,
+            le=1e6,
+            description="the threshold is above the background by at least this many standard deviations of "
+            "the noise",
+        ),
+    ] = 3.0
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -77,22 +112,49 @@ class AutomaticFitSettings(StageSettings):
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class AutomaticRegionSettings(StageSettings):
-    """How the foreground is divided."""
+    """How the foreground is divided into atoms."""
 
     section: ClassVar[str] = "c2f-region-analysis"
 
-    max_irregularity: Annotated[
+    seed_smoothing: Annotated[
         Number,
         Field(
             ge=0,
-            description="foreground with a larger fraction of boundary pixels is discarded as noise",
+            le=10,
+            description="smoothing of the distance to the background, whose maxima are seeds: standard "
+            "deviation of a Gaussian, as a multiple of the radius of the nuclei",
         ),
+    ] = 0.1
+    blob_size: Annotated[
+        Number,
+        Field(
+            gt=0,
+            le=10,
+            description="radius of the bright blobs that count as seeds, as a multiple of that of the nuclei",
+        ),
+    ] = 0.35
+    blob_weight: Annotated[
+        Number,
+        Field(ge=0, le=1e3, description="weight of brightness in the choice of seeds; distance has 1"),
     ] = 0.5
+    log_blob_weight: Annotated[
+        Number,
+        Field(ge=0, le=1e3, description="weight of the logarithm of brightness in the choice of seeds"),
+    ] = 0.2
+    min_seed_depth: Annotated[
+        Number,
+        Field(
+            ge=0,
+            le=1e3,
+            description="two seeds are separate if distance and brightness together fall by more than this "
+            "between them: smaller values give more atoms",
+        ),
+    ] = 0.01
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class AutomaticEnergySettings(StageSettings):
-    """How the best combination of objects is found."""
+    """How the best combination of objects is found; energies are in areas of a typical nucleus."""
 
     section: ClassVar[str] = "global-energy-minimization"
 
@@ -101,22 +163,139 @@ class AutomaticEnergySettings(StageSettings):
         Field(
             ge=0,
             le=1e6,
-            description="constant cost per object, as a multiple of the squared radius of the nuclei: larger "
-            "values give fewer, larger objects",
+            description="constant cost per object: larger values give fewer, larger objects",
         ),
-    ] = 0.33
+    ] = 0.25
+    ellipticity_weight: Annotated[
+        Number,
+        Field(ge=0, le=1e6, description="cost of the area that an object lacks to an ellipse"),
+    ] = 1.8
+    convexity_weight: Annotated[
+        Number,
+        Field(ge=0, le=1e6, description="cost of the area that an object lacks to its convex hull"),
+    ] = 2.7
+    large_weight: Annotated[
+        Number, Field(ge=0, le=1e6, description="cost of the area of an object above large_above")
+    ] = 0.3
+    large_above: Annotated[
+        Number, Field(ge=0, le=1e6, description="area from which on objects count as large")
+    ] = 0.85
+    small_weight: Annotated[
+        Number,
+        Field(
+            ge=0,
+            le=1e6,
+            description="cost of the area that an object lacks to small_below, unless it is on the image "
+            "border",
+        ),
+    ] = 0.6
+    small_below: Annotated[
+        Number, Field(ge=0, le=1e6, description="area up to which objects count as small")
+    ] = 0.5
+    border_smoothing: Annotated[
+        Number,
+        Field(
+            ge=0,
+            le=10,
+            description="smoothing of the image before borders between atoms are judged: standard deviation "
+            "of a Gaussian, as a multiple of the radius of the nuclei",
+        ),
+    ] = 0.12
+    dark_border_weight: Annotated[
+        Number,
+        Field(ge=0, le=1e6, description="cost of dark borders inside an object, per radius of length"),
+    ] = 0.5
+    dark_below: Annotated[
+        Number,
+        Field(
+            ge=0,
+            le=10,
+            description="borders are dark below this multiple of the brightness of the darker side",
+        ),
+    ] = 0.93
+    bright_border_weight: Annotated[
+        Number,
+        Field(ge=0, le=1e6, description="cost of bright borders between objects, per radius of length"),
+    ] = 0.3
+    bright_above: Annotated[
+        Number,
+        Field(
+            ge=0,
+            le=10,
+            description="borders are bright above this multiple of the brightness of the darker side",
+        ),
+    ] = 0.96
+    max_area: Annotated[Number, Field(gt=0, le=1e3, description="no union of atoms is larger than this")] = (
+        3.2
+    )
+    max_reach: Annotated[
+        Number,
+        Field(
+            gt=0,
+            le=1e3,
+            description="atoms whose centres are farther apart than this multiple of the radius of the "
+            "nuclei are never part of one object",
+        ),
+    ] = 2.8
+    max_atoms: Annotated[Integer, Field(ge=1, le=50, description="no union has more atoms than this")] = 7
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class AutomaticPostprocessSettings(StageSettings):
-    """Which objects are discarded."""
+    """Where outlines lie, and which objects are discarded."""
 
     section: ClassVar[str] = "postprocess"
 
-    min_radius: Annotated[
+    outline_height: Annotated[
+        Number,
+        Field(
+            gt=0,
+            lt=1,
+            description="where outlines lie between the intensity of the background around an object (0) "
+            "and that of its core (1): smaller values give larger objects",
+        ),
+    ] = 0.35
+    outline_reach: Annotated[
         Number,
         Field(
             ge=0,
-            description="discard objects with a smaller radius, as a multiple of the radius of the nuclei",
+            le=10,
+            description="how far outlines may move, as a multiple of the radius of the nuclei",
         ),
-    ] = 0.25
+    ] = 0.35
+    min_area: Annotated[
+        Number,
+        Field(
+            ge=0,
+            le=1e3,
+            description="discard objects with a smaller area, as a multiple of that of a typical nucleus; "
+            "half of it is enough on the image border",
+        ),
+    ] = 0.056
+    min_brightness: Annotated[
+        Number,
+        Field(
+            ge=0,
+            le=1e3,
+            description="discard objects that are less bright above the threshold of the foreground, in "
+            "units of the local contrast",
+        ),
+    ] = 0.17
+    min_relative_contrast: Annotated[
+        Number,
+        Field(
+            ge=0,
+            le=1e3,
+            description="discard objects with a smaller contrast, as a multiple of that of a typical object "
+            "of the image",
+        ),
+    ] = 0.15
+    min_significance: Annotated[
+        Number,
+        Field(
+            ge=0,
+            le=1e6,
+            description="discard objects that stand out less from the noise: contrast times square root of "
+            "the area, in standard deviations of the noise",
+        ),
+    ] = 8.0

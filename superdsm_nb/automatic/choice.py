@@ -1,0 +1,145 @@
+"""Which unions of atoms are nuclei: their energies, and the family of least total energy."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ..config import AutomaticEnergySettings
+from .division import DARK
+from .partition import Partition, minimum_partition
+from .threshold import blurred
+from .unions import Borders, Footprint, Shapes, find_borders, grow_unions, measure_shapes
+
+CORE_PERCENTILE = 75  # of the intensities of an atom: its brightness without its rim
+
+
+class Choice(NamedTuple):
+    """Unions of atoms, and those that are chosen.
+
+    Attributes
+    ----------
+    unions : list of frozenset of int
+        Labels of the atoms of each union.
+    energies : (U,) float64
+        In areas of a typical nucleus.
+    shapes : Shapes
+        Measurements of the unions.
+    groups : (U,) int64
+        Label of the cluster of each union.
+    partition : Partition
+        Which unions are chosen, and the proof.
+    """
+
+    unions: list[Footprint]
+    energies: NDArray[np.float64]
+    shapes: Shapes
+    groups: NDArray[np.int64]
+    partition: Partition
+
+
+def choose_unions(
+    y: NDArray[np.float64],
+    atoms: NDArray[np.int32],
+    clusters: NDArray[np.int32],
+    radius: float,
+    settings: AutomaticEnergySettings,
+) -> Choice:
+    """Find the family of unions of least total energy in which each atom is exactly once.
+
+    Parameters
+    ----------
+    y : (h, w) float64
+        Intensity above the local threshold, in units of the local contrast.
+    atoms, clusters : (h, w) int32
+        Labels from 1; at least one atom.
+    radius : float
+        Radius of the nuclei (pixels).
+    settings : AutomaticEnergySettings
+        Weights and limits.
+
+    Returns
+    -------
+    Choice
+        All unions considered, their energies, and the choice.
+    """
+    smooth = blurred(y, settings.border_smoothing * radius)
+    found = find_borders(atoms, smooth)
+    labels = np.arange(1, int(atoms.max()) + 1)
+    neighbors: dict[int, set[int]] = {label: set() for label in labels.tolist()}
+    for a, b in found.pairs.tolist():
+        neighbors[a].add(b)
+        neighbors[b].add(a)
+    unions = grow_unions(
+        np.bincount(atoms.ravel()).astype(np.float64),
+        np.concatenate([np.zeros((1, 2)), ndimage.center_of_mass(atoms > 0, atoms, labels)]),
+        neighbors,
+        max_area=settings.max_area * math.pi * radius**2,
+        max_distance=settings.max_reach * radius,
+        max_atoms=settings.max_atoms,
+    )
+    shapes = measure_shapes(atoms, unions, found)
+    energies = union_energies(shapes, found, _contrast_along(found, smooth, atoms), radius, settings)
+    cluster_of_atom = np.zeros(labels.size + 1, np.int64)
+    cluster_of_atom[atoms.ravel()] = clusters.ravel()
+    groups = cluster_of_atom[[min(union) for union in unions]]
+    partition = minimum_partition(unions, energies + settings.object_cost, groups)
+    return Choice(unions, energies, shapes, groups, partition)
+
+
+def union_energies(
+    shapes: Shapes,
+    found: Borders,
+    contrast: NDArray[np.float64],
+    radius: float,
+    settings: AutomaticEnergySettings,
+) -> NDArray[np.float64]:
+    """Energy of each union, in areas of a typical nucleus.
+
+    Parameters
+    ----------
+    shapes : Shapes
+        Measurements of the unions.
+    found : Borders
+        Borders between the atoms.
+    contrast : (B,) float64
+        Brightness of each border relative to the darker of its atoms.
+    radius : float
+        Radius of the nuclei (pixels).
+    settings : AutomaticEnergySettings
+        Weights.
+
+    Returns
+    -------
+    (U,) float64
+        Not negative.
+    """
+    typical = math.pi * radius**2
+    area = shapes.areas / typical
+    lengths = found.lengths / radius
+    dark = lengths * np.maximum(0, settings.dark_below - contrast)
+    bright = lengths * np.maximum(0, contrast - settings.bright_above)
+    result: NDArray[np.float64] = (
+        settings.ellipticity_weight * np.maximum(0, shapes.ellipses / typical - area)
+        + settings.convexity_weight * (shapes.hulls / typical - area)
+        + settings.large_weight * np.maximum(0, area - settings.large_above)
+        + settings.small_weight * np.maximum(0, settings.small_below - area) * shapes.is_inside
+        + settings.dark_border_weight * (shapes.inner @ dark)
+        + 0.5 * settings.bright_border_weight * (shapes.outer @ bright)
+    )
+    return result
+
+
+def _contrast_along(
+    found: Borders, smooth: NDArray[np.float64], atoms: NDArray[np.int32]
+) -> NDArray[np.float64]:
+    """Brightness of each border relative to the darker of its two atoms (above the background)."""
+    core = np.zeros(int(atoms.max()) + 1)
+    for label, box in enumerate(ndimage.find_objects(atoms), 1):
+        core[label] = np.percentile(smooth[box][atoms[box] == label], CORE_PERCENTILE)
+    result: NDArray[np.float64] = (found.values + DARK) / (core[found.pairs].min(axis=1) + DARK)
+    return result

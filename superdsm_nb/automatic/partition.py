@@ -1,0 +1,114 @@
+"""Each atom in exactly one union, at the least total cost: an exact choice with a proof."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import scipy  # submodules are loaded on first use
+from numpy.typing import NDArray
+
+from ..errors import SolverError
+
+INTEGRALITY_TOLERANCE = 1e-6  # HiGHS's own tolerance on integers
+ROUNDING_TOLERANCE = 1e-9  # relative tolerance for sums of the solver's floating-point numbers
+
+
+class Partition(NamedTuple):
+    """Chosen unions, and the proof.
+
+    Attributes
+    ----------
+    chosen : (K,) int64
+        Indices of the unions, ascending.
+    bounds : dict of int to float
+        For each group of atoms, a sum that no choice can undercut.
+    """
+
+    chosen: NDArray[np.int64]
+    bounds: dict[int, float]
+
+
+def minimum_partition(
+    unions: Sequence[frozenset[int]], costs: NDArray[np.float64], groups: NDArray[np.int64]
+) -> Partition:
+    """Choose unions of least total cost so that each atom is in exactly one of them.
+
+    Unions that cost no less than their atoms one by one are left out first. The rest is a sparse linear
+    program; where its solution is not integral, the group is solved as an integer program by branch and bound
+    (HiGHS, gap 0).
+
+    Parameters
+    ----------
+    unions : sequence of frozenset of int
+        Labels of atoms; every atom is also there alone.
+    costs : (U,) float64
+        Cost of each union.
+    groups : (U,) int64
+        Group of atoms to which the union belongs: choices in different groups do not depend on each other.
+
+    Returns
+    -------
+    Partition
+        The choice, and a lower bound for each group.
+
+    Raises
+    ------
+    SolverError
+        If HiGHS fails.
+    """
+    alone = {next(iter(union)): costs[index] for index, union in enumerate(unions) if len(union) == 1}
+    kept = np.array(
+        [
+            len(union) == 1 or costs[index] < sum(alone[atom] for atom in union)
+            for index, union in enumerate(unions)
+        ],
+        bool,
+    )
+    contested = set().union(*(union for index, union in enumerate(unions) if kept[index] and len(union) > 1))
+    is_open = np.array(
+        [kept[index] and not contested.isdisjoint(union) for index, union in enumerate(unions)]
+    )
+    chosen = np.flatnonzero(kept & ~is_open).tolist()
+    bounds = {int(group): 0.0 for group in np.unique(groups)}
+    for index in chosen:
+        bounds[int(groups[index])] += float(costs[index])
+    candidates = np.flatnonzero(is_open)
+    values = _optimize(unions, costs, candidates, 0).x if candidates.size else np.zeros(0)
+    for group in np.unique(groups[candidates]).tolist():
+        members = candidates[groups[candidates] == group]
+        x = values[groups[candidates] == group]
+        bound = float(costs[members] @ x)
+        if np.abs(x - np.round(x)).max() > INTEGRALITY_TOLERANCE:
+            result = _optimize(unions, costs, members, 1)
+            x, bound = result.x, float(result.mip_dual_bound)
+        taken = members[x > 0.5]
+        total = float(costs[taken].sum())
+        is_proven = abs(total - bound) <= ROUNDING_TOLERANCE * max(abs(total), 1.0)
+        bounds[group] += total if is_proven else bound
+        chosen += taken.tolist()
+    return Partition(np.array(sorted(chosen), np.int64), bounds)
+
+
+def _optimize(
+    unions: Sequence[frozenset[int]],
+    costs: NDArray[np.float64],
+    candidates: NDArray[np.int64],
+    integrality: int,
+) -> scipy.optimize.OptimizeResult:
+    """Solve the linear (integrality 0) or the integer program (1) of some of the unions."""
+    members = [sorted(unions[index]) for index in candidates]
+    atoms, rows = np.unique(np.concatenate(members), return_inverse=True)
+    columns = np.repeat(np.arange(len(members)), [len(each) for each in members])
+    matrix = scipy.sparse.csc_array((np.ones(rows.size), (rows, columns)), shape=(atoms.size, len(members)))
+    result = scipy.optimize.milp(
+        costs[candidates],
+        constraints=scipy.optimize.LinearConstraint(matrix, 1, 1),
+        integrality=np.full(len(members), integrality),
+        bounds=scipy.optimize.Bounds(0, 1),
+        options={"mip_rel_gap": 0.0},
+    )
+    if not result.success:
+        raise SolverError(f"HiGHS found no optimal choice among {len(members)} unions: {result.message}")
+    return result
