@@ -135,7 +135,11 @@ def _outline(
 
     g = smooth[rows.pixels, cols.pixels]
     in_zone = enlarged(zone.astype(np.float64)) > 0.5
-    ring = (enlarged(wide.astype(np.float64)) > 0.5) & ~in_zone & (enlarged((maps[1][box] > 0) * 1.0) < 0.5)
+    ring = (
+        (enlarged(wide.astype(np.float64)) > 0.5)
+        & ~in_zone
+        & (enlarged((maps[1][box] > 0).astype(np.float64)) < 0.5)
+    )
     low = float(np.median(g[ring])) if np.count_nonzero(ring) >= MIN_RING else general
     depth: NDArray[np.float64] = np.ones(own.shape)
     if not own.all():

@@ -155,15 +155,15 @@ def test_large_nuclei_are_made_smaller_and_small_ones_larger_up_to_a_limit(sampl
 def test_every_hyperparameter_is_explained(sample):
     pipeline = create_automatic_pipeline()
 
-    entries, scale = explain(pipeline, Config({"dsm": {"stiffness": 0.1}}), sample.image)
+    entries, scale = explain(pipeline, Config({"postprocess": {"outline_height": 0.3}}), sample.image)
 
     found = {entry.key: entry for entry in entries}
     assert set(found) == set(pipeline.declarations)
     assert found["preset"].value == "automatic"
     assert found["diameter"].value == pytest.approx(scale * 2 * 2**0.5)
     assert found["diameter"].origin == "estimated from the image"
-    assert found["dsm/stiffness"].origin == "given"
-    assert found["dsm/margin"].origin == "default"
+    assert found["postprocess/outline_height"].origin == "given"
+    assert found["postprocess/outline_reach"].origin == "default"
 
 
 def test_without_the_first_stage_there_is_no_size(sample):

@@ -61,7 +61,7 @@ def test_the_settings_of_the_automatic_method_are_printed(run, image_path):
 
     assert outcome.out.startswith("cells.tif: scale 10.96 pixels (given), for nuclei of about 31 pixels")
     assert "(automatic method)" in outcome.out
-    assert "dsm/stiffness" in outcome.out
+    assert "postprocess/outline_height" in outcome.out
     assert "dsm/alpha" not in outcome.out
     used = json.loads(run("config", image_path, "--preset", "automatic", "--json").out)
     assert used["preset"] == "automatic"

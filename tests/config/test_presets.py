@@ -71,7 +71,7 @@ def test_keys_of_both_methods_are_refused_and_one_of_each_is_named():
 
 @pytest.mark.parametrize(
     ("preset", "key", "other"),
-    [("automatic", "AF_scale", "published"), ("published", "dsm/margin", "automatic")],
+    [("automatic", "AF_scale", "published"), ("published", "postprocess/min_area", "automatic")],
 )
 def test_a_key_of_the_other_method_is_refused_and_named(preset, key, other):
     with pytest.raises(ConfigError) as error:

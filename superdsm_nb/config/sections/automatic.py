@@ -70,44 +70,9 @@ class AutomaticPreprocessSettings(StageSettings):
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class AutomaticFitSettings(StageSettings):
-    """How flexible outlines are."""
+    """Nothing: the automatic method fits no deformable models."""
 
     section: ClassVar[str] = "dsm"
-
-    stiffness: Annotated[
-        Number,
-        Field(
-            ge=0,
-            le=1e6,
-            description="strength of the regularisation, as a multiple of the squared radius of the nuclei: "
-            "larger values keep outlines closer to ellipses",
-        ),
-    ] = 0.00025
-    deformation_width: Annotated[
-        Number,
-        Field(
-            gt=0,
-            le=100,
-            description="width of the deformations, as a multiple of the radius of the nuclei",
-        ),
-    ] = 0.33
-    deformation_spacing: Annotated[
-        Number,
-        Field(
-            gt=0,
-            le=100,
-            description="spacing of the deformations, as a multiple of the radius of the nuclei",
-        ),
-    ] = 0.67
-    margin: Annotated[
-        Number,
-        Field(
-            ge=0,
-            le=100,
-            description="background up to this distance from the foreground is part of the fits, as a "
-            "multiple of the radius of the nuclei",
-        ),
-    ] = 0.67
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
