@@ -89,7 +89,7 @@ class AutomaticRegionSettings(StageSettings):
             description="smoothing of the distance to the background, whose maxima are seeds: standard "
             "deviation of a Gaussian, as a multiple of the radius of the nuclei",
         ),
-    ] = 0.1
+    ] = 0.07
     blob_size: Annotated[
         Number,
         Field(
@@ -114,7 +114,7 @@ class AutomaticRegionSettings(StageSettings):
             description="two seeds are separate if distance and brightness together fall by more than this "
             "between them: smaller values give more atoms",
         ),
-    ] = 0.01
+    ] = 0.005
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
