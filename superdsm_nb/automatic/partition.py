@@ -13,6 +13,7 @@ from ..errors import SolverError
 
 INTEGRALITY_TOLERANCE = 1e-6  # HiGHS's own tolerance on integers
 ROUNDING_TOLERANCE = 1e-9  # relative tolerance for sums of the solver's floating-point numbers
+COST_MAGNITUDE = 1e4  # costs are scaled to this: HiGHS stops at an absolute gap of 1e-6
 
 
 class Partition(NamedTuple):
@@ -82,7 +83,7 @@ def minimum_partition(
         bound = float(costs[members] @ x)
         if np.abs(x - np.round(x)).max() > INTEGRALITY_TOLERANCE:
             result = _optimize(unions, costs, members, 1)
-            x, bound = result.x, float(result.mip_dual_bound)
+            x, bound = result.x, float(result.mip_dual_bound) / _scale(costs[members])
         taken = members[x > 0.5]
         total = float(costs[taken].sum())
         is_proven = abs(total - bound) <= ROUNDING_TOLERANCE * max(abs(total), 1.0)
@@ -103,7 +104,7 @@ def _optimize(
     columns = np.repeat(np.arange(len(members)), [len(each) for each in members])
     matrix = scipy.sparse.csc_array((np.ones(rows.size), (rows, columns)), shape=(atoms.size, len(members)))
     result = scipy.optimize.milp(
-        costs[candidates],
+        costs[candidates] * _scale(costs[candidates]),
         constraints=scipy.optimize.LinearConstraint(matrix, 1, 1),
         integrality=np.full(len(members), integrality),
         bounds=scipy.optimize.Bounds(0, 1),
@@ -112,3 +113,7 @@ def _optimize(
     if not result.success:
         raise SolverError(f"HiGHS found no optimal choice among {len(members)} unions: {result.message}")
     return result
+
+
+def _scale(costs: NDArray[np.float64]) -> float:
+    return COST_MAGNITUDE / max(float(np.abs(costs).max()), np.finfo(float).tiny * COST_MAGNITUDE)

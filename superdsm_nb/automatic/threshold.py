@@ -66,7 +66,7 @@ def local_foreground(
     Returns
     -------
     Foreground
-        y and the local contrast.
+        Intensities relative to the threshold, and the local contrast.
     """
     smooth = blurred(image, smoothing)
     left = noise(image[inside]) / max(1.0, 2 * math.sqrt(math.pi) * smoothing)
