@@ -86,6 +86,9 @@ def divide(foreground: NDArray[np.bool_], score: NDArray[np.float64], min_depth:
     relief = np.where(foreground, score, score[foreground].min() - 2 * min_depth)
     filled = reconstruction(relief - min_depth, relief) if min_depth > 0 else relief
     seeds, _ = ndimage.label(local_maxima(filled) & foreground, np.ones((3, 3)))
-    atoms = watershed(-score, seeds, mask=foreground)
-    result: NDArray[np.int32] = np.ascontiguousarray(atoms, np.int32)
-    return result
+    atoms = np.ascontiguousarray(watershed(-score, seeds, mask=foreground), np.int32)
+    left = foreground & (atoms == 0)  # touches a peak only at a corner, or is flat
+    if left.any():
+        parts, _ = ndimage.label(left)
+        atoms[left] = parts[left] + atoms.max()
+    return atoms

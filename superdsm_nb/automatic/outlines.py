@@ -110,9 +110,17 @@ def find_outlines(
     free = image[resized_map(zones, image.shape) == 0]
     general = float(np.median(free)) if free.size else float(image.min())
     return [
-        _outline(number, box, (labels, zones, wide), smooth, general, height, level)
+        _outline(number, _enlarged(box, shape), (labels, zones, wide), smooth, general, height, level)
         for number, box in enumerate(ndimage.find_objects(wide, len(objects)), 1)
     ]
+
+
+def _enlarged(box: tuple[slice, slice], shape: Shape) -> tuple[slice, slice]:
+    """Add a pixel on each side, so that zones are interpolated with what is beside them."""
+    rows, cols = (
+        slice(max(0, part.start - 1), min(size, part.stop + 1)) for part, size in zip(box, shape, strict=True)
+    )
+    return rows, cols
 
 
 def _outline(

@@ -86,7 +86,7 @@ def minimum_partition(
             x, bound = result.x, float(result.mip_dual_bound) / _scale(costs[members])
         taken = members[x > 0.5]
         total = float(costs[taken].sum())
-        is_proven = abs(total - bound) <= ROUNDING_TOLERANCE * max(abs(total), 1.0)
+        is_proven = abs(total - bound) <= ROUNDING_TOLERANCE * max(abs(total), abs(bound))
         bounds[group] += total if is_proven else bound
         chosen += taken.tolist()
     return Partition(np.array(sorted(chosen), np.int64), bounds)

@@ -162,6 +162,24 @@ def test_what_costs_nothing_is_chosen_at_no_cost():
     assert bounds == {1: 0.0}
 
 
+TRIANGLE = [frozenset(union) for union in ((1, 2), (1,), (1, 3), (2, 3), (2,), (3,))]
+
+
+def test_costs_that_differ_in_the_eighth_digit_are_told_apart():
+    costs = np.array([2.0011784456, 1.0, 1.9999999477, 2.0, 1.0000000774, 1.0002031040])
+    assert_optimal(TRIANGLE, costs, np.ones(6, np.int64))
+
+
+@pytest.mark.parametrize("factor", [1e-8, 1e-12])
+def test_the_unit_of_the_costs_does_not_matter(factor):
+    costs = np.array([1.5, 1.0, 1.4, 1.9, 1.2, 1.1])
+
+    small = minimum_partition(TRIANGLE, costs * factor, np.ones(6, np.int64))
+
+    large = minimum_partition(TRIANGLE, costs, np.ones(6, np.int64))
+    assert small.chosen.tolist() == large.chosen.tolist()
+
+
 def test_a_program_that_is_not_solved_is_an_error(monkeypatch):
     monkeypatch.setattr(
         "scipy.optimize.milp", lambda *_, **__: type("Result", (), {"success": False, "message": "no"})()

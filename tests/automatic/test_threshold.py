@@ -1,0 +1,170 @@
+"""The foreground: what it does not depend on, and what it finds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from superdsm_nb.automatic.threshold import blurred, clipped, local_foreground, otsu
+
+from support import naive
+
+SETTINGS = {
+    "smoothing": 1.0,
+    "reach": 12.0,
+    "height": 0.4,
+    "min_contrast": 0.1,
+    "min_noises": 3.0,
+}
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+def everything(image):
+    return tuple(slice(0, size) for size in image.shape)
+
+
+def foreground_of(image, **changes):
+    return local_foreground(image, everything(image), **{**SETTINGS, **changes})
+
+
+def disks(seed=0, noise=0.02, shape=(80, 90)):
+    """Bright disks on a darker background, with noise; and which pixels are bright."""
+    rng = np.random.default_rng(seed)
+    rows, cols = np.indices(shape)
+    centers = [(20, 20), (22, 62), (58, 30), (56, 70)]
+    bright = np.min([np.hypot(rows - row, cols - col) for row, col in centers], axis=0) < 9
+    return 0.2 + 0.6 * bright + noise * rng.normal(size=shape), bright
+
+
+@naive.settings_for(40)
+@given(seed=seeds, constant=st.floats(-100, 100))
+def test_a_constant_does_not_matter(seed, constant):
+    image, _ = disks(seed)
+
+    one, other = foreground_of(image), foreground_of(image + constant)
+
+    np.testing.assert_allclose(other.y, one.y, atol=1e-7)
+    np.testing.assert_allclose(other.contrast, one.contrast, atol=1e-7)
+
+
+@naive.settings_for(40)
+@given(seed=seeds, factor=st.floats(1e-4, 1e4))
+def test_the_unit_of_the_intensities_does_not_matter(seed, factor):
+    image, _ = disks(seed)
+
+    one, other = foreground_of(image), foreground_of(image * factor)
+
+    np.testing.assert_allclose(other.y, one.y, atol=1e-7)
+    np.testing.assert_allclose(other.contrast, factor * one.contrast, rtol=1e-7)
+
+
+def test_the_foreground_is_what_is_bright_but_for_the_edges():
+    image, bright = disks()
+
+    y, contrast = foreground_of(image)
+
+    assert (y[ndimage.binary_erosion(bright, iterations=2)] > 0).all()
+    assert (y[~ndimage.binary_dilation(bright, iterations=2)] < 0).all()
+    assert contrast[bright] == pytest.approx(0.6, rel=0.2)
+
+
+def test_intensities_are_compared_with_those_around():
+    image, bright = disks(noise=0.005)
+    uneven = image * np.linspace(1, 2, image.shape[1]) + np.linspace(0, 0.4, image.shape[0])[:, np.newaxis]
+
+    y, _ = foreground_of(uneven)
+
+    assert (y[ndimage.binary_erosion(bright, iterations=2)] > 0).all()
+    assert (y[~ndimage.binary_dilation(bright, iterations=2)] < 0).all()
+
+
+def test_only_what_is_inside_counts_for_the_whole_image():
+    image, _ = disks()
+    inside = (slice(0, 80), slice(0, 90))
+    framed = np.pad(image, ((0, 200), (0, 0)), constant_values=5.0)
+
+    y = local_foreground(framed, inside, **SETTINGS).y[:30]
+
+    expected = foreground_of(image).y[:30]
+    assert np.mean((y > 0) == (expected > 0)) > 0.999
+
+
+def test_noise_alone_has_hardly_any_foreground():
+    noise = np.random.default_rng(0).normal(size=(200, 200))
+    assert np.mean(foreground_of(noise, min_noises=5.0).y > 0) < 0.01
+
+
+@pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
+def test_a_constant_image_has_no_foreground(value):
+    image = np.full((30, 40), value)
+
+    y, contrast = foreground_of(image)
+
+    assert np.isfinite(y).all()
+    assert not (y > 0).any()
+    assert (contrast > 0).all()
+
+
+def test_images_of_few_pixels_do_not_fail():
+    for shape in ((1, 1), (1, 7), (2, 3)):
+        y, _ = foreground_of(np.arange(np.prod(shape)).reshape(shape) / 10)
+        assert y.shape == shape
+        assert np.isfinite(y).all()
+
+
+def test_the_clipped_image_ignores_a_few_very_bright_pixels():
+    image, bright = disks()
+    glaring = image.copy()
+    glaring[40:42, 40:42] = 50
+
+    result = clipped(glaring)
+
+    assert result.max() < 5 * image.max()
+    np.testing.assert_allclose(result[bright], image[bright], atol=0.02)
+    assert otsu(result) == pytest.approx(otsu(image), abs=0.02)
+    assert otsu(glaring) > 2 * otsu(image)
+
+
+def test_a_few_very_bright_pixels_do_not_move_the_foreground():
+    image, bright = disks()
+    glaring = image.copy()
+    glaring[40:42, 40:42] = 50
+    far = np.hypot(*(np.indices(image.shape) - 41)) > 10
+
+    y = foreground_of(glaring).y
+
+    assert (y[ndimage.binary_erosion(bright, iterations=2) & far] > 0).all()
+    assert (y[~ndimage.binary_dilation(bright, iterations=2) & far] < 0).all()
+
+
+@naive.settings_for(60)
+@given(seed=seeds, factor=st.floats(0.1, 10))
+def test_clipping_lowers_only_what_is_brightest(seed, factor):
+    image = np.random.default_rng(seed).gamma(1.0, size=(30, 30)) * factor
+
+    result = clipped(image)
+
+    is_clipped = result < image
+    np.testing.assert_array_equal(result[~is_clipped], image[~is_clipped])
+    assert np.ptp(result[is_clipped]) == 0 if is_clipped.any() else True
+    assert image[~is_clipped].max() <= result.max()
+
+
+def test_a_constant_image_is_not_clipped():
+    image = np.full((20, 20), 0.4)
+    np.testing.assert_array_equal(clipped(image), image)
+
+
+@pytest.mark.parametrize("sigma", [0.5, 3.0, 6.0, 9.0, 40.0])
+def test_the_filter_is_a_gaussian_however_wide(sigma):
+    image = np.random.default_rng(0).random((60, 70))
+    np.testing.assert_allclose(blurred(image, sigma), ndimage.gaussian_filter(image, sigma), atol=2e-4)
+
+
+def test_without_a_width_nothing_is_filtered():
+    image = np.random.default_rng(0).random((5, 6))
+    assert blurred(image, 0.0) is image
