@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 MIN_CONTENT = 0.25  # share of the pixels beside a frame that differ from it
+MIN_SIDE = 3  # pixels of the content; if less is left, the image is a gradient without a frame
 DEFECT_NOISES = 6.0  # a defect differs from its neighbours by at least this many standard deviations of noise
 MAX_DEFECTS = 1e-3  # share of the pixels; more than this are not defects but the image
 NEIGHBORS = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], bool)
@@ -21,7 +22,7 @@ Box = tuple[slice, slice]
 def content_box(image: NDArray[np.float64]) -> Box:
     """Return the part of an image inside a frame of one value, as cameras and stitchers add it.
 
-    A side is cut if its lines are constant and the next line differs from them in many pixels. So the plain
+    A side is cut if its lines have one value and the next line differs from them in many pixels. So the plain
     background of a clean image is not taken for a frame.
 
     Parameters
@@ -43,17 +44,18 @@ def content_box(image: NDArray[np.float64]) -> Box:
                 part = image[start[0] : stop[0], start[1] : stop[1]]
                 lines = part if axis == 0 else part.T
                 width = _frame_width(lines[::-1] if from_end else lines)
-                if width:
-                    changed = True
-                    if from_end:
-                        stop[axis] -= width
-                    else:
-                        start[axis] += width
+                changed |= width > 0
+                if from_end:
+                    stop[axis] -= width
+                else:
+                    start[axis] += width
+                if stop[axis] - start[axis] < MIN_SIDE:
+                    return slice(0, image.shape[0]), slice(0, image.shape[1])
     return slice(start[0], stop[0]), slice(start[1], stop[1])
 
 
 def _frame_width(lines: NDArray[np.float64]) -> int:
-    """Number of constant lines at the start, 0 if they are not a frame."""
+    """Number of lines of one value at the start, 0 if they are not a frame."""
     value = lines[0, 0]
     is_other = lines != value
     width = int(is_other.any(axis=1).argmax())
@@ -61,9 +63,9 @@ def _frame_width(lines: NDArray[np.float64]) -> int:
 
 
 def without_frame(image: NDArray[np.float64], box: Box) -> NDArray[np.float64]:
-    """Return the image with its content mirrored into the frame, so that filters see no step there."""
+    """Return the image with its content, without defects, mirrored into the frame: filters see no step."""
     margins = [(part.start, size - part.stop) for part, size in zip(box, image.shape, strict=True)]
-    return np.pad(image[box], margins, mode="symmetric")
+    return np.pad(without_defects(image[box]), margins, mode="symmetric")
 
 
 def without_defects(image: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,10 +10,7 @@ import scipy  # submodules are loaded on first use
 from numpy.typing import NDArray
 
 from ..errors import SolverError
-
-INTEGRALITY_TOLERANCE = 1e-6  # HiGHS's own tolerance on integers
-ROUNDING_TOLERANCE = 1e-9  # relative tolerance for sums of the solver's floating-point numbers
-COST_MAGNITUDE = 1e4  # costs are scaled to this: HiGHS stops at an absolute gap of 1e-6
+from ..minsetcover.exact import INTEGRALITY_TOLERANCE, ROUNDING_TOLERANCE, WEIGHT_MAGNITUDE
 
 
 class Partition(NamedTuple):
@@ -116,4 +113,4 @@ def _optimize(
 
 
 def _scale(costs: NDArray[np.float64]) -> float:
-    return COST_MAGNITUDE / max(float(np.abs(costs).max()), np.finfo(float).tiny * COST_MAGNITUDE)
+    return WEIGHT_MAGNITUDE / max(float(np.abs(costs).max()), np.finfo(float).tiny * WEIGHT_MAGNITUDE)

@@ -13,7 +13,7 @@ from ..events import Emit, ObjectDiscarded
 from ..objects import Object, PostprocessedObject
 from ..postprocess import eccentricity
 from ..stage import PipelineData, Stage
-from .defects import noise, without_defects
+from .defects import content_box, noise, without_frame
 from .outlines import Outline, find_outlines
 
 
@@ -41,8 +41,9 @@ class AutomaticPostprocessing(Stage[AutomaticPostprocessSettings]):
             return {"postprocessed_objects": []}
         image = inputs.get("foreground")
         is_given = image is not None
+        box = content_box(inputs["g_raw"])
         if image is None:
-            image = without_defects(inputs["g_raw"])
+            image = without_frame(inputs["g_raw"], box)
         outlines = find_outlines(
             objects,
             inputs["canonical"].shape,
@@ -53,7 +54,7 @@ class AutomaticPostprocessing(Stage[AutomaticPostprocessSettings]):
             reach=settings.outline_reach,
             level=0.0 if is_given else None,
         )
-        judge = _Judge(outlines, inputs["radius"], noise(image), settings)
+        judge = _Judge(outlines, inputs["radius"], noise(image[box]), settings)
         accepted = []
         for item, outline in zip(objects, outlines, strict=True):
             brightness = float(inputs["y"][item.box][item.fg_fragment].mean())

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..config import AutomaticPreprocessSettings
 from ..events import Emit, LogLine
 from ..stage import PipelineData, Stage
-from .defects import Box, content_box, without_defects, without_frame
+from .defects import Box, content_box, without_frame
 from .objectsize import radius_of_objects
 from .size import estimated_radius, radius_of_mask
 from .threshold import local_foreground
@@ -44,10 +44,7 @@ class AutomaticPreprocessing(Stage[AutomaticPreprocessSettings]):
     ) -> PipelineData:
         """Compute radius, canonical image and foreground."""
         box = content_box(inputs["g_raw"])
-        content = without_defects(inputs["g_raw"][box])
-        g = inputs["g_raw"].copy()
-        g[box] = content
-        g = without_frame(g, box)
+        g = without_frame(inputs["g_raw"], box)
         given = inputs.get("foreground")
 
         def at(radius: float) -> PipelineData:
@@ -65,7 +62,7 @@ class AutomaticPreprocessing(Stage[AutomaticPreprocessSettings]):
         if "radius" in inputs:
             result = at(inputs["radius"])
         else:
-            first = estimated_radius(content) if given is None else radius_of_mask(given > 0)
+            first = estimated_radius(g[box]) if given is None else radius_of_mask(given > 0)
             result = at(first if math.isfinite(first) else FALLBACK_RADIUS)
             second = radius_of_objects(result["y"], result["radius"], result["zoom"])
             if abs(math.log(second / result["radius"])) > SAME_RADIUS:

@@ -140,3 +140,9 @@ def test_the_noise_is_the_standard_deviation_of_pixels_whatever_lies_below(std):
 @pytest.mark.parametrize("image", [np.zeros((2, 9)), np.ones((9, 9)), np.indices((9, 9))[0] * 1.0])
 def test_where_there_is_no_noise_it_is_tiny_but_not_zero(image):
     assert 0 < noise(image) < 1e-9
+
+
+def test_a_gradient_is_not_a_stack_of_frames():
+    gradient = np.add.outer(np.arange(64.0), np.zeros(64))
+    for image in (gradient, gradient.T):
+        assert content_box(image) == (slice(0, 64), slice(0, 64))
