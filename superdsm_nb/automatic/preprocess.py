@@ -11,11 +11,13 @@ from ..config import AutomaticPreprocessSettings
 from ..events import Emit, LogLine
 from ..stage import PipelineData, Stage
 from .defects import Box, content_box, without_frame
+from .emptiness import foreground_or_nothing
 from .objectsize import radius_of_objects
 from .size import estimated_radius, radius_of_mask
-from .threshold import local_foreground
+from .threshold import smoothed_noise
 
 FALLBACK_RADIUS = 12.0  # pixels, if there is nothing to measure
+TINY = 6.0  # pixels
 SAME_RADIUS = 0.08  # logarithm of a ratio; the image is not resized again for less
 SAME_SIZE = 0.1  # relative; an image whose nuclei have almost the canonical radius is not resized
 CORE_PERCENTILE = 75  # of a given foreground; counts as certain
@@ -49,11 +51,12 @@ class AutomaticPreprocessing(Stage[AutomaticPreprocessSettings]):
 
         def at(radius: float) -> PipelineData:
             zoom = _zoom(radius, settings)
+            left = smoothed_noise(g[box], settings.noise_smoothing * radius)
             canonical = resized(g, zoom)
             y = np.full(canonical.shape, -1.0)
             inside = _scaled(box, g.shape, canonical.shape)
             y[inside] = (
-                _foreground(canonical, inside, radius * zoom, settings)
+                _foreground(canonical, inside, radius * zoom, left, settings)
                 if given is None
                 else _in_units_of_its_core(resized(given, zoom))
             )[inside]
@@ -62,7 +65,7 @@ class AutomaticPreprocessing(Stage[AutomaticPreprocessSettings]):
         if "radius" in inputs:
             result = at(inputs["radius"])
         else:
-            first = estimated_radius(g[box]) if given is None else radius_of_mask(given > 0)
+            first = _first_radius(g[box], settings) if given is None else radius_of_mask(given > 0)
             result = at(first if math.isfinite(first) else FALLBACK_RADIUS)
             second = radius_of_objects(result["y"], result["radius"], result["zoom"])
             if abs(math.log(second / result["radius"])) > SAME_RADIUS:
@@ -76,22 +79,36 @@ class AutomaticPreprocessing(Stage[AutomaticPreprocessSettings]):
         return result
 
 
+def _first_radius(image: NDArray[np.float64], settings: AutomaticPreprocessSettings) -> float:
+    """Estimate the radius; if it is tiny, which noise is as well, from a foreground without noise."""
+    radius = estimated_radius(image)
+    if not radius < TINY:
+        return radius
+    left = smoothed_noise(image, settings.noise_smoothing * FALLBACK_RADIUS)
+    everything = (slice(0, image.shape[0]), slice(0, image.shape[1]))
+    return radius_of_mask(_foreground(image, everything, FALLBACK_RADIUS, left, settings) > 0)
+
+
 def _zoom(radius: float, settings: AutomaticPreprocessSettings) -> float:
     zoom = min(settings.canonical_radius / radius, settings.max_zoom)
     return 1.0 if abs(zoom - 1) < SAME_SIZE else zoom
 
 
 def _foreground(
-    canonical: NDArray[np.float64], inside: Box, radius: float, settings: AutomaticPreprocessSettings
+    canonical: NDArray[np.float64],
+    inside: Box,
+    radius: float,
+    left: float,
+    settings: AutomaticPreprocessSettings,
 ) -> NDArray[np.float64]:
-    return local_foreground(
+    return foreground_or_nothing(
         canonical,
         inside,
         smoothing=settings.noise_smoothing * radius,
         reach=settings.reach * radius,
         height=settings.threshold_height,
         min_contrast=settings.min_local_contrast,
-        min_noises=settings.min_noises,
+        least_height=settings.min_noises * left,
     ).y
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..filters import distance
-from .threshold import blurred, clipped, otsu
+from .threshold import blurred, clipped, otsu, smoothed_noise
 
 FAST_SIDE = 500  # pixels; larger images are measured at a lower resolution if their nuclei allow it
 MIN_COARSE_RADIUS = 7.0  # pixels at the lower resolution
@@ -17,6 +17,7 @@ MIN_RADIUS = 2.5  # pixels; smaller bright regions are not nuclei
 ROUNDS = 3
 INSCRIBED_SHARE = 0.9  # of the radius of a nucleus, measured: nuclei are not quite round
 MIN_WINDOW = 15  # pixels
+NOISES = 4.0  # what is bright is above the median by at least this many standard deviations of the noise
 
 
 def estimated_radius(image: NDArray[np.float64]) -> float:
@@ -47,9 +48,11 @@ def estimated_radius(image: NDArray[np.float64]) -> float:
 
 
 def _measured(image: NDArray[np.float64]) -> float:
-    smooth = clipped(blurred(image, 1.0))
+    smooth = blurred(image, 1.0)
+    middle, least = float(np.median(smooth)), NOISES * smoothed_noise(image, 1.0)
+    smooth = np.minimum(smooth, max(float(clipped(smooth).max()), middle + 2 * least))
     window = max(MIN_WINDOW, int(min(image.shape) / 6))
-    limit = 0.5 * (otsu(smooth) + float(np.median(smooth)))
+    limit = max(0.5 * (otsu(smooth) + middle), middle + least)
     mask = ndimage.binary_opening((smooth > blurred(smooth, window / 2)) & (smooth > limit))
     return radius_of_mask(mask)
 

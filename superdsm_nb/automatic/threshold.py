@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..filters import gaussian
-from .defects import noise
+from .defects import NO_NOISE, noise
 
 WIDE = 6.0  # pixels; Gaussians from here on are computed by frequencies, which is faster
 CLIP = 2.0  # of the contrast of the foreground; brighter pixels are debris, mitoses or glare
@@ -18,6 +18,7 @@ CLIP_ROUNDS = 3
 HIGHEST, LOWEST = 99.9, 1.0  # percentiles between which intensities are believed
 PRIOR = 0.02  # weight of the image-wide means where no foreground or no background is near
 ROUNDS = 5
+DIP_PERCENTILE = 95
 
 
 class Foreground(NamedTuple):
@@ -27,12 +28,16 @@ class Foreground(NamedTuple):
     ----------
     y : (h, w) float64
         Intensity above the local threshold, in units of the local contrast: positive in the foreground.
-    contrast : (h, w) float64
-        Local difference between foreground and background, in units of the image.
+    dip : float
+        How far the background falls below its own local mean, in units of the image: the 95th percentile of
+        the pixels below it. Noise rises as far above its mean as it falls below.
+    distinctness : float
+        Local contrast of the foreground (median), in dips; 0 if there is no foreground.
     """
 
     y: NDArray[np.float64]
-    contrast: NDArray[np.float64]
+    dip: float
+    distinctness: float
 
 
 def local_foreground(
@@ -43,7 +48,7 @@ def local_foreground(
     reach: float,
     height: float,
     min_contrast: float,
-    min_noises: float,
+    least_height: float,
 ) -> Foreground:
     """Compare each pixel with the mean background and the mean foreground around it.
 
@@ -59,17 +64,15 @@ def local_foreground(
         Where the threshold lies between background (0) and foreground (1).
     min_contrast : float
         Lowest local contrast, relative to that of the whole image.
-    min_noises : float
-        Height of the threshold above the background, at least, in standard deviations of the noise that is
-        left after smoothing.
+    least_height : float
+        Height of the threshold above the background, at least, in units of the image.
 
     Returns
     -------
     Foreground
-        Intensities relative to the threshold, and the local contrast.
+        Intensities relative to the threshold, and how much the foreground stands out.
     """
     smooth = blurred(image, smoothing)
-    left = noise(image[inside]) / max(1.0, 2 * math.sqrt(math.pi) * smoothing)
     part = smooth[inside]
     e = np.clip(smooth, np.percentile(part, LOWEST), clipped(part).max())
     threshold, middle = otsu(e[inside]), float(np.median(e[inside]))
@@ -82,10 +85,15 @@ def local_foreground(
         near_bright, near_all, share = blurred(e * f, reach), blurred(e, reach), blurred(f, reach)
         high = (near_bright + PRIOR * bright_mean) / (share + PRIOR)
         low = (near_all - near_bright + PRIOR * dark_mean) / (1 - share + PRIOR)
-        least = max(min_contrast * (bright_mean - dark_mean), min_noises * left / height)
+        least = max(min_contrast * (bright_mean - dark_mean), least_height / height, NO_NOISE)
         contrast = np.maximum(high - low, least)
         tau = low + height * contrast
-    return Foreground(np.ascontiguousarray((smooth - tau) / contrast), contrast)
+    bright = (e > tau)[inside]
+    below = (low - smooth)[inside][~bright]
+    below = below[below > 0]
+    dip = float(np.percentile(below, DIP_PERCENTILE)) if below.size else 0.0
+    typical = float(np.median((high - low)[inside][bright])) if bright.any() else 0.0
+    return Foreground(np.ascontiguousarray((smooth - tau) / contrast), dip, typical / max(dip, NO_NOISE))
 
 
 def clipped(smooth: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -105,6 +113,11 @@ def clipped(smooth: NDArray[np.float64]) -> NDArray[np.float64]:
         low, high = np.median(root[~bright]), np.median(root[bright])
         highest = float(low + CLIP * (high - low))
     return np.minimum(smooth, darkest + min(highest, float(root.max())) ** 2)
+
+
+def smoothed_noise(image: NDArray[np.float64], sigma: float) -> float:
+    """Return the standard deviation of the pixel noise that is left after smoothing (Gaussian, pixels)."""
+    return noise(image) / max(1.0, 2 * math.sqrt(math.pi) * sigma)
 
 
 def blurred(image: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:

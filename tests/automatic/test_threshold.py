@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from superdsm_nb.automatic.threshold import blurred, clipped, local_foreground, otsu
+from superdsm_nb.automatic.threshold import blurred, clipped, local_foreground, otsu, smoothed_noise
 
 from support import naive
 
@@ -17,7 +17,7 @@ SETTINGS = {
     "reach": 12.0,
     "height": 0.4,
     "min_contrast": 0.1,
-    "min_noises": 3.0,
+    "least_height": 0.0,
 }
 
 seeds = st.integers(0, 2**32 - 1)
@@ -48,7 +48,8 @@ def test_a_constant_does_not_matter(seed, constant):
     one, other = foreground_of(image), foreground_of(image + constant)
 
     np.testing.assert_allclose(other.y, one.y, atol=1e-7)
-    np.testing.assert_allclose(other.contrast, one.contrast, atol=1e-7)
+    assert other.dip == pytest.approx(one.dip, abs=1e-9)
+    assert other.distinctness == pytest.approx(one.distinctness, rel=1e-6)
 
 
 @naive.settings_for(40)
@@ -59,24 +60,25 @@ def test_the_unit_of_the_intensities_does_not_matter(seed, factor):
     one, other = foreground_of(image), foreground_of(image * factor)
 
     np.testing.assert_allclose(other.y, one.y, atol=1e-7)
-    np.testing.assert_allclose(other.contrast, factor * one.contrast, rtol=1e-7)
+    assert other.dip == pytest.approx(factor * one.dip, rel=1e-6)
+    assert other.distinctness == pytest.approx(one.distinctness, rel=1e-6)
 
 
 def test_the_foreground_is_what_is_bright_but_for_the_edges():
     image, bright = disks()
 
-    y, contrast = foreground_of(image)
+    y, dip, distinctness = foreground_of(image)
 
     assert (y[ndimage.binary_erosion(bright, iterations=2)] > 0).all()
     assert (y[~ndimage.binary_dilation(bright, iterations=2)] < 0).all()
-    assert contrast[bright] == pytest.approx(0.6, rel=0.2)
+    assert dip * distinctness == pytest.approx(0.6, rel=0.2)
 
 
 def test_intensities_are_compared_with_those_around():
     image, bright = disks(noise=0.005)
     uneven = image * np.linspace(1, 2, image.shape[1]) + np.linspace(0, 0.4, image.shape[0])[:, np.newaxis]
 
-    y, _ = foreground_of(uneven)
+    y = foreground_of(uneven).y
 
     assert (y[ndimage.binary_erosion(bright, iterations=2)] > 0).all()
     assert (y[~ndimage.binary_dilation(bright, iterations=2)] < 0).all()
@@ -95,23 +97,42 @@ def test_only_what_is_inside_counts_for_the_whole_image():
 
 def test_noise_alone_has_hardly_any_foreground():
     noise = np.random.default_rng(0).normal(size=(200, 200))
-    assert np.mean(foreground_of(noise, min_noises=5.0).y > 0) < 0.01
+    high = 5 * smoothed_noise(noise, 1.0)
+    assert np.mean(foreground_of(noise, least_height=high).y > 0) < 0.01
+
+
+@pytest.mark.parametrize("sigma", [0.0, 1.0, 3.0])
+def test_the_noise_left_after_smoothing_is_that_of_the_smoothed_image(sigma):
+    noise = np.random.default_rng(0).normal(size=(300, 300))
+    assert smoothed_noise(noise, sigma) == pytest.approx(
+        blurred(noise, sigma).std(), rel=0.1 if sigma else 0.02
+    )
+
+
+@pytest.mark.parametrize("sigma", [0.0, 1.0, 3.0])
+def test_noise_is_not_distinct_and_nuclei_are(sigma):
+    noise = blurred(np.random.default_rng(0).normal(size=(200, 200)), sigma)
+    image, _ = disks()
+
+    assert foreground_of(noise).distinctness < 2
+    assert foreground_of(image).distinctness > 10
 
 
 @pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
 def test_a_constant_image_has_no_foreground(value):
     image = np.full((30, 40), value)
 
-    y, contrast = foreground_of(image)
+    y, dip, distinctness = foreground_of(image)
 
     assert np.isfinite(y).all()
     assert not (y > 0).any()
-    assert (contrast > 0).all()
+    assert dip == pytest.approx(0, abs=1e-12)
+    assert distinctness == 0
 
 
 def test_images_of_few_pixels_do_not_fail():
     for shape in ((1, 1), (1, 7), (2, 3)):
-        y, _ = foreground_of(np.arange(np.prod(shape)).reshape(shape) / 10)
+        y = foreground_of(np.arange(np.prod(shape)).reshape(shape) / 10).y
         assert y.shape == shape
         assert np.isfinite(y).all()
 

@@ -1,0 +1,77 @@
+"""What looks like a foreground, but is noise or shading: images without nuclei are empty."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .threshold import Foreground, local_foreground
+
+DISTINCT = 2.2  # dips; a foreground with less contrast is noise, whose contrast is 1.1 to 1.8
+SAFE = 2.7  # dips; noise hardly rises higher
+SURE = 10.0  # dips; with more contrast, shading need not be looked at
+SHADE_SIDE = 64  # pixels along a side that are enough to fit the shading
+SHADE_ROUNDS = 4
+SHADE_SPREADS = 1.5  # pixels higher above the surface than this are left out of the next fit
+LOW_PERCENTILE = 16  # of the differences to the surface; their spread is that from here to the median
+POWERS = ((0, 0), (1, 0), (0, 1), (2, 0), (0, 2), (1, 1))  # of row and column
+
+
+def foreground_or_nothing(
+    image: NDArray[np.float64],
+    inside: tuple[slice, slice],
+    *,
+    height: float,
+    least_height: float,
+    **widths: float,
+) -> Foreground:
+    """Return the local foreground, without what is there only because of noise or shading.
+
+    An image without nuclei is noise on a smooth background, and of noise about half is foreground for any
+    threshold in units of the contrast. But its foreground is no brighter than its background has dips: if
+    that is so, without the shading of the image, the threshold is raised to where noise does not reach.
+    Where nuclei stand out more clearly without the shading, it is left out as well.
+
+    Parameters
+    ----------
+    image : (h, w) float64
+        Intensities.
+    inside : (slice, slice)
+        The part whose intensities count for the image-wide statistics.
+    height, least_height : float
+        Height of the threshold, see `local_foreground`.
+    **widths : float
+        Its other parameters.
+
+    Returns
+    -------
+    Foreground
+        Intensities relative to the threshold, and how much the foreground stands out.
+    """
+    found = local_foreground(image, inside, height=height, least_height=least_height, **widths)
+    if found.distinctness >= SURE:
+        return found
+    flat = without_shading(image, inside)
+    again = local_foreground(flat, inside, height=height, least_height=least_height, **widths)
+    if again.distinctness >= DISTINCT:
+        return max(found, again, key=lambda each: each.distinctness)
+    least_height = max(least_height, SAFE * again.dip)
+    return local_foreground(flat, inside, height=height, least_height=least_height, **widths)
+
+
+def without_shading(image: NDArray[np.float64], inside: tuple[slice, slice]) -> NDArray[np.float64]:
+    """Subtract the quadratic surface that fits the background best (rows and columns up to power 2)."""
+    rows, cols = (np.linspace(-1, 1, size) for size in image.shape)
+    step = [max(1, size // SHADE_SIDE) for size in image.shape]
+    part = tuple(slice(each.start, each.stop, by) for each, by in zip(inside, step, strict=True))
+    values = image[part].ravel()
+    terms = np.stack([np.outer(rows[part[0]] ** a, cols[part[1]] ** b).ravel() for a, b in POWERS], axis=1)
+    kept = np.ones(values.size, bool)
+    for _ in range(SHADE_ROUNDS):
+        weights = np.linalg.lstsq(terms[kept], values[kept], rcond=None)[0]
+        left = values - terms @ weights
+        middle = float(np.median(left))
+        kept = left <= middle + SHADE_SPREADS * (middle - float(np.percentile(left, LOW_PERCENTILE)))
+    shading = sum(weight * np.outer(rows**a, cols**b) for weight, (a, b) in zip(weights, POWERS, strict=True))
+    result: NDArray[np.float64] = image - shading
+    return result

@@ -1,0 +1,76 @@
+"""Images without nuclei: nothing is found, and a nucleus in noise is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+import superdsm_nb
+from superdsm_nb.automatic.emptiness import without_shading
+from superdsm_nb.events import ignore
+
+SIDE = 256
+ROWS, COLS = np.mgrid[:SIDE, :SIDE].astype(float)
+FROM_CENTER = np.hypot(ROWS - 120, COLS - 140)
+
+
+def noise(seed=0, spread=10.0, shape=(SIDE, SIDE)):
+    return np.random.default_rng(seed).normal(100, spread, shape)
+
+
+EMPTY = {
+    "noise": noise(),
+    "strong noise in 8 bit": noise(spread=60.0).clip(0, 255).astype(np.uint8),
+    "photons": np.random.default_rng(1).poisson(3, (SIDE, SIDE)),
+    "few photons": np.random.default_rng(1).poisson(0.3, (SIDE, SIDE)),
+    "enlarged noise": ndimage.zoom(noise(shape=(SIDE // 2, SIDE // 2)), 2, order=1),
+    "a gradient in noise": noise() + 0.5 * COLS,
+    "a steep gradient in noise": noise() + 2 * COLS,
+    "vignetting in noise": noise() - (FROM_CENTER / 12) ** 2,
+    **{f"noise smoothed by {sigma}": ndimage.gaussian_filter(noise(2), sigma) for sigma in (0.5, 1, 2, 3)},
+}
+
+
+def segment(image):
+    return superdsm_nb.segment(image, preset="automatic", emit=ignore)
+
+
+@pytest.mark.parametrize("image", EMPTY.values(), ids=EMPTY)
+@pytest.mark.filterwarnings("ignore:.*no object")
+def test_an_image_without_nuclei_has_no_objects(image):
+    assert segment(image).max() == 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("sigma", [0, 1])
+@pytest.mark.parametrize("shading", [0, 0.3])
+def test_a_single_nucleus_in_noise_is_found(seed, sigma, shading):
+    disk = np.hypot(ROWS - 100, COLS - 90) < 15
+    image = ndimage.gaussian_filter(noise(seed) + 60 * disk + shading * COLS, sigma)
+
+    labels = segment(image)
+
+    assert labels.max() == 1
+    assert np.count_nonzero((labels > 0) & disk) > 0.8 * np.count_nonzero((labels > 0) | disk)
+
+
+def test_quadratic_shading_is_subtracted_though_there_are_nuclei():
+    shading = 30 + 0.2 * ROWS - 0.1 * COLS + 0.001 * ROWS * COLS - (FROM_CENTER / 20) ** 2
+    nuclei = 80.0 * (np.hypot((ROWS % 64) - 32, (COLS % 64) - 32) < 14)
+
+    flat = without_shading(shading + nuclei + noise(spread=1.0) - 100, (slice(0, SIDE), slice(0, SIDE)))
+
+    assert np.abs(flat[nuclei == 0]).max() < 6
+    assert flat[nuclei > 0].min() > 70
+
+
+def test_shading_is_measured_inside_only():
+    inside = (slice(0, 200), slice(10, SIDE))
+    shading = 30 + 0.2 * ROWS - 0.1 * COLS
+    framed = shading.copy()
+    framed[200:], framed[:, :10] = 500.0, -500.0
+
+    flat = without_shading(framed, inside)
+
+    np.testing.assert_allclose(flat[inside], 0, atol=1e-9)
