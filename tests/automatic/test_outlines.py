@@ -13,6 +13,8 @@ from scipy import ndimage
 from skimage.segmentation import expand_labels
 
 from superdsm_nb.automatic.outlines import find_outlines
+from superdsm_nb.automatic.postprocess import height_of_outlines
+from superdsm_nb.config import AutomaticPostprocessSettings
 from superdsm_nb.objects import Object
 
 from support import naive
@@ -132,3 +134,16 @@ def test_an_object_that_fills_the_image_keeps_its_pixels():
 
 def test_without_objects_there_is_no_outline():
     assert find_outlines([], (9, 9), np.zeros((9, 9)), 3.0, 1.0, height=0.5, reach=0.3) == []
+
+
+@pytest.mark.parametrize("outline_height", [0.3, 0.5])
+def test_the_outlines_of_large_nuclei_lie_lower(outline_height):
+    settings = AutomaticPostprocessSettings(outline_height=outline_height, outline_drop=0.1)
+
+    def height(radius):
+        return height_of_outlines(radius, settings)
+
+    assert height(4) == height(25) == outline_height
+    assert height(50) == pytest.approx(outline_height - 0.1)
+    assert height(100) == pytest.approx(max(0.1, outline_height - 0.2))
+    assert height(1e6) == 0.1

@@ -220,6 +220,15 @@ class AutomaticPostprocessSettings(StageSettings):
             "and that of its core (1): smaller values give larger objects",
         ),
     ] = 0.35
+    outline_drop: Annotated[
+        Number,
+        Field(
+            ge=0,
+            le=1,
+            description="the outlines of large nuclei lie lower, as those drawn by hand do: by this much for "
+            "each doubling of the radius beyond 25 pixels",
+        ),
+    ] = 0.12
     outline_reach: Annotated[
         Number,
         Field(
@@ -234,9 +243,9 @@ class AutomaticPostprocessSettings(StageSettings):
             ge=0,
             le=1e3,
             description="discard objects with a smaller area, as a multiple of that of a typical nucleus; "
-            "half of it is enough on the image border",
+            "a quarter of it is enough on the image border",
         ),
-    ] = 0.056
+    ] = 0.1
     min_brightness: Annotated[
         Number,
         Field(
@@ -254,7 +263,7 @@ class AutomaticPostprocessSettings(StageSettings):
             description="discard objects with a smaller contrast, as a multiple of that of a typical object "
             "of the image",
         ),
-    ] = 0.15
+    ] = 0.25
     min_significance: Annotated[
         Number,
         Field(
