@@ -11,20 +11,26 @@ import numpy as np
 import pytest
 
 import superdsm_nb
+from superdsm_nb.diameter import scale_of_diameter
 from superdsm_nb.errors import ImageError, PipelineError
 from superdsm_nb.events import StageStarted, Warned
 from superdsm_nb.io import PixelSize, Source, imsave
 from superdsm_nb.segmentation import NOTHING_FOUND, warn
 
 
-def test_a_segmentation_holds_what_segment_returns_and_more(sample):
-    result = superdsm_nb.analyze(sample.image, diameter=31)
-    np.testing.assert_array_equal(result.labels, superdsm_nb.segment(sample.image, diameter=31))
+@pytest.mark.parametrize(
+    ("preset", "setting", "default"),
+    [("automatic", "postprocess/outline_height", 0.35), ("published", "postprocess/min_contrast", 1.35)],
+)
+def test_a_segmentation_holds_what_segment_returns_and_more(sample, preset, setting, default):
+    result = superdsm_nb.analyze(sample.image, diameter=31, preset=preset)
+    labels = superdsm_nb.segment(sample.image, diameter=31, preset=preset)
+    np.testing.assert_array_equal(result.labels, labels)
     assert [row["label"] for row in result.rows] == list(range(1, result.object_count + 1))
     assert [row["area"] for row in result.rows] == np.bincount(result.labels.ravel())[1:].tolist()
-    assert result.scale == result.config["AF_scale"] == result.data["scale"]
-    assert result.config["postprocess/min_contrast"] == 1.35
-    assert set(result.timings) > {"scale", "preprocess", "postprocess"}
+    assert result.scale == result.data["scale"] == pytest.approx(scale_of_diameter(31))
+    assert result.config[setting] == default
+    assert set(result.timings) > {"preprocess", "postprocess"}
     assert result.performance.proven_cluster_count == len(result.performance.clusters) > 0
 
 
@@ -58,11 +64,13 @@ def test_a_file_is_read_once_with_all_it_tells(tmp_path, sample):
     np.testing.assert_array_equal(loaded.pixels, sample.image)
 
 
-def test_the_stages_are_told_in_their_order(image_path):
+@pytest.mark.parametrize("preset", ["automatic", "published"])
+def test_the_stages_are_told_in_their_order(image_path, preset):
     heard = []
-    superdsm_nb.segment_file(image_path, diameter=31, emit=heard.append)
+    superdsm_nb.segment_file(image_path, diameter=31, preset=preset, emit=heard.append)
     names = [event.name for event in heard if isinstance(event, StageStarted)]
-    assert names[:3] == ["reading", "scale", "preprocess"]
+    assert names[:-5] == (["reading"] if preset == "automatic" else ["reading", "scale"])
+    assert names[-5] == "preprocess"
     assert names[-1] == "postprocess"
 
 

@@ -55,7 +55,7 @@ def test_a_diameter_and_a_scale_contradict_each_other():
 
 
 def test_a_diameter_gives_what_its_scale_gives(sample):
-    labels = superdsm_nb.segment(sample.image, diameter=31)
+    labels = superdsm_nb.segment(sample.image, diameter=31, preset="published")
     assert (labels == superdsm_nb.segment(sample.image, {"AF_scale": 31 / 2 / math.sqrt(2)})).all()
     assert labels.any()
 

@@ -16,7 +16,6 @@ from ..stage import PipelineData, Stage
 from .defects import content_box, noise, without_frame
 from .outlines import Outline, find_outlines
 
-
 FINE_RADIUS = 25.0  # pixels; the edges of larger nuclei are seen in detail
 BORDER_SHARE = 0.25  # of the smallest area, for objects that the image cuts off
 LOWEST_HEIGHT = 0.1  # of outlines; lower ones would follow the noise

@@ -25,7 +25,7 @@ from .sections import (
     RegionAnalysisSettings,
 )
 
-DEFAULT_PRESET: Preset = "published"  # if nothing decides
+DEFAULT_PRESET: Preset = "automatic"  # if nothing decides
 PRESETS: tuple[Preset, ...] = get_args(Preset)
 
 GENERAL_SECTIONS: tuple[type[Section], ...] = (GeneralSettings, AutomationSettings)

@@ -128,7 +128,7 @@ def test_a_configuration_chooses_the_estimator():
     image = nuclei(12, seed=3)
 
     with pytest.warns(UserWarning, match='near the lower limit .* automation/estimator to "robust"'):
-        published = superdsm_nb.segment(image)
+        published = superdsm_nb.segment(image, preset="published")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         robust = superdsm_nb.segment(image, {"automation": {"estimator": "robust"}})

@@ -127,7 +127,7 @@ def of_an_unknown_scale():
 def test_an_estimated_scale_is_used_again(tmp_path, monkeypatch):
     from superdsm_nb.automation import automation
 
-    root = write_tree(tmp_path, names=("a",), config={})
+    root = write_tree(tmp_path, names=("a",), config={"preset": "published"})
     sample = of_an_unknown_scale()
     imsave(root / "images" / "a.tif", sample.image)
     assert run_tree(root)[0] == 0
@@ -140,7 +140,7 @@ def test_an_estimated_scale_is_used_again(tmp_path, monkeypatch):
 
 
 def test_a_scale_that_was_estimated_in_another_way_is_not_used_again(tmp_path):
-    root = write_tree(tmp_path, names=("a",), config={})
+    root = write_tree(tmp_path, names=("a",), config={"preset": "published"})
     imsave(root / "images" / "a.tif", of_an_unknown_scale().image)
     run_tree(root)
     edit_task(root / "default" / "adapted", config={"automation": {"estimator": "robust"}})
@@ -155,7 +155,7 @@ def test_a_scale_that_was_estimated_in_another_way_is_not_used_again(tmp_path):
 
 
 def test_a_scale_that_is_given_is_not_one_that_is_estimated_even_if_equal(tmp_path):
-    root = write_tree(tmp_path, names=("a",), config={})
+    root = write_tree(tmp_path, names=("a",), config={"preset": "published"})
     sample = of_an_unknown_scale()
     imsave(root / "images" / "a.tif", sample.image)
     run_tree(root)
@@ -167,7 +167,7 @@ def test_a_scale_that_is_given_is_not_one_that_is_estimated_even_if_equal(tmp_pa
 
 
 def test_a_given_scale_does_not_start_from_an_estimated_one(tmp_path):
-    root = write_tree(tmp_path, names=("a",), config={})
+    root = write_tree(tmp_path, names=("a",), config={"preset": "published"})
     sample = of_an_unknown_scale()
     imsave(root / "images" / "a.tif", sample.image)
     run_tree(root)

@@ -21,7 +21,7 @@ from support.specs import complaints, configs, write
 from support.trees import contents, run_tree, write_task, write_tree
 
 AUTOMATIC = {"preset": "automatic", "diameter": 40}
-CHANGED = {"postprocess": {"min_area": 0.1}}
+CHANGED = {"postprocess": {"min_area": 0.12}}
 
 
 @pytest.fixture(scope="module")

@@ -207,7 +207,7 @@ def test_a_warning_of_a_batch_names_the_image_as_the_task_does(run, tmp_path):
 
 
 def test_config_prints_the_configuration_as_json(run, image_path):
-    outcome = run("config", image_path, "--json", "--diameter", "31")
+    outcome = run("config", image_path, "--json", "--diameter", "31", "--preset", "published")
     assert json.loads(outcome.out)["AF_scale"] == pytest.approx(31 / 2 / 2**0.5)
     assert outcome.err == ""
 

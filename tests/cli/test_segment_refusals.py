@@ -48,9 +48,10 @@ def test_a_stack_asks_for_the_choice_of_a_plane(run, tmp_path, sample):
     assert run("segment", path, "-o", tmp_path / "l.png", "--plane", 1, *SCALE).code == 0
 
 
-def test_an_image_without_an_object_size_asks_for_the_scale(run, tmp_path):
+def test_the_published_method_asks_for_the_scale_of_an_image_without_an_object_size(run, tmp_path):
     imsave(tmp_path / "a.tif", np.random.default_rng(0).integers(0, 999, (8, 8)).astype(np.uint16))
-    assert_failed(run("segment", tmp_path / "a.tif", "-o", tmp_path / "l.png"), "AF_scale", "a.tif")
+    outcome = run("segment", tmp_path / "a.tif", "-o", tmp_path / "l.png", "--preset", "published")
+    assert_failed(outcome, "AF_scale", "a.tif")
 
 
 @pytest.mark.parametrize(

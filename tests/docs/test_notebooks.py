@@ -37,8 +37,9 @@ def run_notebook(name, monkeypatch, image=None, scale=None):
     try:
         sources = code_of(path)
         if scale is not None:
-            assert "\nSCALE = None  #" in sources[0]
-            sources[0] = sources[0].replace("\nSCALE = None  #", f"\nSCALE = {scale}  #")
+            names_size = {"SCALE": scale, "DIAMETER": 2 * 2**0.5 * scale}
+            (size,) = (each for each in names_size if f"\n{each} = None  #" in sources[0])
+            sources[0] = sources[0].replace(f"\n{size} = None", f"\n{size} = {names_size[size]}")
         for position, source in enumerate(sources):
             exec(compile(source, f"{path.name}, cell of code {position}", "exec"), names)
             draw_figures()

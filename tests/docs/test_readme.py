@@ -8,7 +8,7 @@ from pathlib import Path
 from superdsm_nb.batch.jobs import plan_all
 from superdsm_nb.batch.spec import find_tasks
 from superdsm_nb.cli import app
-from superdsm_nb.pipeline import create_default_pipeline
+from superdsm_nb.pipeline import create_automatic_pipeline, create_default_pipeline
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,12 +60,13 @@ def test_the_tasks_that_their_readme_names_exist():
 
 def test_the_hyperparameters_that_the_readme_names_exist_with_the_defaults_it_gives():
     text = (ROOT / "README.md").read_text()
-    declared = create_default_pipeline().declarations
+    declared = create_automatic_pipeline().declarations
+    declared_by_either = {*declared, *create_default_pipeline().declarations}
 
-    named = re.findall(r"((?:dsm|postprocess|global-energy-minimization)/\w+)", text)
+    named = re.findall(r"((?:dsm|preprocess|postprocess|global-energy-minimization)/\w+)", text)
     with_default = re.findall(r"`([\w-]+/\w+)(?:=[\d.]+)?` \(default ([\d.]+)\)", text)
 
-    assert set(named) <= set(declared)
+    assert set(named) <= declared_by_either
     assert len(with_default) >= 4
     for key, default in with_default:
         assert declared[key].default == float(default)

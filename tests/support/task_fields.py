@@ -32,7 +32,7 @@ EXAMPLES = {
     "channel": (0, 2, lambda task: task.channel),
     "plane": (0, 2, lambda task: task.plane),
     "time": (0, 2, lambda task: task.time),
-    "diameter": (31, 12.5, lambda task: round(2 * 2**0.5 * task.config["AF_scale"], 9)),
+    "diameter": (31, 12.5, lambda task: task.config["diameter"]),
     "config": ({"AF_scale": 11}, {"AF_scale": 12}, lambda task: task.config.entries),
 }
 DEFAULTS = {
