@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 
 from ._version import __version__
+from .config import DEFAULT_PRESET
 from .io import imsave
 from .synthetic import generate
 
 RADIUS = 16.0  # pixels
-CONFIG = {"AF_scale": round(RADIUS / 2**0.5, 2), "global-energy-minimization": {"AF_beta": 1.0}}
+CONFIG = {"preset": DEFAULT_PRESET}
 
 
 def write_demo(folder: Path, count: int, seed: int) -> list[str]:

@@ -69,9 +69,7 @@ def minimum_partition(
         [kept[index] and not contested.isdisjoint(union) for index, union in enumerate(unions)]
     )
     chosen = np.flatnonzero(kept & ~is_open).tolist()
-    bounds = {int(group): 0.0 for group in np.unique(groups)}
-    for index in chosen:
-        bounds[int(groups[index])] += float(costs[index])
+    gaps: dict[int, float] = {}  # between the cost and the bound of groups whose choice is not proven
     candidates = np.flatnonzero(is_open)
     values = _optimize(unions, costs, candidates, 0).x if candidates.size else np.zeros(0)
     for group in np.unique(groups[candidates]).tolist():
@@ -83,9 +81,13 @@ def minimum_partition(
             x, bound = result.x, float(result.mip_dual_bound) / _scale(costs[members])
         taken = members[x > 0.5]
         total = float(costs[taken].sum())
-        is_proven = abs(total - bound) <= ROUNDING_TOLERANCE * max(abs(total), abs(bound))
-        bounds[group] += total if is_proven else bound
+        if abs(total - bound) > ROUNDING_TOLERANCE * max(abs(total), abs(bound)):
+            gaps[group] = total - bound
         chosen += taken.tolist()
+    bounds = {int(group): 0.0 for group in np.unique(groups)}
+    for index in sorted(chosen):  # the order in which costs are summed elsewhere: the last digits agree
+        bounds[int(groups[index])] += float(costs[index])
+    bounds = {group: bound - gaps.get(group, 0.0) for group, bound in bounds.items()}
     return Partition(np.array(sorted(chosen), np.int64), bounds)
 
 

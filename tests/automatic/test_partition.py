@@ -187,3 +187,30 @@ def test_a_program_that_is_not_solved_is_an_error(monkeypatch):
     unions = [frozenset((1,)), frozenset((2,)), frozenset((1, 2))]
     with pytest.raises(SolverError, match="no optimal choice among 3 unions: no"):
         minimum_partition(unions, np.array([1.0, 1.0, 1.0]), np.ones(3, np.int64))
+
+
+def test_the_bound_of_a_proven_choice_is_its_cost_to_the_last_digit():
+    rng = np.random.default_rng(0)
+    sizes = rng.integers(1, 12, 60)
+    unions, costs, groups = [], [], []
+    first = 1
+    for group, size in enumerate(sizes):
+        atoms = range(first, first + size)
+        for length in (1, 2, 3):
+            unions += [
+                frozenset(atoms[at : at + length])
+                for at in range(size - length + 1)
+                if length == 1 or rng.uniform() < 0.2  # so that some atoms are on their own
+            ]
+        groups += [group] * (len(unions) - len(groups))
+        first += size
+    order = rng.permutation(len(unions))
+    unions, groups = [unions[index] for index in order], np.array(groups)[order]
+    costs = rng.uniform(0.1, 1, len(unions))
+
+    chosen, bounds = minimum_partition(unions, costs, groups)
+
+    totals = dict.fromkeys(bounds, 0.0)
+    for index in chosen.tolist():
+        totals[int(groups[index])] += float(costs[index])
+    assert totals == bounds
