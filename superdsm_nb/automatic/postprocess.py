@@ -16,9 +16,8 @@ from ..stage import PipelineData, Stage
 from .defects import content_box, noise, without_frame
 from .outlines import Outline, find_outlines
 
-FINE_RADIUS = 25.0  # pixels; the edges of larger nuclei are seen in detail
+FINE_RADIUS, LARGE_RADIUS = 25.0, 45.0  # pixels; in between, the edges of nuclei are seen ever better
 BORDER_SHARE = 0.25  # of the smallest area, for objects that the image cuts off
-LOWEST_HEIGHT = 0.1  # of outlines; lower ones would follow the noise
 
 
 class AutomaticPostprocessing(Stage[AutomaticPostprocessSettings]):
@@ -79,8 +78,9 @@ def height_of_outlines(radius: float, settings: AutomaticPostprocessSettings) ->
     Six sets of hand-drawn outlines agree on it: the larger the nuclei on the screen, the farther out on their
     blurred edges they are outlined.
     """
-    doublings = max(0.0, math.log2(radius / FINE_RADIUS))
-    return max(LOWEST_HEIGHT, settings.outline_height - doublings * settings.outline_drop)
+    share = math.log(radius / FINE_RADIUS) / math.log(LARGE_RADIUS / FINE_RADIUS)
+    share = min(1.0, max(0.0, share))
+    return (1 - share) * settings.outline_height + share * settings.large_outline_height
 
 
 class _Judge:

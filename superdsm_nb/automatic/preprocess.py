@@ -18,7 +18,9 @@ from .threshold import smoothed_noise
 
 FALLBACK_RADIUS = 12.0  # pixels, if there is nothing to measure
 TINY = 6.0  # pixels
-SAME_RADIUS = 0.08  # logarithm of a ratio; the image is not resized again for less
+SAME_RADIUS = 0.03  # logarithm of a ratio; the image is not resized again for less
+CLOSE_RADIUS = 0.08  # likewise; the next estimate would differ by a fraction of it
+MAX_ROUNDS = 4  # the radius settles, or goes to and fro between two values that are almost equal
 SAME_SIZE = 0.1  # relative; an image whose nuclei have almost the canonical radius is not resized
 CORE_PERCENTILE = 75  # of a given foreground; counts as certain
 
@@ -67,9 +69,13 @@ class AutomaticPreprocessing(Stage[AutomaticPreprocessSettings]):
         else:
             first = _first_radius(g[box], settings) if given is None else radius_of_mask(given > 0)
             result = at(first if math.isfinite(first) else FALLBACK_RADIUS)
-            second = radius_of_objects(result["y"], result["radius"], result["zoom"])
-            if abs(math.log(second / result["radius"])) > SAME_RADIUS:
-                result = at(second)
+            for _ in range(MAX_ROUNDS):
+                radius = radius_of_objects(result["y"], result["radius"], result["zoom"])
+                change = abs(math.log(radius / result["radius"]))
+                if change > SAME_RADIUS:
+                    result = at(radius)
+                if change < CLOSE_RADIUS:
+                    break
         emit(
             LogLine(
                 f"radius {result['radius']:.2f} pixels, resized to "

@@ -15,6 +15,9 @@ from .defects import NO_NOISE, noise
 WIDE = 6.0  # pixels; Gaussians from here on are computed by frequencies, which is faster
 CLIP = 2.0  # of the contrast of the foreground; brighter pixels are debris, mitoses or glare
 CLIP_ROUNDS = 3
+SEPARATE = 0.8  # share of the variance that two classes explain; of normally distributed values 0.64
+FEW = 0.1  # of the class below
+FAINT = 0.2  # of the square root of the highest contrast; less is no class of nuclei
 HIGHEST, LOWEST = 99.9, 1.0  # percentiles between which intensities are believed
 PRIOR = 0.02  # weight of the image-wide means where no foreground or no background is near
 ROUNDS = 5
@@ -107,12 +110,33 @@ def clipped(smooth: NDArray[np.float64]) -> NDArray[np.float64]:
     highest = float(np.percentile(root, HIGHEST))
     for _ in range(CLIP_ROUNDS):
         root = np.minimum(root, highest)
-        bright = root > otsu(root)
+        bright = root > _lowest_step(root)
         if not bright.any():
             break
         low, high = np.median(root[~bright]), np.median(root[bright])
         highest = float(low + CLIP * (high - low))
     return np.minimum(smooth, darkest + min(highest, float(root.max())) ** 2)
+
+
+def _lowest_step(values: NDArray[np.float64]) -> float:
+    """Return Otsu's threshold, or that of the values below it if they fall into two classes as well.
+
+    A few pixels that are brighter than nuclei by far make a class of their own, above that of the nuclei.
+    """
+    threshold = otsu(values)
+    rest = values[values <= threshold]
+    if 0 < rest.size < values.size:
+        second = otsu(rest)
+        above = rest > second
+        share = float(above.mean())
+        step = _mean(rest, above) - _mean(rest, ~above)
+        if (
+            share * (1 - share) * step**2 > SEPARATE * float(rest.var())
+            and step > FAINT * (_mean(values, values > threshold) - _mean(rest, ~above))
+            and values.size - rest.size < FEW * np.count_nonzero(above)
+        ):
+            return second
+    return threshold
 
 
 def smoothed_noise(image: NDArray[np.float64], sigma: float) -> float:

@@ -136,14 +136,10 @@ def test_without_objects_there_is_no_outline():
     assert find_outlines([], (9, 9), np.zeros((9, 9)), 3.0, 1.0, height=0.5, reach=0.3) == []
 
 
-@pytest.mark.parametrize("outline_height", [0.3, 0.5])
-def test_the_outlines_of_large_nuclei_lie_lower(outline_height):
-    settings = AutomaticPostprocessSettings(outline_height=outline_height, outline_drop=0.1)
+@pytest.mark.parametrize("height", [0.3, 0.5])
+def test_the_outlines_of_large_nuclei_lie_lower(height):
+    settings = AutomaticPostprocessSettings(outline_height=height, large_outline_height=height - 0.1)
 
-    def height(radius):
-        return height_of_outlines(radius, settings)
+    heights = [height_of_outlines(radius, settings) for radius in (4, 25, math.sqrt(25 * 45), 45, 1e6)]
 
-    assert height(4) == height(25) == outline_height
-    assert height(50) == pytest.approx(outline_height - 0.1)
-    assert height(100) == pytest.approx(max(0.1, outline_height - 0.2))
-    assert height(1e6) == 0.1
+    assert heights == pytest.approx([height, height, height - 0.05, height - 0.1, height - 0.1])

@@ -220,15 +220,15 @@ class AutomaticPostprocessSettings(StageSettings):
             "and that of its core (1): smaller values give larger objects",
         ),
     ] = 0.35
-    outline_drop: Annotated[
+    large_outline_height: Annotated[
         Number,
         Field(
-            ge=0,
-            le=1,
-            description="the outlines of large nuclei lie lower, as those drawn by hand do: by this much for "
-            "each doubling of the radius beyond 25 pixels",
+            gt=0,
+            lt=1,
+            description="the same for nuclei with a radius of 45 pixels or more, which are outlined farther "
+            "out by hand; for radii from 25 to 45 pixels it lies in between",
         ),
-    ] = 0.12
+    ] = 0.24
     outline_reach: Annotated[
         Number,
         Field(
