@@ -23,7 +23,7 @@ from .results.result import Drawing, Segmentation
 __all__ = ["Drawing", "Segmentation", "analyze", "segment", "segment_file"]
 
 NOTHING_FOUND = (
-    "no object was found: check that nuclei are brighter than the background and that the scale is right"
+    "no object was found: check that nuclei are brighter than the background and that their size is right"
 )
 PACKAGE = str(Path(__file__).parent)
 

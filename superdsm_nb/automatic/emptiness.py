@@ -7,8 +7,12 @@ from numpy.typing import NDArray
 
 from .threshold import Foreground, local_foreground
 
-DISTINCT = 2.2  # dips; a foreground with less contrast is noise, whose contrast is 1.1 to 1.8
-SAFE = 2.7  # dips; noise hardly rises higher
+DISTINCT = 2.2  # dips; the contrast of photon noise is up to 1.8
+SMOOTH_NOISE = (
+    1.45  # dips; the contrast of noise, however smooth, is 1.0 to 1.35, that of dense crowds 1.6 or more
+)
+FAINT = 2.0  # of the least height of a threshold; the contrast of noise of single pixels is lower
+SAFE = 2.4  # dips; noise hardly rises higher
 SURE = 10.0  # dips; with more contrast, shading need not be looked at
 SHADE_SIDE = 64  # pixels along a side that are enough to fit the shading
 SHADE_ROUNDS = 4
@@ -28,8 +32,9 @@ def foreground_or_nothing(
     """Return the local foreground, without what is there only because of noise or shading.
 
     An image without nuclei is noise on a smooth background, and of noise about half is foreground for any
-    threshold in units of the contrast. But its foreground is no brighter than its background has dips: if
-    that is so, without the shading of the image, the threshold is raised to where noise does not reach.
+    threshold in units of the contrast. But its foreground is hardly brighter than its background has dips. If
+    that is so, without the shading of the image, the threshold is raised to where noise does not reach. Dense
+    crowds have deep dips as well, but more contrast.
     Where nuclei stand out more clearly without the shading, it is left out as well.
 
     Parameters
@@ -53,7 +58,8 @@ def foreground_or_nothing(
         return found
     flat = without_shading(image, inside)
     again = local_foreground(flat, inside, height=height, least_height=least_height, **widths)
-    if again.distinctness >= DISTINCT:
+    is_faint = again.distinctness * again.dip < FAINT * least_height
+    if again.distinctness > (DISTINCT if is_faint else SMOOTH_NOISE):
         return max(found, again, key=lambda each: each.distinctness)
     least_height = max(least_height, SAFE * again.dip)
     return local_foreground(flat, inside, height=height, least_height=least_height, **widths)

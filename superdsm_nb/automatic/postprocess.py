@@ -13,7 +13,7 @@ from ..events import Emit, ObjectDiscarded
 from ..objects import Object, PostprocessedObject
 from ..postprocess import eccentricity
 from ..stage import PipelineData, Stage
-from .defects import content_box, noise, without_frame
+from .defects import Box, content_box, noise, without_frame
 from .outlines import Outline, find_outlines
 
 FINE_RADIUS, LARGE_RADIUS = 25.0, 45.0  # pixels; in between, the edges of nuclei are seen ever better
@@ -63,7 +63,7 @@ class AutomaticPostprocessing(Stage[AutomaticPostprocessSettings]):
             brightness = float(inputs["y"][item.box][item.fg_fragment].mean())
             reason = judge.reason(outline, item, brightness, is_given)
             if reason is None:
-                accepted.append(_postprocessed(item, outline))
+                accepted.append(_postprocessed(item, outline, box))
             else:
                 row, col = (
                     start + size // 2 for start, size in zip(outline.offset, outline.mask.shape, strict=True)
@@ -143,7 +143,8 @@ def _weighted_median(values: NDArray[np.float64], weights: NDArray[np.int64]) ->
     return float(values[order][np.searchsorted(total, total[-1] / 2)])
 
 
-def _postprocessed(item: Object, outline: Outline) -> PostprocessedObject:
+def _postprocessed(item: Object, outline: Outline, box: Box) -> PostprocessedObject:
+    """Return the object on the pixels of the image, without a frame around it."""
     result = PostprocessedObject(
         original=item,
         norm_energy=item.energy / item.pixels,
@@ -151,5 +152,7 @@ def _postprocessed(item: Object, outline: Outline) -> PostprocessedObject:
         eccentricity=eccentricity(outline.mask),
     )
     rows, cols = np.nonzero(outline.mask)
-    result.set_pixels(rows + outline.offset[0], cols + outline.offset[1])
+    rows, cols = rows + outline.offset[0], cols + outline.offset[1]
+    inside = (rows >= box[0].start) & (rows < box[0].stop) & (cols >= box[1].start) & (cols < box[1].stop)
+    result.set_pixels(rows[inside], cols[inside])
     return result

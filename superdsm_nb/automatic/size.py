@@ -59,7 +59,9 @@ def _measured(image: NDArray[np.float64]) -> float:
 
 def radius_of_mask(mask: NDArray[np.bool_]) -> float:
     """Return the radius of a typical convex part of a mask, NaN if it holds none (pixels)."""
-    depth = distance(~np.pad(mask, 1, mode="edge"))[1:-1, 1:-1] if mask.any() else np.zeros(mask.shape)
+    if mask.all() or not mask.any():
+        return math.nan
+    depth = distance(~np.pad(mask, 1, mode="edge"))[1:-1, 1:-1]
     smoothing, radius = 1.0, math.nan
     for _ in range(ROUNDS):
         smooth = blurred(depth, smoothing)

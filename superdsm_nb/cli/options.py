@@ -26,7 +26,8 @@ SetOption = Annotated[
     typer.Option(
         "--set",
         metavar="NAME=VALUE",
-        help="A hyperparameter, such as AF_scale=40 or dsm/alpha=0.5; repeatable.",
+        help="A hyperparameter, such as postprocess/min_area=0.2; repeatable. Those of the published method, "
+        "such as AF_scale=40, select that method.",
         show_default=False,
     ),
 ]

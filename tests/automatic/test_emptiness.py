@@ -9,6 +9,7 @@ from scipy import ndimage
 import superdsm_nb
 from superdsm_nb.automatic.emptiness import without_shading
 from superdsm_nb.events import ignore
+from superdsm_nb.synthetic import generate
 
 SIDE = 256
 ROWS, COLS = np.mgrid[:SIDE, :SIDE].astype(float)
@@ -53,6 +54,25 @@ def test_a_single_nucleus_in_noise_is_found(seed, sigma, shading):
 
     assert labels.max() == 1
     assert np.count_nonzero((labels > 0) & disk) > 0.8 * np.count_nonzero((labels > 0) | disk)
+
+
+@pytest.mark.parametrize(("nuclei", "brightness", "seed"), [(45, 1000, 0), (60, 300, 0), (60, 300, 2)])
+def test_a_crowd_that_covers_nearly_everything_is_no_noise(nuclei, brightness, seed):
+    image, truth = generate(seed, (150, 150), nuclei, clustering=1.0, brightness=brightness)
+    assert segment(image).max() > 0.5 * truth.max()
+
+
+@pytest.mark.parametrize("spread", [1e-9, 5.0])
+def test_a_single_nucleus_that_fills_much_of_the_image_is_no_shading(spread):
+    disk = np.hypot(*np.mgrid[-100:100, -100:100]) < 80
+    image = ndimage.gaussian_filter(100.0 * disk, 80 / 6) + noise(0, spread, disk.shape)
+    assert segment(image).max() == 1
+
+
+def test_a_foreground_that_is_everywhere_is_divided_all_the_same():
+    image = noise(0, shape=(60, 60))
+    everything = np.ones(image.shape, bool)
+    assert superdsm_nb.segment(image, foreground=everything, emit=ignore).max() >= 1
 
 
 def test_quadratic_shading_is_subtracted_though_there_are_nuclei():
