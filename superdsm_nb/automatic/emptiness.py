@@ -8,9 +8,7 @@ from numpy.typing import NDArray
 from .threshold import Foreground, local_foreground
 
 DISTINCT = 2.2  # dips; the contrast of photon noise is up to 1.8
-SMOOTH_NOISE = (
-    1.45  # dips; the contrast of noise, however smooth, is 1.0 to 1.35, that of dense crowds 1.6 or more
-)
+SMOOTH_NOISE = 1.45  # dips; the contrast of noise, however smooth, is 1.0 to 1.35, of dense crowds above 1.6
 FAINT = 2.0  # of the least height of a threshold; the contrast of noise of single pixels is lower
 SAFE = 2.4  # dips; noise hardly rises higher
 SURE = 10.0  # dips; with more contrast, shading need not be looked at

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..config import AutomaticPreprocessSettings
 from ..events import Emit, LogLine
 from ..stage import PipelineData, Stage
-from .defects import Box, content_box, without_frame
+from .defects import NO_NOISE, Box, content_box, noise, without_frame
 from .emptiness import foreground_or_nothing
 from .objectsize import radius_of_objects
 from .size import estimated_radius, radius_of_mask
@@ -50,15 +50,15 @@ class AutomaticPreprocessing(Stage[AutomaticPreprocessSettings]):
         box = content_box(inputs["g_raw"])
         g = without_frame(inputs["g_raw"], box)
         given = inputs.get("foreground")
+        pixel_noise = noise(g[box]) if given is None else NO_NOISE
 
         def at(radius: float) -> PipelineData:
             zoom = _zoom(radius, settings)
-            left = smoothed_noise(g[box], settings.noise_smoothing * radius)
             canonical = resized(g, zoom)
             y = np.full(canonical.shape, -1.0)
             inside = _scaled(box, g.shape, canonical.shape)
             y[inside] = (
-                _foreground(canonical, inside, radius * zoom, left, settings)
+                _foreground(canonical, inside, radius, zoom, pixel_noise, settings)
                 if given is None
                 else _in_units_of_its_core(resized(given, zoom))
             )[inside]
@@ -67,7 +67,9 @@ class AutomaticPreprocessing(Stage[AutomaticPreprocessSettings]):
         if "radius" in inputs:
             result = at(inputs["radius"])
         else:
-            first = _first_radius(g[box], settings) if given is None else radius_of_mask(given > 0)
+            first = (
+                _first_radius(g[box], pixel_noise, settings) if given is None else radius_of_mask(given > 0)
+            )
             result = at(first if math.isfinite(first) else FALLBACK_RADIUS)
             for _ in range(MAX_ROUNDS):
                 radius = radius_of_objects(result["y"], result["radius"], result["zoom"])
@@ -85,14 +87,15 @@ class AutomaticPreprocessing(Stage[AutomaticPreprocessSettings]):
         return result
 
 
-def _first_radius(image: NDArray[np.float64], settings: AutomaticPreprocessSettings) -> float:
+def _first_radius(
+    image: NDArray[np.float64], pixel_noise: float, settings: AutomaticPreprocessSettings
+) -> float:
     """Estimate the radius; if it is tiny, which noise is as well, from a foreground without noise."""
     radius = estimated_radius(image)
     if not radius < TINY:
         return radius
-    left = smoothed_noise(image, settings.noise_smoothing * FALLBACK_RADIUS)
     everything = (slice(0, image.shape[0]), slice(0, image.shape[1]))
-    return radius_of_mask(_foreground(image, everything, FALLBACK_RADIUS, left, settings) > 0)
+    return radius_of_mask(_foreground(image, everything, FALLBACK_RADIUS, 1.0, pixel_noise, settings) > 0)
 
 
 def _zoom(radius: float, settings: AutomaticPreprocessSettings) -> float:
@@ -104,14 +107,17 @@ def _foreground(
     canonical: NDArray[np.float64],
     inside: Box,
     radius: float,
-    left: float,
+    zoom: float,
+    pixel_noise: float,
     settings: AutomaticPreprocessSettings,
 ) -> NDArray[np.float64]:
+    """Offset intensities; radius and noise are those of the image, as resizing hides noise."""
+    left = smoothed_noise(pixel_noise, settings.noise_smoothing * radius)
     return foreground_or_nothing(
         canonical,
         inside,
-        smoothing=settings.noise_smoothing * radius,
-        reach=settings.reach * radius,
+        smoothing=settings.noise_smoothing * radius * zoom,
+        reach=settings.reach * radius * zoom,
         height=settings.threshold_height,
         min_contrast=settings.min_local_contrast,
         least_height=settings.min_noises * left,

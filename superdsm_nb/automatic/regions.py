@@ -11,7 +11,7 @@ from ..config import AutomaticRegionSettings
 from ..events import Emit, LogLine
 from ..stage import PipelineData, Stage
 from .division import divide, seed_score
-from .unions import find_borders, measure_shapes
+from .unions import NO_BORDERS, measure_shapes
 
 SIMPLE = 0.95  # share that a nucleus covers of its convex hull, and of the ellipse with the same moments
 MAX_SIMPLE_AREA = 5.0  # of a typical nucleus; a larger component is a clump
@@ -86,9 +86,7 @@ def joined_where_simple(atoms: NDArray[np.int32], radius: float) -> NDArray[np.i
     parts, count = ndimage.label(atoms > 0, output=np.int32)
     if count == 0 or count == int(atoms.max()):
         return atoms
-    shapes = measure_shapes(
-        parts, [frozenset((part,)) for part in range(1, count + 1)], find_borders(parts, parts)
-    )
+    shapes = measure_shapes(parts, [frozenset((part,)) for part in range(1, count + 1)], NO_BORDERS)
     is_simple = (shapes.areas > SIMPLE * np.maximum(shapes.ellipses, shapes.hulls)) & (
         shapes.areas < MAX_SIMPLE_AREA * np.pi * radius**2
     )

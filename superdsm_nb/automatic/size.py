@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..filters import distance
+from .defects import noise
 from .threshold import blurred, clipped, otsu, smoothed_noise
 
 FAST_SIDE = 500  # pixels; larger images are measured at a lower resolution if their nuclei allow it
@@ -49,7 +50,7 @@ def estimated_radius(image: NDArray[np.float64]) -> float:
 
 def _measured(image: NDArray[np.float64]) -> float:
     smooth = blurred(image, 1.0)
-    middle, least = float(np.median(smooth)), NOISES * smoothed_noise(image, 1.0)
+    middle, least = float(np.median(smooth)), NOISES * smoothed_noise(noise(image), 1.0)
     smooth = np.minimum(smooth, max(float(clipped(smooth).max()), middle + 2 * least))
     window = max(MIN_WINDOW, int(min(image.shape) / 6))
     limit = max(0.5 * (otsu(smooth) + middle), middle + least)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..filters import gaussian
-from .defects import NO_NOISE, noise
+from .defects import NO_NOISE
 
 WIDE = 6.0  # pixels; Gaussians from here on are computed by frequencies, which is faster
 CLIP = 2.0  # of the contrast of the foreground; brighter pixels are debris, mitoses or glare
@@ -139,9 +139,9 @@ def _lowest_step(values: NDArray[np.float64]) -> float:
     return threshold
 
 
-def smoothed_noise(image: NDArray[np.float64], sigma: float) -> float:
-    """Return the standard deviation of the pixel noise that is left after smoothing (Gaussian, pixels)."""
-    return noise(image) / max(1.0, 2 * math.sqrt(math.pi) * sigma)
+def smoothed_noise(noise: float, sigma: float) -> float:
+    """Return the standard deviation that is left of pixel noise after smoothing (Gaussian, pixels)."""
+    return noise / max(1.0, 2 * math.sqrt(math.pi) * sigma)
 
 
 def blurred(image: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:

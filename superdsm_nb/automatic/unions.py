@@ -34,6 +34,9 @@ class Borders(NamedTuple):
     values: NDArray[np.float64]
 
 
+NO_BORDERS = Borders(np.zeros((0, 2), np.int64), np.zeros(0), np.zeros(0))
+
+
 class Shapes(NamedTuple):
     """Measurements of unions, an entry each.
 
@@ -64,7 +67,7 @@ def find_borders(atoms: NDArray[np.int32], values: NDArray[np.float64]) -> Borde
     """Return the borders between the atoms of a label map, with the mean of `values` along each."""
     pairs, between = borders(atoms, values, border_count(atoms))
     if not len(pairs):
-        return Borders(np.zeros((0, 2), np.int64), np.zeros(0), np.zeros(0))
+        return NO_BORDERS
     unique, index = np.unique(pairs.astype(np.int64), axis=0, return_inverse=True)
     lengths = np.bincount(index.ravel()).astype(np.float64)
     return Borders(unique, lengths, np.bincount(index.ravel(), between) / lengths)

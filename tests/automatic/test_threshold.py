@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from superdsm_nb.automatic.defects import noise as noise_of
 from superdsm_nb.automatic.threshold import blurred, clipped, local_foreground, otsu, smoothed_noise
 
 from support import naive
@@ -97,14 +98,14 @@ def test_only_what_is_inside_counts_for_the_whole_image():
 
 def test_noise_alone_has_hardly_any_foreground():
     noise = np.random.default_rng(0).normal(size=(200, 200))
-    high = 5 * smoothed_noise(noise, 1.0)
+    high = 5 * smoothed_noise(1.0, 1.0)
     assert np.mean(foreground_of(noise, least_height=high).y > 0) < 0.01
 
 
 @pytest.mark.parametrize("sigma", [0.0, 1.0, 3.0])
 def test_the_noise_left_after_smoothing_is_that_of_the_smoothed_image(sigma):
     noise = np.random.default_rng(0).normal(size=(300, 300))
-    assert smoothed_noise(noise, sigma) == pytest.approx(
+    assert smoothed_noise(noise_of(noise), sigma) == pytest.approx(
         blurred(noise, sigma).std(), rel=0.1 if sigma else 0.02
     )
 
