@@ -131,6 +131,25 @@ class WorkAmountError(SuperDSMError, RuntimeError):
     """An image has more possible objects than ``global-energy-minimization/max_work_amount`` allows."""
 
 
+class TimeLimitError(SuperDSMError, TimeoutError):
+    """An image took longer than it may.
+
+    Parameters
+    ----------
+    seconds : float
+        The limit.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"The time limit of {seconds:g} s is over: raise it, or check the diameter of the nuclei."
+        )
+        self.seconds = seconds
+
+    def __reduce__(self) -> tuple[type[TimeLimitError], tuple[float]]:
+        return type(self), (self.seconds,)
+
+
 class PipelineError(SuperDSMError, RuntimeError):
     """Stages were combined or requested in a way that cannot work."""
 

@@ -15,6 +15,7 @@ from .dsm import Fit, fit
 from .image import AtomRegions, Region
 from .kernels.regions import positive_on_frame
 from .parallel import ordered_map
+from .timelimit import check
 
 EMPTY_MASK = np.zeros((1, 1), bool)
 
@@ -108,6 +109,7 @@ class Object(BaseObject):
 
     def compute(self, region: Region, parameters: FitParameters, fit: Fit = fit) -> None:
         """Fit a model to the region and store its energy and mask."""
+        check()
         self.pixels = region.y.size
         if np.count_nonzero(region.y > 0) == 1:
             # A single bright pixel is not an object: the reference gives it no mask and no energy.

@@ -13,12 +13,13 @@ from typing import TypeVar
 from threadpoolctl import threadpool_limits
 
 from .errors import ConfigError
+from .timelimit import check, current, until
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 THREADS_VARIABLE = "SUPERDSM_NB_NUM_THREADS"
-STRIP = 150_000  # pixels in a strip: enough work for a thread
+STRIP = 400_000  # pixels in a strip: enough work for a thread
 
 
 def thread_count() -> int:
@@ -60,21 +61,44 @@ def ordered_map(
     if threads < 2 or getattr(_inside, "map", False):
         with single_threaded_blas():
             for item in work:
+                check()
                 results.append(function(item))
                 if report is not None:
                     report(len(results), len(work))
         return results
-    pool = ThreadPoolExecutor(threads, initializer=_enter_map)
-    try:
-        with single_threaded_blas():
-            for result in pool.map(function, work):
+    deadline = current()
+
+    def timed(item: T) -> R:
+        with until(deadline):
+            check()
+            return function(item)
+
+    with single_threaded_blas():
+        coming = _shared_pool().map(timed, work)
+        try:
+            for result in coming:
                 results.append(result)
                 if report is not None:
                     report(len(results), len(work))
-    finally:
-        # After an interrupt, pending work is cancelled, and running work is not waited for.
-        pool.shutdown(wait=False, cancel_futures=True)
+        finally:
+            coming.close()  # type: ignore[attr-defined] # a generator, which cancels what has not begun
     return results
+
+
+def _shared_pool() -> ThreadPoolExecutor:
+    """Return the threads of this process: to start them anew for each map takes longer than many maps do."""
+    global _pool, _pool_size
+    size = thread_count()
+    with _lock:
+        if _pool is None or _pool_size != size:
+            _pool, _pool_size = ThreadPoolExecutor(size, initializer=_enter_map), size
+        return _pool
+
+
+def _forget_threads() -> None:
+    """Start over in a forked process, which has none of the threads of its parent."""
+    global _pool, _lock
+    _pool, _lock = None, threading.Lock()
 
 
 def strips(function: Callable[[slice], object], size: int, length: int, least: int = 1) -> None:
@@ -106,9 +130,13 @@ def _enter_map() -> None:
 
 _inside = threading.local()  # marks the threads of a map: nested maps run in the same thread
 _lock = threading.Lock()
+_pool: ThreadPoolExecutor | None = None
+_pool_size = 0
 _users = 0
 _owner: ThreadPoolExecutor | None = None
 _limits: threadpool_limits | None = None
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_threads)
 
 
 @contextmanager

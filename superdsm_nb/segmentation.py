@@ -19,6 +19,7 @@ from .events import READING, Emit, Event, LogLine, StageStarted, Warned, ignore,
 from .io import LoadedImage, Source, imread
 from .pipeline import pipeline_of
 from .results.result import Drawing, Segmentation
+from .timelimit import time_limit as limited
 
 __all__ = ["Drawing", "Segmentation", "analyze", "segment", "segment_file"]
 
@@ -35,6 +36,7 @@ def segment(
     diameter: float | str | None = None,
     preset: Preset | None = None,
     foreground: ArrayLike | None = None,
+    time_limit: float | None = None,
     emit: Emit | None = None,
 ) -> NDArray[Any]:
     """Segment the cell nuclei in a fluorescence microscopy image.
@@ -53,6 +55,8 @@ def segment(
     foreground : (H, W) array, optional
         Where nuclei are, if you know better: a mask, probabilities, or a map that is positive in the
         foreground; see `superdsm_nb.foreground.signed_foreground`. For the automatic method.
+    time_limit : float, optional
+        Seconds that the segmentation may take.
     emit : callable, optional
         Receives the events of `superdsm_nb.events`. Without it, warnings are issued as `UserWarning`.
 
@@ -73,6 +77,8 @@ def segment(
         If the scale of the objects cannot be estimated and neither ``AF_scale`` nor a diameter is given.
     WorkAmountError
         If there are too many possible objects.
+    TimeLimitError
+        If it takes longer than `time_limit`.
 
     See Also
     --------
@@ -91,7 +97,15 @@ def segment(
     >>> superdsm_nb.segment(sample.image, diameter=31).shape
     (160, 160)
     """
-    return analyze(image, config, diameter=diameter, preset=preset, foreground=foreground, emit=emit).labels
+    return analyze(
+        image,
+        config,
+        diameter=diameter,
+        preset=preset,
+        foreground=foreground,
+        time_limit=time_limit,
+        emit=emit,
+    ).labels
 
 
 def analyze(
@@ -102,6 +116,7 @@ def analyze(
     preset: Preset | None = None,
     foreground: ArrayLike | None = None,
     drawing: Drawing | None = None,
+    time_limit: float | None = None,
     emit: Emit | None = None,
 ) -> Segmentation:
     """Segment an image and keep all intermediate results.
@@ -121,6 +136,8 @@ def analyze(
         Where nuclei are, as for `segment`.
     drawing : Drawing, optional
         How objects become label maps and contours.
+    time_limit : float, optional
+        Seconds that the segmentation may take.
     emit : callable, optional
         Takes what happens on the way, as for `segment`.
 
@@ -140,9 +157,10 @@ def analyze(
     given = with_preset(Config(config), preset, has_foreground=foreground is not None)
     given = with_diameter(given, diameter, loaded.pixel_size)
     emit(LogLine(f"preset {given['preset']}"))
-    data, used, timings = process_image(
-        pipeline_of(given["preset"]), given, loaded.pixels, foreground=foreground, emit=emit
-    )
+    with limited(time_limit):
+        data, used, timings = process_image(
+            pipeline_of(given["preset"]), given, loaded.pixels, foreground=foreground, emit=emit
+        )
     result = Segmentation(loaded, data, used, timings, drawing or Drawing())
     warn_if_empty(result, emit)
     return result
@@ -162,6 +180,7 @@ def segment_file(
     preset: Preset | None = None,
     foreground: ArrayLike | Path | str | None = None,
     drawing: Drawing | None = None,
+    time_limit: float | None = None,
     emit: Emit = ignore,
 ) -> Segmentation:
     """Read an image file and segment it; `superdsm_nb.write_outputs` writes the result.
@@ -180,6 +199,8 @@ def segment_file(
         Where nuclei are, as for `segment`, or an image file of it.
     drawing : Drawing, optional
         How objects become label maps and contours.
+    time_limit : float, optional
+        Seconds that the segmentation may take once the file has been read.
     emit : callable, optional
         Takes what happens on the way; no Python warnings are issued here.
 
@@ -200,7 +221,15 @@ def segment_file(
     if isinstance(foreground, str | Path):
         foreground = imread(Path(foreground))
     with errors_name(source.path):
-        return analyze(loaded, config, diameter=diameter, foreground=foreground, drawing=drawing, emit=emit)
+        return analyze(
+            loaded,
+            config,
+            diameter=diameter,
+            foreground=foreground,
+            drawing=drawing,
+            time_limit=time_limit,
+            emit=emit,
+        )
 
 
 def warn(event: Event) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypedDict, TypeVar, ca
 from .config import Config, StageSettings
 from .errors import PipelineError
 from .events import Emit, StageStarted, ignore
+from .timelimit import check
 
 if TYPE_CHECKING:
     import numpy as np
@@ -140,6 +141,7 @@ class Stage(Generic[S]):
                 f"Stage {self.name} needs {', '.join(missing)}, which no earlier stage provides."
             )
         emit(StageStarted(self.name))
+        check()
         known = [key for key in (*self.inputs, *self.optional_inputs) if key in entries]
         inputs = cast(PipelineData, {key: entries[key] for key in known})
         produced = self.process(inputs, settings, emit)

@@ -61,6 +61,7 @@ def test_no_number_depends_on_the_number_of_threads(monkeypatch):
     # Large enough for work in strips, with a scale to estimate and clusters to split.
     if naive.COMPILED:
         image = generate(seed=5, shape=(620, 700), nuclei=24, radius=38).image
+        monkeypatch.setattr(parallel, "STRIP", 150_000)
     else:
         image = generate(seed=1, shape=(120, 128), nuclei=2, radius=16).image
         monkeypatch.setattr(parallel, "STRIP", 5000)

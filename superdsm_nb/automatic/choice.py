@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ..config import AutomaticEnergySettings
+from ..kernels.regions import moments_by_label, percentiles_by_label
 from .division import DARK
 from .partition import Partition, minimum_partition
-from .threshold import blurred
+from .smoothing import blurred
 from .unions import Borders, Footprint, Shapes, find_borders, grow_unions, measure_shapes
 
 CORE_PERCENTILE = 75  # of the intensities of an atom: its brightness without its rim
@@ -74,9 +74,10 @@ def choose_unions(
     for a, b in found.pairs.tolist():
         neighbors[a].add(b)
         neighbors[b].add(a)
+    sums = moments_by_label(atoms, labels.size)
     unions = grow_unions(
-        np.bincount(atoms.ravel()).astype(np.float64),
-        np.concatenate([np.zeros((1, 2)), ndimage.center_of_mass(atoms > 0, atoms, labels)]),
+        sums[:, 0],
+        sums[:, 1:3] / np.maximum(sums[:, :1], 1),
         neighbors,
         max_area=settings.max_area * math.pi * radius**2,
         max_distance=settings.max_reach * radius,
@@ -138,8 +139,6 @@ def _contrast_along(
     found: Borders, smooth: NDArray[np.float64], atoms: NDArray[np.int32]
 ) -> NDArray[np.float64]:
     """Brightness of each border relative to the darker of its two atoms (above the background)."""
-    core = np.zeros(int(atoms.max()) + 1)
-    for label, box in enumerate(ndimage.find_objects(atoms), 1):
-        core[label] = np.percentile(smooth[box][atoms[box] == label], CORE_PERCENTILE)
+    core = percentiles_by_label(smooth, atoms, int(atoms.max()), CORE_PERCENTILE)
     result: NDArray[np.float64] = (found.values + DARK) / (core[found.pairs].min(axis=1) + DARK)
     return result

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ..filters import distance
-from .threshold import blurred
+from ..kernels.peaks import blob_brightness, peaks
+from .smoothing import blurred, laplacian
 
 DEEPEST = 1.2  # radii; distances to the background above this say nothing about nuclei
 BRIGHTNESS = (-0.5, 1.5)  # of y, in units of the local contrast; brighter pixels are texture
@@ -48,17 +48,13 @@ def seed_score(
     (h, w) float64
         The relief.
     """
-    inside = np.pad(y > 0, 1, mode="edge")
-    depth = distance(~inside)[1:-1, 1:-1] if not inside.all() else np.full(y.shape, np.inf)
-    score = blurred(np.minimum(depth, DEEPEST * radius), smoothing * radius) / radius
+    deep = distance(y <= 0)
+    deep /= radius
+    np.minimum(deep, DEEPEST, out=deep)
+    score = blurred(deep, smoothing * radius)
+    brightness = blob_brightness(y, blob_weight, *BRIGHTNESS, log_blob_weight, DARK, DIMMEST)
     sigma = blob_size * radius / math.sqrt(2)
-    for weight, brightness in (
-        (blob_weight, np.clip(y, *BRIGHTNESS)),
-        (log_blob_weight, np.log(np.maximum(y + DARK, DIMMEST))),
-    ):
-        if weight > 0:
-            score = score - weight * sigma**2 * ndimage.gaussian_laplace(brightness, sigma)
-    return score
+    return score - sigma**2 * laplacian(brightness, sigma)
 
 
 def divide(foreground: NDArray[np.bool_], score: NDArray[np.float64], min_depth: float) -> NDArray[np.int32]:
@@ -78,17 +74,5 @@ def divide(foreground: NDArray[np.bool_], score: NDArray[np.float64], min_depth:
     (h, w) int32
         Labels of the atoms, from 1; 0 outside the foreground.
     """
-    from skimage.morphology import local_maxima, reconstruction  # noqa: PLC0415 - take 0.1 s to load
-    from skimage.segmentation import watershed  # noqa: PLC0415
-
-    if not foreground.any():
-        return np.zeros(foreground.shape, np.int32)
-    relief = np.where(foreground, score, score[foreground].min() - 2 * min_depth)
-    filled = reconstruction(relief - min_depth, relief) if min_depth > 0 else relief
-    seeds, _ = ndimage.label(local_maxima(filled) & foreground, np.ones((3, 3)))
-    atoms = np.ascontiguousarray(watershed(-score, seeds, mask=foreground), np.int32)
-    left = foreground & (atoms == 0)  # touches a peak only at a corner, or is flat
-    if left.any():
-        parts, _ = ndimage.label(left)
-        atoms[left] = parts[left] + atoms.max()
-    return atoms
+    labels: NDArray[np.int32] = peaks(np.ascontiguousarray(score), foreground, min_depth)
+    return labels

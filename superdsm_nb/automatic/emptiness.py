@@ -76,6 +76,9 @@ def without_shading(image: NDArray[np.float64], inside: tuple[slice, slice]) -> 
         left = values - terms @ weights
         middle = float(np.median(left))
         kept = left <= middle + SHADE_SPREADS * (middle - float(np.percentile(left, LOW_PERCENTILE)))
-    shading = sum(weight * np.outer(rows**a, cols**b) for weight, (a, b) in zip(weights, POWERS, strict=True))
-    result: NDArray[np.float64] = image - shading
+    surface = np.zeros((3, 3))
+    surface[tuple(zip(*POWERS, strict=True))] = weights
+    result: NDArray[np.float64] = (
+        image - np.vander(rows, 3, increasing=True) @ surface @ np.vander(cols, 3, increasing=True).T
+    )
     return result

@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ..canonical import resized_map
-from ..filters import distance
+from ..kernels.distance import nearest_labels
+from ..kernels.outlines import outline
 from ..objects import Object
-from .threshold import blurred
+from ..parallel import ordered_map
+from .distribution import sample
+from .smoothing import blurred
 
 CORE_DEPTH = 0.5  # of the largest distance to the outline; what is deeper belongs to the nucleus in any case
 MIN_RING = 10  # pixels that are needed to know the background around an object
@@ -49,13 +50,6 @@ class Outline:
     def area(self) -> int:
         """Number of pixels."""
         return int(np.count_nonzero(self.mask))
-
-
-class _Axis(NamedTuple):
-    """Linear interpolation along one side: pixels of the image that a crop covers, and their weights."""
-
-    pixels: slice
-    weights: NDArray[np.float64]
 
 
 def find_outlines(
@@ -98,86 +92,56 @@ def find_outlines(
     list of Outline
         In the order of the objects.
     """
-    from skimage.segmentation import expand_labels  # noqa: PLC0415 - takes 0.1 s to load
-
+    if not objects:
+        return []
     labels = np.zeros(shape, np.int32)
     for number, item in enumerate(objects, 1):
         labels[item.box][item.fg_fragment] = number
+    near, squared = nearest_labels(labels)
     width = max(reach * radius * zoom, 1.0)
-    zones, wide = expand_labels(labels, width), expand_labels(labels, RING_REACH * width)
     sigma = 0.0 if level is not None else max(min(1.0, SMOOTHING[0] * radius), SMOOTHING[1] * radius)
-    smooth = blurred(image, sigma)
-    free = image[resized_map(zones, image.shape) == 0]
+    smooth = np.ascontiguousarray(blurred(image, sigma))
+    free = sample(image)[sample(resized_map(squared > width**2, image.shape))]
     general = float(np.median(free)) if free.size else float(image.min())
-    return [
-        _outline(number, _enlarged(box, shape), (labels, zones, wide), smooth, general, height, level)
-        for number, box in enumerate(ndimage.find_objects(wide, len(objects)), 1)
-    ]
+    fixed = math.nan if level is None else level
+    values = (width, RING_REACH * width, general, MIN_RING, height, CORE_DEPTH, fixed)
+    rows, cols = (_places(old, new) for old, new in zip(shape, smooth.shape, strict=True))
+
+    def found(numbered: tuple[int, Object]) -> Outline:
+        number, item = numbered
+        box = _surroundings(item.box, shape, math.ceil(RING_REACH * width) + 1)
+        pixels = [
+            bound
+            for axis, part, size in zip((rows, cols), box, shape, strict=True)
+            for bound in _pixels(axis[0], part, size)
+        ]
+        around = np.array([side for part in box for side in (part.start, part.stop)])
+        row, col, mask, low, high, mean = outline(
+            labels, near, squared, number, around, np.array(pixels), *rows, *cols, smooth, values
+        )
+        return Outline((int(row), int(col)), mask, low, high, mean)
+
+    return ordered_map(found, enumerate(objects, 1))
 
 
-def _enlarged(box: tuple[slice, slice], shape: Shape) -> tuple[slice, slice]:
-    """Add a pixel on each side, so that zones are interpolated with what is beside them."""
+def _surroundings(box: tuple[slice, slice], shape: Shape, margin: int) -> tuple[slice, slice]:
+    """Add pixels on each side of a box, as far as the image reaches."""
     rows, cols = (
-        slice(max(0, part.start - 1), min(size, part.stop + 1)) for part, size in zip(box, shape, strict=True)
+        slice(max(0, part.start - margin), min(size, part.stop + margin))
+        for part, size in zip(box, shape, strict=True)
     )
     return rows, cols
 
 
-def _outline(
-    number: int,
-    box: tuple[slice, slice],
-    maps: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]],
-    smooth: NDArray[np.float64],
-    general: float,
-    height: float,
-    level: float | None,
-) -> Outline:
-    own, zone, wide = (each[box] == number for each in maps)
-    rows, cols = (
-        _axis(part, old, new) for part, old, new in zip(box, maps[0].shape, smooth.shape, strict=True)
-    )
-
-    def enlarged(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        result: NDArray[np.float64] = rows.weights @ values @ cols.weights.T
-        return result
-
-    g = smooth[rows.pixels, cols.pixels]
-    in_zone = enlarged(zone.astype(np.float64)) > 0.5
-    ring = (
-        (enlarged(wide.astype(np.float64)) > 0.5)
-        & ~in_zone
-        & (enlarged((maps[1][box] > 0).astype(np.float64)) < 0.5)
-    )
-    low = float(np.median(g[ring])) if np.count_nonzero(ring) >= MIN_RING else general
-    depth: NDArray[np.float64] = np.ones(own.shape)
-    if not own.all():
-        depth = distance(~np.pad(own, 1, mode="edge"))[1:-1, 1:-1]
-    deep = enlarged(np.asarray(depth * own, np.float64))
-    core = (deep > CORE_DEPTH * deep.max()) & in_zone
-    if level is not None:
-        core &= g > level
-    if not core.any():
-        return Outline((rows.pixels.start, cols.pixels.start), core, low, low, low)
-    high = float(np.median(g[core]))
-    threshold = low + height * (high - low) if level is None else level
-    mask = (in_zone & (g > threshold)) | core
-    parts, _ = ndimage.label(mask)
-    kept = np.unique(parts[core])
-    mask = np.isin(parts, kept)
-    if level is None:
-        mask = ndimage.binary_fill_holes(mask) & in_zone
-    return Outline((rows.pixels.start, cols.pixels.start), mask, low, high, float(g[mask].mean()))
+def _places(old: int, new: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """For each of `new` pixels along a side: the canonical pixel before it, and the weight of the next."""
+    position = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
+    below = np.minimum(position.astype(np.int64), max(old - 2, 0))
+    return below, position - below
 
 
-def _axis(part: slice, old: int, new: int) -> _Axis:
-    """Pixels of a side of `new` pixels that a part of one of `old` pixels covers, and how to interpolate."""
-    start = max(0, math.floor(part.start * new / old))
-    stop = min(new, math.ceil(part.stop * new / old))
-    pixels = np.arange(start, stop)
-    position = np.clip((pixels + 0.5) * old / new - 0.5 - part.start, 0, part.stop - part.start - 1)
-    below = np.minimum(position.astype(np.int64), max(part.stop - part.start - 2, 0))
-    weights = np.zeros((pixels.size, part.stop - part.start))
-    weights[np.arange(pixels.size), below] = 1 - (position - below)
-    if weights.shape[1] > 1:
-        weights[np.arange(pixels.size), below + 1] = position - below
-    return _Axis(slice(start, stop), weights)
+def _pixels(below: NDArray[np.int64], part: slice, size: int) -> tuple[int, int]:
+    """First and last of the pixels that lie between canonical pixels of a part of a side."""
+    start = 0 if part.start == 0 else int(np.searchsorted(below, part.start))
+    stop = below.size if part.stop == size else int(np.searchsorted(below, part.stop - 1))
+    return start, stop

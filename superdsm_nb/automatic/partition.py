@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import SolverError
 from ..minsetcover.exact import INTEGRALITY_TOLERANCE, ROUNDING_TOLERANCE, WEIGHT_MAGNITUDE
+from ..timelimit import check, solver_seconds
 
 
 class Partition(NamedTuple):
@@ -107,8 +108,10 @@ def _optimize(
         constraints=scipy.optimize.LinearConstraint(matrix, 1, 1),
         integrality=np.full(len(members), integrality),
         bounds=scipy.optimize.Bounds(0, 1),
-        options={"mip_rel_gap": 0.0},
+        options={"mip_rel_gap": 0.0, "time_limit": solver_seconds()},
     )
+    if not result.success:
+        check()
     if not result.success:
         raise SolverError(f"HiGHS found no optimal choice among {len(members)} unions: {result.message}")
     return result

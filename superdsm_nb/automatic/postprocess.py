@@ -151,8 +151,12 @@ def _postprocessed(item: Object, outline: Outline, box: Box) -> PostprocessedObj
         contrast=outline.mean / outline.low if outline.low > 0 else math.inf,
         eccentricity=eccentricity(outline.mask),
     )
-    rows, cols = np.nonzero(outline.mask)
-    rows, cols = rows + outline.offset[0], cols + outline.offset[1]
-    inside = (rows >= box[0].start) & (rows < box[0].stop) & (cols >= box[1].start) & (cols < box[1].stop)
-    result.set_pixels(rows[inside], cols[inside])
+    (top, left), (height, width) = outline.offset, outline.mask.shape
+    rows, cols = (
+        slice(max(part.start - start, 0), min(part.stop - start, size))
+        for part, start, size in zip(box, (top, left), (height, width), strict=True)
+    )
+    rest = outline.mask[rows, cols]
+    where = np.nonzero(rest)
+    result.set_pixels(where[0] + top + rows.start, where[1] + left + cols.start)
     return result

@@ -9,6 +9,7 @@ from scipy import ndimage
 from ..atoms import AtomAdjacencyGraph
 from ..config import AutomaticRegionSettings
 from ..events import Emit, LogLine
+from ..kernels.regions import highest_pixels, joined_labels
 from ..stage import PipelineData, Stage
 from .division import divide, seed_score
 from .unions import NO_BORDERS, measure_shapes
@@ -38,9 +39,8 @@ class AutomaticRegionAnalysis(Stage[AutomaticRegionSettings]):
         y = inputs["y"]
         atoms, score = atoms_of(y, inputs["radius"] * inputs["zoom"], settings)
         clusters, count = ndimage.label(atoms > 0, output=np.int32)
-        labels = np.arange(1, int(atoms.max(initial=0)) + 1)
-        positions = ndimage.maximum_position(score, atoms, labels) if labels.size else []
-        seeds = [(float(row), float(col)) for row, col in positions]
+        seeds = highest_pixels(score, atoms, int(atoms.max(initial=0))).astype(float).tolist()
+        seeds = [(row, col) for row, col in seeds]
         emit(LogLine(f"{count} clusters of {len(seeds)} atoms"))
         return {
             "y_mask": np.ones(y.shape, bool),
@@ -81,8 +81,6 @@ def joined_where_simple(atoms: NDArray[np.int32], radius: float) -> NDArray[np.i
     (h, w) int32
         Labels from 1, without gaps.
     """
-    from skimage.segmentation import relabel_sequential  # noqa: PLC0415 - takes 0.1 s to load
-
     parts, count = ndimage.label(atoms > 0, output=np.int32)
     if count == 0 or count == int(atoms.max()):
         return atoms
@@ -90,6 +88,5 @@ def joined_where_simple(atoms: NDArray[np.int32], radius: float) -> NDArray[np.i
     is_simple = (shapes.areas > SIMPLE * np.maximum(shapes.ellipses, shapes.hulls)) & (
         shapes.areas < MAX_SIMPLE_AREA * np.pi * radius**2
     )
-    is_joined = np.concatenate([[False], is_simple])[parts]
-    result: NDArray[np.int32] = relabel_sequential(np.where(is_joined, int(atoms.max()) + parts, atoms))[0]
+    result: NDArray[np.int32] = joined_labels(atoms, parts, np.concatenate([[False], is_simple]))
     return result

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from ..filters import gaussian
+from ..kernels import smoothing as kernels
 from .defects import NO_NOISE
+from .distribution import otsu, percentile, sample_of, sorted_sample
+from .smoothing import Grid, blurred
 
-WIDE = 6.0  # pixels; Gaussians from here on are computed by frequencies, which is faster
 CLIP = 2.0  # of the contrast of the foreground; brighter pixels are debris, mitoses or glare
 CLIP_ROUNDS = 3
 SEPARATE = 0.8  # share of the variance that two classes explain; of normally distributed values 0.64
@@ -22,6 +22,7 @@ HIGHEST, LOWEST = 99.9, 1.0  # percentiles between which intensities are believe
 PRIOR = 0.02  # weight of the image-wide means where no foreground or no background is near
 ROUNDS = 5
 DIP_PERCENTILE = 95
+NOWHERE = -1e300  # a threshold that every intensity exceeds
 
 
 class Foreground(NamedTuple):
@@ -29,8 +30,10 @@ class Foreground(NamedTuple):
 
     Attributes
     ----------
-    y : (h, w) float64
-        Intensity above the local threshold, in units of the local contrast: positive in the foreground.
+    smooth : (h, w) float64
+        Intensities without noise.
+    threshold, contrast : (m, n) float64
+        Local threshold and local contrast on blocks of pixels, in units of the image.
     dip : float
         How far the background falls below its own local mean, in units of the image: the 95th percentile of
         the pixels below it. Noise rises as far above its mean as it falls below.
@@ -38,9 +41,16 @@ class Foreground(NamedTuple):
         Local contrast of the foreground (median), in dips; 0 if there is no foreground.
     """
 
-    y: NDArray[np.float64]
+    smooth: NDArray[np.float64]
+    threshold: NDArray[np.float64]
+    contrast: NDArray[np.float64]
     dip: float
     distinctness: float
+
+    def y(self) -> NDArray[np.float64]:
+        """Intensity above the local threshold, in units of the local contrast: positive in the foreground."""
+        result: NDArray[np.float64] = kernels.relative(self.smooth, self.threshold, self.contrast)
+        return result
 
 
 def local_foreground(
@@ -75,93 +85,92 @@ def local_foreground(
     Foreground
         Intensities relative to the threshold, and how much the foreground stands out.
     """
-    smooth = blurred(image, smoothing)
-    part = smooth[inside]
-    e = np.clip(smooth, np.percentile(part, LOWEST), clipped(part).max())
-    threshold, middle = otsu(e[inside]), float(np.median(e[inside]))
-    tau = np.full(image.shape, 0.5 * (threshold + middle) if threshold > middle else threshold)
-    contrast = np.ones(image.shape)
+    smooth = np.ascontiguousarray(blurred(image, smoothing))
+    values = sorted_sample(smooth[inside])
+    highest = highest_of_nuclei(values)
+    lowest = min(percentile(values, LOWEST), highest)
+    values = np.clip(values, lowest, highest)
+    threshold, middle = otsu(values), percentile(values, 50)
+    grid = Grid(image.shape, reach)
+    tau = np.full(grid.shape, 0.5 * (threshold + middle) if threshold > middle else threshold)
+    box = np.array([side for part in inside for side in (part.start, part.stop)])
+    clipped_image = (smooth, lowest, highest)
+    near_all, _, whole, size = kernels.bright_blocks(*clipped_image, np.full(grid.shape, NOWHERE), box)
+    near_all = grid.smoothed(near_all)
     for _ in range(ROUNDS):
-        bright = e > tau
-        bright_mean, dark_mean = _mean(e[inside], bright[inside]), _mean(e[inside], ~bright[inside])
-        f = bright.astype(np.float64)
-        near_bright, near_all, share = blurred(e * f, reach), blurred(e, reach), blurred(f, reach)
+        bright, share, total, count = kernels.bright_blocks(*clipped_image, tau, box)
+        bright_mean = total / count if count else 0.0
+        dark_mean = (whole - total) / (size - count) if count < size else 0.0
+        near_bright, share = grid.smoothed(bright), grid.smoothed(share)
         high = (near_bright + PRIOR * bright_mean) / (share + PRIOR)
         low = (near_all - near_bright + PRIOR * dark_mean) / (1 - share + PRIOR)
         least = max(min_contrast * (bright_mean - dark_mean), least_height / height, NO_NOISE)
         contrast = np.maximum(high - low, least)
         tau = low + height * contrast
-    bright = (e > tau)[inside]
-    below = (low - smooth)[inside][~bright]
+    rows, cols = sample_of(inside)
+    low, step, limit = (grid.at(each, rows, cols) for each in (low, high - low, tau))
+    is_bright = smooth[rows, cols] > limit
+    below = (low - smooth[rows, cols])[~is_bright]
     below = below[below > 0]
     dip = float(np.percentile(below, DIP_PERCENTILE)) if below.size else 0.0
-    typical = float(np.median((high - low)[inside][bright])) if bright.any() else 0.0
-    return Foreground(np.ascontiguousarray((smooth - tau) / contrast), dip, typical / max(dip, NO_NOISE))
+    typical = float(np.median(step[is_bright])) if is_bright.any() else 0.0
+    return Foreground(smooth, tau, contrast, dip, typical / max(dip, NO_NOISE))
 
 
-def clipped(smooth: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Clip what is much brighter than the foreground of an image usually is.
+def highest_of_nuclei(values: NDArray[np.float64]) -> float:
+    """Return the intensity above which pixels are much brighter than the foreground of an image usually is.
 
     Otherwise a few bright pixels would decide where the threshold of all others lies. Square roots make the
     step from background to nuclei larger than that from nuclei to debris.
+
+    Parameters
+    ----------
+    values : (N,) float64
+        Intensities in ascending order.
+
+    Returns
+    -------
+    float
+        At most the highest of them.
     """
-    darkest = float(np.percentile(smooth, LOWEST))
-    root = np.sqrt(np.maximum(smooth - darkest, 0))
-    highest = float(np.percentile(root, HIGHEST))
+    darkest = percentile(values, LOWEST)
+    root = np.sqrt(np.maximum(values - darkest, 0))
+    highest = percentile(root, HIGHEST)
     for _ in range(CLIP_ROUNDS):
         root = np.minimum(root, highest)
-        bright = root > _lowest_step(root)
-        if not bright.any():
+        dark = int(np.searchsorted(root, _lowest_step(root), side="right"))
+        if dark in (0, root.size):
             break
-        low, high = np.median(root[~bright]), np.median(root[bright])
-        highest = float(low + CLIP * (high - low))
-    return np.minimum(smooth, darkest + min(highest, float(root.max())) ** 2)
+        low, high = percentile(root[:dark], 50), percentile(root[dark:], 50)
+        highest = low + CLIP * (high - low)
+    return min(float(values[-1]), darkest + min(highest, float(root[-1])) ** 2)
 
 
 def _lowest_step(values: NDArray[np.float64]) -> float:
     """Return Otsu's threshold, or that of the values below it if they fall into two classes as well.
 
     A few pixels that are brighter than nuclei by far make a class of their own, above that of the nuclei.
+    The values are in ascending order.
     """
     threshold = otsu(values)
-    rest = values[values <= threshold]
-    if 0 < rest.size < values.size:
+    count = int(np.searchsorted(values, threshold, side="right"))
+    rest, top = values[:count], values[count:]
+    if rest.size and top.size:
         second = otsu(rest)
-        above = rest > second
-        share = float(above.mean())
-        step = _mean(rest, above) - _mean(rest, ~above)
-        if (
-            share * (1 - share) * step**2 > SEPARATE * float(rest.var())
-            and step > FAINT * (_mean(values, values > threshold) - _mean(rest, ~above))
-            and values.size - rest.size < FEW * np.count_nonzero(above)
-        ):
-            return second
+        start = int(np.searchsorted(rest, second, side="right"))
+        dark, bright = rest[:start], rest[start:]
+        if dark.size and bright.size:
+            share = bright.size / rest.size
+            step = float(bright.mean() - dark.mean())
+            if (
+                share * (1 - share) * step**2 > SEPARATE * float(rest.var())
+                and step > FAINT * float(top.mean() - dark.mean())
+                and top.size < FEW * bright.size
+            ):
+                return second
     return threshold
 
 
 def smoothed_noise(noise: float, sigma: float) -> float:
     """Return the standard deviation that is left of pixel noise after smoothing (Gaussian, pixels)."""
     return noise / max(1.0, 2 * math.sqrt(math.pi) * sigma)
-
-
-def blurred(image: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
-    """Filter with a Gaussian of standard deviation `sigma` (pixels)."""
-    if sigma <= 0:
-        return image
-    result: NDArray[np.float64] = (
-        gaussian(np.ascontiguousarray(image), sigma)
-        if sigma > WIDE
-        else ndimage.gaussian_filter(image, sigma)
-    )
-    return result
-
-
-def otsu(image: NDArray[np.float64]) -> float:
-    """Return Otsu's threshold; for a constant image its value, above which nothing is."""
-    from skimage.filters import threshold_otsu  # noqa: PLC0415 - takes 0.1 s; the published method needs none
-
-    return float(threshold_otsu(image))
-
-
-def _mean(values: NDArray[np.float64], where: NDArray[np.bool_]) -> float:
-    return float(values[where].mean()) if where.any() else 0.0

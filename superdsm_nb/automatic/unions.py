@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ..kernels.hulls import border_count, borders, hull_areas, hull_points, run_corners
+from ..kernels.regions import moments_by_label
+from ..timelimit import check
 
 Footprint = frozenset[int]
 PIXEL_VARIANCE = 1 / 12  # of the position inside a pixel, in each direction
@@ -106,6 +108,7 @@ def grow_unions(
     unions = [footprint for footprint, _ in generation]
     points = centers.tolist()
     for _ in range(max_atoms - 1):
+        check()
         grown: dict[Footprint, float] = {}
         for footprint, area in generation:
             around = set().union(*(neighbors[atom] for atom in footprint)) - footprint
@@ -144,7 +147,7 @@ def measure_shapes(atoms: NDArray[np.int32], unions: Sequence[Footprint], found:
     first = np.concatenate([[0], np.cumsum([len(union) for union in unions])]).astype(np.int64)
     shape = (len(unions), count + 1)
     incidence = sparse.csr_array((np.ones(members.size), members, first), shape=shape)
-    n, row, col, rows, cols, mixed = (incidence @ _moments(atoms, count)).T
+    n, row, col, rows, cols, mixed = (incidence @ moments_by_label(atoms, count)).T
     row, col = row / n, col / n
     across, along = rows / n - row**2 + PIXEL_VARIANCE, cols / n - col**2 + PIXEL_VARIANCE
     determinant = np.maximum(across * along - (mixed / n - row * col) ** 2, 0)
@@ -157,14 +160,6 @@ def measure_shapes(atoms: NDArray[np.int32], unions: Sequence[Footprint], found:
     cut[np.concatenate([atoms[0], atoms[-1], atoms[:, 0], atoms[:, -1]])] = 1
     cut[0] = 0
     return Shapes(n, 4 * math.pi * np.sqrt(determinant), hulls, inner, outer, incidence @ cut == 0)
-
-
-def _moments(atoms: NDArray[np.int32], count: int) -> NDArray[np.float64]:
-    """Sums of 1, row, col, row^2, col^2 and row * col over the pixels of each atom, (count + 1, 6)."""
-    row, col = np.nonzero(atoms)
-    label = atoms[row, col]
-    powers = (np.ones(row.size), row, col, row * row, col * col, row * col)
-    return np.stack([np.bincount(label, power, minlength=count + 1) for power in powers], axis=1)
 
 
 def _incident(found: Borders, count: int) -> sparse.csr_array:

@@ -104,6 +104,15 @@ FIELDS: dict[str, Any] = {
     "channel": Annotated[Index, Field(description="Channel of a multichannel file (zero-based).")],
     "plane": Annotated[Index, Field(description="Plane of a stack (zero-based).")],
     "time": Annotated[Index, Field(description="Time point of a series (zero-based).")],
+    "time_limit": Annotated[
+        float,
+        Field(
+            gt=0,
+            allow_inf_nan=False,
+            description="Seconds that an image may take; one that takes longer fails. Default: no limit.",
+        ),
+        Expected("a number above 0"),
+    ],
     "diameter": Annotated[
         float,
         Field(

@@ -54,6 +54,8 @@ class Job:
         How results are drawn.
     folder : Path
         The task's folder.
+    time_limit : float or None
+        Seconds that it may take.
     """
 
     file_id: str
@@ -65,6 +67,7 @@ class Job:
     last_stage: str | None
     drawing: Drawing
     folder: Path
+    time_limit: float | None = None
 
     @property
     def image(self) -> Path:
@@ -142,6 +145,7 @@ def expand_jobs(task: Task, root: Path) -> list[Job]:
             task.last_stage,
             Drawing(task.dilate, float(task.merge_overlap_threshold), task.seg_border),
             task.folder,
+            task.time_limit,
         )
         for file_id in file_ids
     ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ..config import Preset
     from ..performance import PerformanceReport
+    from .jobs import Job
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,18 @@ class Mode:
         Store none.
     debug : bool
         Print a traceback for everything that fails.
+    time_limit : float or None
+        Seconds that an image may take, instead of what its task says.
     """
 
     fresh: bool = False
     oneshot: bool = False
     debug: bool = False
+    time_limit: float | None = None
+
+    def limit_of(self, job: Job) -> float | None:
+        """Seconds that an image may take; None without a limit."""
+        return job.time_limit if self.time_limit is None else self.time_limit
 
 
 @dataclass(frozen=True)

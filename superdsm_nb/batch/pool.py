@@ -7,6 +7,7 @@ of the dead worker fails, and the others continue.
 from __future__ import annotations
 
 import contextlib
+import math
 import multiprocessing
 import os
 import signal
@@ -21,6 +22,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import TimeLimitError
 from ..events import READING, Event, ImageStarted, Progress, StageStarted
 from ..parallel import THREADS_VARIABLE, thread_count
 from .outcome import Crash, Failure, Mode, Summary
@@ -32,6 +34,7 @@ EmitFromSlot = Callable[[Event, int], None]  # an event, and the slot of the wor
 
 PROGRESS_INTERVAL = 0.1  # seconds
 STOP_SECONDS = 2.0  # time for a worker to end by itself
+START_SECONDS = 10.0  # for a process to start, and to find that the time is over
 STARTING = ""  # before the first stage
 KILLED_EXIT_CODE = -9  # exit code of a process that the system stopped
 
@@ -88,6 +91,7 @@ class Worker:
     connection: Connection
     job: Job | None = None
     stage: str = ""
+    latest_end: float = math.inf  # in seconds of the monotonic clock
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,11 @@ class Finished:
 
     job: Job
     result: Summary | Failure
+
+
+def _seconds_until(end: float) -> float | None:
+    """Seconds that are left, None if there is no end."""
+    return None if math.isinf(end) else max(0.0, end - time.monotonic())
 
 
 def _is_main() -> bool:
@@ -156,6 +165,7 @@ class ProcessPool:
             for worker in self._workers:
                 if worker.job is None and waiting:
                     worker.job, worker.stage = waiting.popleft(), STARTING
+                    worker.latest_end = self._latest_end(worker.job)
                     emit(ImageStarted(worker.job.file_id), worker.slot)
                     # Its end is noticed below.
                     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -163,7 +173,9 @@ class ProcessPool:
             busy = {worker.connection: worker for worker in self._workers if worker.job is not None}
             if not busy:
                 return
-            for connection in wait(list(busy)):
+            for connection in wait(
+                list(busy), _seconds_until(min(each.latest_end for each in busy.values()))
+            ):
                 assert isinstance(connection, Connection)
                 worker = busy[connection]
                 is_fresh = worker.stage == STARTING
@@ -176,6 +188,23 @@ class ProcessPool:
                     waiting.appendleft(finished.job)
                 else:
                     yield finished
+            for worker in busy.values():
+                if worker.job is not None and time.monotonic() > worker.latest_end:
+                    yield Finished(worker.job, self._stop(worker, worker.job))
+
+    def _latest_end(self, job: Job) -> float:
+        """When a worker is stopped that does not keep the time limit by itself."""
+        limit = self._mode.limit_of(job)
+        return math.inf if limit is None else time.monotonic() + START_SECONDS + 2 * limit
+
+    def _stop(self, worker: Worker, job: Job) -> Crash:
+        """Stop a worker that takes too long, and start another one."""
+        limit = self._mode.limit_of(job)
+        assert limit is not None
+        worker.process.kill()
+        stage = READING if worker.stage == STARTING else worker.stage
+        self._replace_dead(worker, job)
+        return Crash(stage, f"{job.image}: {TimeLimitError(limit)}")
 
     def _receive(self, worker: Worker, emit: EmitFromSlot) -> Finished | None:
         job = worker.job
@@ -196,6 +225,7 @@ class ProcessPool:
         worker.process.join(STOP_SECONDS)
         code = worker.process.exitcode
         worker.connection.close()
+        worker.job = None
         self._workers[self._workers.index(worker)] = self._start(worker.slot)
         cause = "out of memory?" if code == KILLED_EXIT_CODE else f"exit code {code}"
         return Crash(

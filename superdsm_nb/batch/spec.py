@@ -55,6 +55,8 @@ class Task:
         How results are drawn; see `superdsm_nb.render`.
     channel, plane, time : int or None
         Which part of the files to use.
+    time_limit : float or None
+        Seconds that an image may take.
     base_config : Path or None
         File of hyperparameters that were merged.
     """
@@ -75,6 +77,7 @@ class Task:
     channel: int | None = None
     plane: int | None = None
     time: int | None = None
+    time_limit: float | None = None
     base_config: Path | None = None
 
     @property
@@ -253,7 +256,7 @@ def _resolve(
 ) -> Task:
     plain = (
         *("img_pathpattern", "num_cpus", "last_stage", "dilate", "merge_overlap_threshold", "seg_border"),
-        *("channel", "plane", "time"),
+        *("channel", "plane", "time", "time_limit"),
     )
     suffix = "_pathpattern"
     file_ids = entries.get("file_ids", ())

@@ -18,6 +18,7 @@ from ..results.outputs import write_outputs
 from ..results.result import Segmentation
 from ..segmentation import warn_if_empty
 from ..stage import PipelineData
+from ..timelimit import time_limit
 from . import store
 from .header import Header
 from .jobs import AS_FIELD, Job, relative_hint
@@ -45,7 +46,8 @@ def process(job: Job, mode: Mode, emit: Emit) -> Summary | Failure:
     """
     recorder = Recorder(naming(job.file_id, emit))
     try:
-        return _process(job, mode, recorder)
+        with time_limit(mode.limit_of(job)):
+            return _process(job, mode, recorder)
     except Exception as error:  # noqa: BLE001 - a defect in one image must not stop the others
         if mode.debug:
             traceback.print_exc()

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ..errors import ConfigError
-from .options import QuietOption
+from ..timelimit import check_time_limit
+from .options import QuietOption, TimeLimitOption
 from .targets import images_in
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def batch(
         Path | None,
         typer.Option("--report", metavar="FILE", help="Progress report, as a text file.", show_default=False),
     ] = None,
+    time_limit: TimeLimitOption = None,
     verbosity: Annotated[
         int,
         typer.Option(
@@ -98,6 +100,7 @@ def batch(
         raise ConfigError("--last-stage needs --oneshot: results of a part of the pipeline are not stored.")
     if last_stage is not None and last_stage not in STAGE_NAMES:
         raise ConfigError(f"There is no stage {last_stage}: the stages are {', '.join(STAGE_NAMES)}.")
+    check_time_limit(time_limit)
     if init:
         written = write_task(root, images_in(root) if root.is_dir() else [])
         if not (quiet or as_json):
@@ -105,7 +108,7 @@ def batch(
     tasks = spec.find_tasks(root)
     plans = survey.survey(tasks, root, last_stage, spec.choose(tasks, root, task or (), task_dir or ()))
     if run:
-        mode = Mode(fresh, oneshot, debug)
+        mode = Mode(fresh, oneshot, debug, time_limit)
         if run_tasks(root, plans, mode, QUIET if quiet else verbosity, as_json, force, report):
             raise typer.Exit(1)
     elif as_json:

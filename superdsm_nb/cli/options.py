@@ -61,6 +61,16 @@ TimeOption = Annotated[
     int | None,
     typer.Option(metavar="N", help="Time point of a series (zero-based).", min=0, show_default=False),
 ]
+TimeLimitOption = Annotated[
+    float | None,
+    typer.Option(
+        "--time-limit",
+        metavar="SECONDS",
+        help="Time that an image may take; one that takes longer fails, and the others go on. No limit by "
+        "default.",
+        show_default=False,
+    ),
+]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Show what each stage does.")]
 QuietOption = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print warnings and errors only: no progress and no results.")

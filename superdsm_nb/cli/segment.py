@@ -14,6 +14,7 @@ from ..diameter import with_diameter
 from ..errors import SuperDSMError, errors_name
 from ..events import Event, Warned
 from ..results.outputs import OUTPUTS, image_rows
+from ..timelimit import check_time_limit
 from .options import (
     ChannelOption,
     ConfigOption,
@@ -22,6 +23,7 @@ from .options import (
     PresetOption,
     QuietOption,
     SetOption,
+    TimeLimitOption,
     TimeOption,
     VerboseOption,
     output_options,
@@ -77,6 +79,7 @@ def segment(
     channel: ChannelOption = None,
     plane: PlaneOption = None,
     time: TimeOption = None,
+    time_limit: TimeLimitOption = None,
     border: Annotated[
         int, typer.Option(metavar="N", help="Width of the contours of --overlay in pixels.", min=1)
     ] = 2,
@@ -95,6 +98,7 @@ def segment(
     """
     base = read_config(config, settings, preset, has_foreground=foreground is not None)
     with_diameter(base, diameter, pixel_size=(1.0, 1.0))  # report errors in it before the work starts
+    check_time_limit(time_limit)
     files = find_images(images, pattern)
     foregrounds = find_foregrounds(files, foreground)
     targets, tables = plan_targets(files, {"seg": out, **outputs}, foregrounds)
@@ -111,7 +115,7 @@ def segment(
             source, drawing = Source(path, channel, plane, time), Drawing(border_width=border)
             try:
                 segmented = _segment_one(
-                    source, target, base, diameter, given, drawing, listener, bool(tables)
+                    source, target, base, diameter, given, drawing, time_limit, listener, bool(tables)
                 )
             except SuperDSMError as error:
                 message = error.worded("--{} N".format)
@@ -161,6 +165,7 @@ def _segment_one(
     diameter: str | None,
     foreground: Path | None,
     drawing: Drawing,
+    time_limit: float | None,
     listener: _Listener,
     with_rows: bool,
 ) -> _Done:
@@ -170,7 +175,13 @@ def _segment_one(
 
     start = perf_counter()
     result = segment_file(
-        source, config, diameter=diameter, foreground=foreground, drawing=drawing, emit=listener
+        source,
+        config,
+        diameter=diameter,
+        foreground=foreground,
+        drawing=drawing,
+        time_limit=time_limit,
+        emit=listener,
     )
     with errors_name(source.path):
         _ = result.labels  # refuses a pipeline that ended before there are any

@@ -75,3 +75,92 @@ def squared_distance(along, out):
                 k += 1
             across = c - column[k]
             out[r, c] = across * across + np.int64(along[r, column[k]]) ** 2
+
+
+@jit
+def nearest_labels(labels):
+    """Label of the nearest labelled pixel of every pixel, and its squared distance.
+
+    As in `squared_distance`; of equally distant pixels the one farther left, then farther up, counts.
+
+    Parameters
+    ----------
+    labels : (H, W) int32
+        0 where there is none; at least one pixel is labelled.
+
+    Returns
+    -------
+    nearest : (H, W) int32
+        Labels.
+    squared : (H, W) int64
+        Squared distances (pixels).
+    """
+    height, width = labels.shape
+    source = np.empty((height, width), np.int64)  # row of the nearest label in the column
+    for c in range(width):
+        source[0, c] = 0 if labels[0, c] else -FAR
+    for r in range(1, height):
+        for c in range(width):
+            source[r, c] = r if labels[r, c] else source[r - 1, c]
+    for r in range(height - 2, -1, -1):
+        for c in range(width):
+            after = source[r + 1, c]
+            if after >= 0 and (source[r, c] < 0 or after - r < r - source[r, c]):
+                source[r, c] = after
+    nearest = np.empty((height, width), np.int32)
+    squared = np.empty((height, width), np.int64)
+    column, begin = np.empty(width, np.int64), np.empty(width, np.int64)
+    for r in range(height):
+        used = 0
+        for c in range(width):
+            if source[r, c] < 0:
+                continue
+            level = (r - source[r, c]) ** 2
+            start = 0
+            while used > 0:
+                other = column[used - 1]
+                height_there = (r - source[r, other]) ** 2
+                start = (c * c - other * other + level - height_there) // (2 * (c - other)) + 1
+                if start > begin[used - 1]:
+                    break
+                used -= 1
+                start = 0
+            if start < width:
+                column[used] = c
+                begin[used] = start
+                used += 1
+        k = 0
+        for c in range(width):
+            while k + 1 < used and begin[k + 1] <= c:
+                k += 1
+            row, col = source[r, column[k]], column[k]
+            nearest[r, c] = labels[row, col]
+            squared[r, c] = (r - row) ** 2 + (c - col) ** 2
+    return nearest, squared
+
+
+@jit
+def depth(inside):
+    """Distance of the pixels of a region to the nearest pixel outside it.
+
+    Parameters
+    ----------
+    inside : (H, W) bool
+        The region, which continues beyond the border of the crop.
+
+    Returns
+    -------
+    (H, W) float64
+        0 outside the region; 1 in it if nothing is outside.
+    """
+    height, width = inside.shape
+    along = np.empty((height, width), np.int32)
+    distance_along_columns(~inside, along)
+    result = np.ones((height, width))
+    if along.min() < FAR:
+        squared = np.empty((height, width), np.int64)
+        squared_distance(along, squared)
+        for r in range(height):
+            for c in range(width):
+                result[r, c] = np.sqrt(squared[r, c])
+    return result

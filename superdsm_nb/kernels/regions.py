@@ -193,3 +193,144 @@ def _positive_between(a, b, c, size):
         if -1 <= t <= size and (a * x + 2 * b) * x + c > 0:
             return True
     return False
+
+
+@jit
+def percentiles_by_label(values, labels, count, percent):
+    """Percentile of the values of each label, interpolated linearly.
+
+    Parameters
+    ----------
+    values : (H, W) float64
+        Values.
+    labels : (H, W) int32
+        Label of each pixel, in 0 .. count.
+    count : int
+        Largest label.
+    percent : float
+        From 0 to 100.
+
+    Returns
+    -------
+    (count + 1,) float64
+        0 for label 0 and labels without a pixel.
+    """
+    height, width = labels.shape
+    size = np.zeros(count + 2, np.int64)
+    for r in range(height):
+        for c in range(width):
+            if labels[r, c] > 0:
+                size[labels[r, c] + 1] += 1
+    start = np.cumsum(size)
+    position = start.copy()
+    grouped = np.empty(start[-1])
+    for r in range(height):
+        for c in range(width):
+            if labels[r, c] > 0:
+                grouped[position[labels[r, c]]] = values[r, c]
+                position[labels[r, c]] += 1
+    out = np.zeros(count + 1)
+    for label in range(1, count + 1):
+        part = grouped[start[label] : start[label + 1]]
+        if part.size:
+            part.sort()
+            place = percent / 100 * (part.size - 1)
+            below = int(place)
+            above = min(below + 1, part.size - 1)
+            out[label] = part[below] + (place - below) * (part[above] - part[below])
+    return out
+
+
+@jit
+def moments_by_label(labels, count):
+    """Sums of 1, row, col, row^2, col^2 and row * col over the pixels of each label.
+
+    Parameters
+    ----------
+    labels : (H, W) int32
+        Label of each pixel, in 0 .. count.
+    count : int
+        Largest label.
+
+    Returns
+    -------
+    (count + 1, 6) float64
+        0 for label 0.
+    """
+    out = np.zeros((count + 1, 6))
+    for r in range(labels.shape[0]):
+        for c in range(labels.shape[1]):
+            if labels[r, c] > 0:
+                own = out[labels[r, c]]
+                own[0] += 1
+                own[1] += r
+                own[2] += c
+                own[3] += r * r
+                own[4] += c * c
+                own[5] += r * c
+    return out
+
+
+@jit
+def joined_labels(labels, parts, is_joined):
+    """Give each of some parts of a label map a label of its own, instead of those inside it.
+
+    Parameters
+    ----------
+    labels, parts : (H, W) int32
+        Labels from 1, in the same pixels; those of a part are only inside it.
+    is_joined : (P + 1,) bool
+        Which parts.
+
+    Returns
+    -------
+    (H, W) int32
+        Labels from 1, in the order of their first pixels.
+    """
+    height, width = labels.shape
+    of_part = np.zeros(is_joined.size, np.int32)
+    of_label = np.zeros(labels.max() + 1, np.int32)
+    out = np.zeros((height, width), np.int32)
+    count = np.int32(0)
+    for r in range(height):
+        for c in range(width):
+            label, part = labels[r, c], parts[r, c]
+            if label == 0:
+                continue
+            number = of_part[part] if is_joined[part] else of_label[label]
+            if number == 0:
+                count += np.int32(1)
+                number = count
+                of_part[part] = number
+                of_label[label] = number
+            out[r, c] = number
+    return out
+
+
+@jit
+def highest_pixels(values, labels, count):
+    """First of the pixels with the highest value of each label.
+
+    Parameters
+    ----------
+    values : (H, W) float64
+        Values.
+    labels : (H, W) int32
+        Label of each pixel, in 0 .. count; every label has a pixel.
+    count : int
+        Largest label.
+
+    Returns
+    -------
+    (count, 2) int64
+        Row and column for each label from 1.
+    """
+    places = np.zeros((count, 2), np.int64)
+    highest = np.full(count, -np.inf)
+    for r in range(labels.shape[0]):
+        for c in range(labels.shape[1]):
+            k = labels[r, c] - 1
+            if k >= 0 and values[r, c] > highest[k]:
+                highest[k] = values[r, c]
+                places[k, 0], places[k, 1] = r, c
+    return places

@@ -16,6 +16,7 @@ import scipy  # submodules are loaded on first use; easy images need no linear p
 from numpy.typing import NDArray
 
 from ..errors import SolverError
+from ..timelimit import check, solver_seconds
 
 INTEGRALITY_TOLERANCE = 1e-6  # HiGHS's own tolerance on integers
 ROUNDING_TOLERANCE = 1e-9  # relative tolerance for sums of the solver's floating-point numbers
@@ -213,6 +214,7 @@ def _solve_components(problems: Sequence[Problem], at_least: float, at_most: flo
         return []
     ends = np.cumsum([problem.weights.size for problem in problems])
     together = _optimize(problems, at_least, at_most, 0)
+    check()
     # If weights differ only in the eighth digit, the linear program may fail.
     values = np.split(together.x if together.success else np.full(ends[-1], 0.5), ends[:-1])
     choices = []
@@ -222,6 +224,7 @@ def _solve_components(problems: Sequence[Problem], at_least: float, at_most: flo
             continue
         alone = _optimize([problem], at_least, at_most, 1)
         if not alone.success:
+            check()
             raise SolverError(
                 f"HiGHS found no optimal choice among {problem.weights.size} sets: {alone.message}"
             )
@@ -251,7 +254,7 @@ def _optimize(
         constraints=scipy.optimize.LinearConstraint(members, at_least, at_most),
         integrality=np.full(weights.size, integrality),
         bounds=scipy.optimize.Bounds(0, 1),
-        options={"mip_rel_gap": 0.0},
+        options={"mip_rel_gap": 0.0, "time_limit": solver_seconds()},
     )
 
 

@@ -144,3 +144,13 @@ def test_several_images_need_a_folder(run, image_path, tmp_path):
 def test_an_output_that_cannot_be_written_is_refused(run, image_path, tmp_path):
     outcome = run("segment", image_path, "-o", image_path / "l.png", *SCALE)
     assert_failed(outcome, "cannot be written", "is not a folder")
+
+
+def test_an_image_that_takes_too_long_fails_and_the_limit_is_checked(run, tmp_path, sample):
+    imsave(tmp_path / "a.tif", sample.image)
+    arguments = ("segment", tmp_path / "a.tif", "-o", tmp_path / "l.png")
+
+    assert_failed(run(*arguments, "--time-limit", "1e-6"), "a.tif", "time limit of 1e-06 s is over")
+    assert not (tmp_path / "l.png").exists()
+    assert run(*arguments, "--time-limit", "0").code == 2
+    assert run(*arguments, "--time-limit", "600").code == 0

@@ -18,6 +18,7 @@ from superdsm_nb.filters import (
     squared_distance,
     within_distance,
 )
+from superdsm_nb.kernels.distance import depth, nearest_labels
 
 from support import naive
 
@@ -61,3 +62,26 @@ def test_the_highest_around_is_scipys(image, connectivity):
     footprint = ndimage.generate_binary_structure(2, connectivity // 4)
     expected = ndimage.maximum_filter(image, footprint=footprint)
     assert (maximum_filter(image, connectivity) == expected).all()
+
+
+@naive.settings_for(150)
+@given(st.integers(1, 20), st.integers(1, 20), st.floats(0, 0.5), st.integers(0, 2**32 - 1))
+def test_the_nearest_label_is_one_of_a_pixel_that_near(height, width, share, seed):
+    rng = np.random.default_rng(seed)
+    labels = (rng.integers(1, 9, (height, width)) * (rng.random((height, width)) < share)).astype(np.int32)
+    labels.flat[rng.integers(labels.size)] = 3
+
+    nearest, squared = nearest_labels(labels)
+
+    np.testing.assert_array_equal(squared, np.rint(ndimage.distance_transform_edt(labels == 0) ** 2))
+    rows, cols = np.nonzero(labels)
+    for row, col in np.ndindex(labels.shape):
+        distances = (rows - row) ** 2 + (cols - col) ** 2
+        assert nearest[row, col] in labels[rows, cols][distances == distances.min()]
+
+
+@naive.settings_for(100)
+@given(arrays(np.bool_, st.tuples(st.integers(1, 12), st.integers(1, 12))))
+def test_the_depth_of_a_region_is_the_distance_to_what_is_outside(inside):
+    expected = ndimage.distance_transform_edt(inside) if not inside.all() else np.ones(inside.shape)
+    np.testing.assert_array_equal(depth(inside), expected)

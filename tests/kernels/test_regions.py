@@ -106,3 +106,53 @@ def test_every_pixel_of_the_frame_is_looked_at_and_no_other(height, width):
     for row, col in itertools.product(range(-2, height + 2), range(-2, width + 2)):
         on_frame = max(-row, row - height + 1, -col, col - width + 1) == 1
         assert regions.positive_on_frame(bump(row, col, height, width), height, width) == on_frame
+
+
+@naive.settings_for(100)
+@given(images=labelled_images(), seed=st.integers(0, 2**32 - 1), percent=st.floats(0, 100))
+def test_measurements_by_label_are_those_of_its_pixels(images, seed, percent):
+    labels = images[0]
+    values = np.random.default_rng(seed).normal(size=labels.shape)
+
+    percentiles = regions.percentiles_by_label(values, labels, 4, percent)
+    moments = regions.moments_by_label(labels, 4)
+
+    for label in range(1, 5):
+        row, col = np.nonzero(labels == label)
+        expected = np.percentile(values[row, col], percent) if row.size else 0.0
+        assert percentiles[label] == pytest.approx(expected, abs=1e-12)
+        powers = (np.ones(row.size), row, col, row * row, col * col, row * col)
+        assert moments[label].tolist() == [power.sum() for power in powers]
+    assert not moments[0].any()
+
+
+@naive.settings_for(100)
+@given(mask=arrays(np.bool_, shapes), seed=st.integers(0, 2**32 - 1), share=st.floats(0, 1))
+def test_parts_are_joined_and_labels_have_no_gaps(mask, seed, share):
+    rng = np.random.default_rng(seed)
+    parts = ndimage.label(mask, output=np.int32)[0]
+    labels = np.where(mask, 3 * parts + rng.integers(3, size=mask.shape), 0).astype(np.int32)
+    is_joined = rng.random(parts.max() + 1) < share
+
+    result = regions.joined_labels(labels, parts, is_joined)
+
+    expected = np.where(is_joined[parts], 1000 + parts, labels)[mask]
+    found = result[mask]
+    assert ((found[:, None] == found) == (expected[:, None] == expected)).all()
+    assert ((result > 0) == mask).all()
+    assert list(dict.fromkeys(found.tolist())) == list(range(1, np.unique(expected).size + 1))
+
+
+@naive.settings_for(100)
+@given(mask=arrays(np.bool_, shapes), seed=st.integers(0, 2**32 - 1))
+def test_the_highest_pixel_of_each_label_is_the_first_one(mask, seed):
+    labels, count = ndimage.label(mask, output=np.int32)
+    values = np.random.default_rng(seed).integers(3, size=mask.shape).astype(float)
+
+    places = regions.highest_pixels(values, labels, count)
+
+    for label in range(1, count + 1):
+        row, col = np.nonzero(labels == label)
+        first = np.argmax(values[row, col])
+        assert places[label - 1].tolist() == [row[first], col[first]]
+    assert len(places) == count

@@ -32,6 +32,7 @@ EXAMPLES = {
     "channel": (0, 2, lambda task: task.channel),
     "plane": (0, 2, lambda task: task.plane),
     "time": (0, 2, lambda task: task.time),
+    "time_limit": (60, 2.5, lambda task: task.time_limit),
     "diameter": (31, 12.5, lambda task: task.config["diameter"]),
     "config": ({"AF_scale": 11}, {"AF_scale": 12}, lambda task: task.config.entries),
 }
@@ -46,6 +47,7 @@ DEFAULTS = {
     "channel": None,
     "plane": None,
     "time": None,
+    "time_limit": None,
     "config": {},
 }
 WRONG = [
@@ -85,6 +87,8 @@ WRONG = [
     ("plane", -1, "an integer of at least 0"),
     ("plane", [0], "an integer of at least 0"),
     ("time", -1, "an integer of at least 0"),
+    ("time_limit", 0, "a number above 0"),
+    ("time_limit", "60", "a number above 0"),
     ("diameter", 0, "a number above 0"),
     ("diameter", "31", "a number above 0"),
     ("diameter", math.inf, "a number above 0"),

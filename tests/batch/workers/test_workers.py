@@ -221,3 +221,34 @@ def test_a_oneshot_run_stores_nothing(root):
     assert not list(root.rglob("provenance.json"))
     used = json.loads((root / "default" / "cfg" / "a.json").read_text())
     assert "postprocess" not in used or "min_contrast" not in used["postprocess"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["task", "command line"])
+def test_images_that_pass_the_time_limit_fail_and_say_so(root, tmp_path, where):
+    if where == "task":
+        root = write_tree(tmp_path / "limited", names=NAMES, num_cpus=2, time_limit=1e-6)
+    witness = Witness()
+    mode = Mode() if where == "task" else Mode(time_limit=1e-6)
+
+    failed = Runner(root, witness, mode).run(survey(find_tasks(root), root))
+
+    assert failed == 12  # in two tasks
+    reasons = [result.reason for result in witness.results.values() if isinstance(result, Failure)]
+    assert len(reasons) == 12
+    assert all("time limit of 1e-06 s is over" in reason for reason in reasons)
+
+
+@pytest.mark.slow
+def test_a_worker_that_does_not_keep_the_time_limit_is_stopped(root, monkeypatch):
+    from superdsm_nb.batch import pool as module
+
+    monkeypatch.setattr(module, "START_SECONDS", 0.0)  # no process starts in two milliseconds
+    (plan, *_) = [plan for plan in survey(find_tasks(root), root) if plan.task.runnable]
+
+    with ProcessPool(1, {}, Mode(time_limit=1e-3)) as workers:
+        done = list(workers.run(plan.jobs[:1], lambda *_: None))
+
+    (finished,) = done
+    assert isinstance(finished.result, Failure)
+    assert "time limit of 0.001 s is over" in finished.result.reason

@@ -1,0 +1,115 @@
+"""How cost grows with the image: ``python benchmarks/scaling.py [area] [apart] [clump] [empty]``.
+
+``area``: mosaics of 1 to 64 tiles of a generated image. ``apart``: 10 to 10,000 separate nuclei. ``clump``: one
+clump of 10 to 10,000 touching nuclei. ``empty``: noise, and one nucleus in noise, on 1500 x 1500 pixels. The
+automatic method runs twice on each image, in a process of its own; the second time counts. The columns are
+seconds, yardsticks (see ``yardstick.py``), and megabytes beyond those of the process before; the last line of a
+curve is its slope on logarithmic scales over its upper half.
+"""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import resource
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+from yardstick import yardstick
+
+import superdsm_nb
+from superdsm_nb.synthetic import generate
+
+RADIUS = 10.0
+Image = NDArray[Any]
+
+
+def nuclei_at(centers: NDArray[np.float64], side: int, seed: int = 0) -> tuple[Image, Image]:
+    """Draw a disk at each place, as far as no other centre is nearer; the image and its label map."""
+    rng = np.random.default_rng(seed)
+    rows, cols = np.indices((side, side))
+    distance, index = cKDTree(centers).query(
+        np.stack([rows.ravel(), cols.ravel()], axis=1), distance_upper_bound=RADIUS
+    )
+    inside = np.isfinite(distance)
+    depth = np.zeros(side * side)
+    depth[inside] = np.minimum(1, (RADIUS - distance[inside]) / 3)
+    brightness = np.append(rng.uniform(600, 1400, len(centers)), 0)
+    labels = np.where(inside, index + 1, 0).reshape(side, side)
+    return rng.poisson(100 + depth * brightness[index]).reshape(side, side), labels
+
+
+def lattice(count: int, spacing: float, side: int, seed: int = 0) -> NDArray[np.float64]:
+    """Return the `count` places of a shaken hexagonal lattice that are nearest to the middle of the field."""
+    rng = np.random.default_rng(seed)
+    number = math.ceil(1.2 * math.sqrt(count)) + 3
+    row, col = np.indices((number, number))
+    places = np.stack([row * spacing * math.sqrt(3) / 2, (col + row % 2 / 2) * spacing], axis=2).reshape(
+        -1, 2
+    )
+    places -= places.mean(axis=0)
+    nearest = places[np.argsort(np.hypot(*places.T), kind="stable")[:count]]
+    return nearest + side / 2 + rng.normal(0, 0.06 * spacing, nearest.shape)
+
+
+def cases(name: str) -> Iterator[tuple[float, Image, int | None]]:
+    """Size, image, and number of nuclei of each point of a curve."""
+    if name == "area":
+        tile = generate(seed=0, shape=(256, 256), nuclei=12, radius=RADIUS).image
+        for count in (1, 2, 4, 8):
+            yield count**2, np.tile(tile, (count, count)), None
+    for count in (10, 100, 1000, 10_000):
+        if name in ("apart", "clump"):  # with a margin as wide as a quarter of them
+            spacing = (3.0 if name == "apart" else 1.8) * RADIUS
+            side = math.ceil(1.5 * spacing * math.sqrt(count) + 4 * RADIUS)
+            yield count, nuclei_at(lattice(count, spacing, side), side)[0], count
+    if name == "empty":
+        noise = np.random.default_rng(0).normal(100, 10, (1500, 1500))
+        yield 0, noise, 0
+        yield 1, noise + 200 * (np.hypot(*(np.indices(noise.shape) - 700)) < 20), 1
+
+
+def measured(image: Image) -> tuple[float, float, int, float]:
+    """Seconds, yardsticks, objects and megabytes of a second segmentation."""
+    warnings.simplefilter("ignore")
+    superdsm_nb.segment(image[:200, :200], preset="automatic")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    superdsm_nb.segment(image)
+    unit = yardstick(3)
+    start = time.perf_counter()
+    labels = superdsm_nb.segment(image)
+    seconds = time.perf_counter() - start
+    memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return seconds, seconds / unit, int(labels.max()), memory
+
+
+def main() -> None:
+    """Print the curves that are asked for, or all of them."""
+    for name in sys.argv[1:] or ["area", "apart", "clump", "empty"]:
+        print(f"{name:>8s}  megapixels  seconds  yardsticks  megabytes  objects  of")
+        points = []
+        for size, image, count in cases(name):
+            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+                seconds, unit, found, memory = pool.submit(measured, image).result()
+            points.append((size, seconds, memory))
+            expected = "" if count is None else count
+            print(
+                f"{size:8g}  {image.size / 1e6:10.2f}  {seconds:7.3f}  {unit:10.2f}  {memory:9.0f}  "
+                f"{found:7d}  {expected}",
+                flush=True,
+            )
+        if name != "empty":
+            upper = np.log(np.maximum(np.array(points[len(points) // 2 - 1 :]), 1e-9))
+            time_slope, memory_slope = (np.polyfit(upper[:, 0], upper[:, k], 1)[0] for k in (1, 2))
+            print(f"   slope  of time {time_slope:.2f}, of memory {memory_slope:.2f}\n")
+
+
+if __name__ == "__main__":
+    main()

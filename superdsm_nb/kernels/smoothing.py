@@ -1,0 +1,235 @@
+"""Separable symmetric filters of images that continue as their own mirror images, and means over blocks."""
+
+import numpy as np
+
+from ._jit import jit
+
+
+@jit
+def mirrored(index, size):
+    """Pixel at which an image that continues as its mirror image (d c b a | a b c d | d c b a) is read."""
+    index = index % (2 * size)
+    return index if index < size else 2 * size - 1 - index
+
+
+@jit
+def separable(image, down, along, first, last, out):
+    """Correlate rows of an image with a symmetric separable filter.
+
+    Parameters
+    ----------
+    image : (H, W) float64
+        The image.
+    down, along : (R + 1,) and (S + 1,) float64
+        Weights at distances 0, 1, ... along columns and along rows.
+    first, last : int
+        Rows to compute.
+    out : (last - first, W) float64
+        Receives them.
+    """
+    height, width = image.shape
+    reach = along.size - 1
+    line = np.empty(width + 2 * reach)
+    middle = line[reach : reach + width]
+    for row in range(first, last):
+        own = image[row]
+        for col in range(width):
+            middle[col] = down[0] * own[col]
+        for k in range(1, down.size):
+            above, below = image[mirrored(row - k, height)], image[mirrored(row + k, height)]
+            weight = down[k]
+            for col in range(width):
+                middle[col] += weight * (above[col] + below[col])
+        for k in range(reach):
+            line[reach - 1 - k] = middle[mirrored(-1 - k, width)]
+            line[reach + width + k] = middle[mirrored(width + k, width)]
+        result = out[row - first]
+        for col in range(width):
+            result[col] = along[0] * middle[col]
+        for k in range(1, reach + 1):
+            before, after = line[reach - k : reach - k + width], line[reach + k : reach + k + width]
+            weight = along[k]
+            for col in range(width):
+                result[col] += weight * (before[col] + after[col])
+
+
+@jit
+def block_of(size, count):
+    """Divide `size` pixels into `count` blocks of the same, usually broken, length.
+
+    Returns
+    -------
+    block : (size,) int64
+        Block in which each pixel begins.
+    share : (size,) float64
+        Part of the pixel that is in that block; the rest is in the next one.
+    """
+    length = size / count
+    block = np.empty(size, np.int64)
+    share = np.ones(size)
+    for i in range(size):
+        k = min(int(i / length), count - 1)
+        end = (k + 1) * length
+        if i >= end and k < count - 1:
+            k, end = k + 1, end + length
+        block[i] = k
+        if k < count - 1:
+            share[i] = min(1.0, end - i)
+    return block, share
+
+
+@jit
+def place_of(size, count):
+    """Positions of `size` pixels among the centres of `count` blocks, for linear interpolation.
+
+    Returns
+    -------
+    below : (size,) int64
+        Block whose centre is before the pixel.
+    weight : (size,) float64
+        Weight of the next block.
+    """
+    below = np.zeros(size, np.int64)
+    weight = np.zeros(size)
+    for i in range(size):
+        position = min(max((i + 0.5) * count / size - 0.5, 0.0), count - 1.0)
+        below[i] = max(min(int(position), count - 2), 0)
+        weight[i] = position - below[i]
+    return below, weight
+
+
+@jit
+def block_means(image, rows, cols):
+    """Means over blocks, `rows` x `cols` of them; pixels on their borders count for both in part."""
+    height, width = image.shape
+    row_block, row_share = block_of(height, rows)
+    col_block, col_share = block_of(width, cols)
+    out = np.zeros((rows, cols))
+    line = np.empty(cols + 1)
+    for row in range(height):
+        line[:] = 0.0
+        own = image[row]
+        for col in range(width):
+            k = col_block[col]
+            line[k] += col_share[col] * own[col]
+            line[k + 1] += (1 - col_share[col]) * own[col]
+        _add_line(line, row_block[row], row_share[row], out)
+    out *= (rows / height) * (cols / width)
+    return out
+
+
+@jit
+def _add_line(line, block, share, out):
+    """Add sums along a row of pixels to the blocks that the row is in."""
+    for k in range(out.shape[1]):
+        out[block, k] += share * line[k]
+    if share < 1:
+        for k in range(out.shape[1]):
+            out[block + 1, k] += (1 - share) * line[k]
+
+
+@jit
+def interpolated(blocks, height, width):
+    """Enlarge block values to pixels by linear interpolation between the centres of the blocks."""
+    return relative(np.zeros((height, width)), -blocks, np.ones(blocks.shape))
+
+
+@jit
+def relative(image, thresholds, units):
+    """Subtract thresholds from an image, and divide by units; both are interpolated between blocks.
+
+    Parameters
+    ----------
+    image : (H, W) float64
+        Intensities.
+    thresholds, units : (m, n) float64
+        For each block; units are not 0.
+
+    Returns
+    -------
+    (H, W) float64
+        Intensities relative to the threshold.
+    """
+    height, width = image.shape
+    row_below, row_weight = place_of(height, thresholds.shape[0])
+    col_below, col_weight = place_of(width, thresholds.shape[1])
+    out = np.empty((height, width))
+    line, unit = np.empty(thresholds.shape[1] + 1), np.empty(thresholds.shape[1] + 1)
+    for row in range(height):
+        interpolated_line(thresholds, row_below[row], row_weight[row], line)
+        interpolated_line(units, row_below[row], row_weight[row], unit)
+        own, result = image[row], out[row]
+        for col in range(width):
+            k, weight = col_below[col], col_weight[col]
+            value = own[col] - (line[k] + weight * (line[k + 1] - line[k]))
+            result[col] = value / (unit[k] + weight * (unit[k + 1] - unit[k]))
+    return out
+
+
+@jit
+def interpolated_line(blocks, below, weight, line):
+    """Interpolate between two rows of blocks; the last entry of `line` repeats the one before."""
+    rows, cols = blocks.shape
+    after = min(below + 1, rows - 1)
+    for k in range(cols):
+        line[k] = blocks[below, k] + weight * (blocks[after, k] - blocks[below, k])
+    line[cols] = line[cols - 1]
+
+
+@jit
+def bright_blocks(image, lowest, highest, thresholds, box):
+    """Means over blocks of what is brighter than interpolated thresholds.
+
+    Parameters
+    ----------
+    image : (H, W) float64
+        Intensities.
+    lowest, highest : float
+        They are clipped to this range.
+    thresholds : (m, n) float64
+        For each block.
+    box : (4,) int64
+        First and last row and first and last column (each exclusive at its end) of the part that is summed.
+
+    Returns
+    -------
+    brightness, share : (m, n) float64
+        Means over blocks of the intensity, 0 where it is not above the threshold; and of the share of pixels
+        that are above it.
+    total, count : float
+        Sum and number of the bright intensities in the box.
+    """
+    height, width = image.shape
+    rows, cols = thresholds.shape
+    row_block, row_share = block_of(height, rows)
+    col_block, col_share = block_of(width, cols)
+    row_below, row_weight = place_of(height, rows)
+    col_below, col_weight = place_of(width, cols)
+    brightness, share = np.zeros((rows, cols)), np.zeros((rows, cols))
+    line, sums, counts = np.empty(cols + 1), np.empty(cols + 1), np.empty(cols + 1)
+    total = count = 0.0
+    for row in range(height):
+        interpolated_line(thresholds, row_below[row], row_weight[row], line)
+        sums[:] = 0.0
+        counts[:] = 0.0
+        own = image[row]
+        in_rows = box[0] <= row < box[1]
+        for col in range(width):
+            k = col_below[col]
+            value = min(max(own[col], lowest), highest)
+            if value > line[k] + col_weight[col] * (line[k + 1] - line[k]):
+                k = col_block[col]
+                part = col_share[col]
+                sums[k] += part * value
+                counts[k] += part
+                sums[k + 1] += (1 - part) * value
+                counts[k + 1] += 1 - part
+                if in_rows and box[2] <= col < box[3]:
+                    total += value
+                    count += 1
+        _add_line(sums, row_block[row], row_share[row], brightness)
+        _add_line(counts, row_block[row], row_share[row], share)
+    scale = (rows / height) * (cols / width)
+    brightness *= scale
+    share *= scale
+    return brightness, share, total, count

@@ -1,0 +1,98 @@
+"""A limit on the time that an image may take, kept by all that may take long.
+
+The limit belongs to the running call, not to the process: calls side by side have limits of their own.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import NamedTuple
+
+from .errors import ConfigError, TimeLimitError
+
+MANY_SECONDS = 1e8
+
+
+class Deadline(NamedTuple):
+    """When work has to end.
+
+    Attributes
+    ----------
+    seconds : float
+        The limit, as the user gave it.
+    end : float
+        In seconds of the monotonic clock.
+    """
+
+    seconds: float
+    end: float
+
+
+_deadline: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
+
+
+def current() -> Deadline | None:
+    """Return the deadline of the running call, to be handed on to another thread."""
+    return _deadline.get()
+
+
+@contextmanager
+def time_limit(seconds: float | None) -> Iterator[None]:
+    """Limit the time of what runs inside; None changes nothing.
+
+    Parameters
+    ----------
+    seconds : float or None
+        From now on.
+
+    Raises
+    ------
+    ConfigError
+        If the limit is not a positive number.
+    TimeLimitError
+        From inside, at the next `check` after the time is over.
+    """
+    if seconds is None:
+        yield
+        return
+    check_time_limit(seconds)
+    with until(Deadline(seconds, time.monotonic() + seconds)):
+        yield
+
+
+def check_time_limit(seconds: float | None) -> None:
+    """Raise a `ConfigError` for a limit that is not a positive number."""
+    if seconds is not None and not 0 < seconds < math.inf:
+        raise ConfigError(f"The time limit is {seconds:g} s, but must be a positive number of seconds.")
+
+
+@contextmanager
+def until(deadline: Deadline | None) -> Iterator[None]:
+    """Keep a deadline of another thread."""
+    token = _deadline.set(deadline)
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
+
+
+def left() -> float:
+    """Seconds that are left; infinite without a limit."""
+    deadline = _deadline.get()
+    return math.inf if deadline is None else deadline.end - time.monotonic()
+
+
+def solver_seconds() -> float:
+    """Seconds that are left, as solvers want them: finite and not negative."""
+    return max(0.0, min(left(), MANY_SECONDS))
+
+
+def check() -> None:
+    """Raise a `TimeLimitError` if the time is over."""
+    deadline = _deadline.get()
+    if deadline is not None and time.monotonic() > deadline.end:
+        raise TimeLimitError(deadline.seconds)
