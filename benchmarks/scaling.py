@@ -1,10 +1,10 @@
 """How cost grows with the image: ``python benchmarks/scaling.py [area] [apart] [clump] [empty]``.
 
-``area``: mosaics of 1 to 64 tiles of a generated image. ``apart``: 10 to 10,000 separate nuclei. ``clump``: one
-clump of 10 to 10,000 touching nuclei. ``empty``: noise, and one nucleus in noise, on 1500 x 1500 pixels. The
+``area``: mosaics of 1 to 64 tiles of a generated image. ``apart``: 10 to 10,000 separate nuclei. ``clump``:
+one clump of 10 to 10,000 touching nuclei. ``empty``: noise, and one nucleus in noise, 1500 pixels square. The
 automatic method runs twice on each image, in a process of its own; the second time counts. The columns are
-seconds, yardsticks (see ``yardstick.py``), and megabytes beyond those of the process before; the last line of a
-curve is its slope on logarithmic scales over its upper half.
+seconds, yardsticks (see ``yardstick.py``), and megabytes beyond those of the process before. The last line
+of a curve is its slope on logarithmic scales over its upper half.
 """
 
 from __future__ import annotations

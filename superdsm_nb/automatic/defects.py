@@ -91,13 +91,14 @@ def without_defects(image: NDArray[np.float64]) -> NDArray[np.float64]:
         none.
     """
     tolerance = DEFECT_NOISES * noise(image)
+    most = max(1, int(MAX_DEFECTS * image.size))
     found: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
     strips(
-        lambda part: found.append(outliers(image, tolerance, part.start, part.stop)),
+        lambda part: found.append(outliers(image, tolerance, most, part.start, part.stop)),
         *image.shape,
     )
     count = sum(len(places) for places, _ in found)
-    if count == 0 or count > max(1, MAX_DEFECTS * image.size):
+    if count == 0 or count > most:
         return image
     result = image.copy()
     for places, middle in found:

@@ -17,7 +17,7 @@ from .objectsize import radius_of_objects
 from .size import estimated_radius, radius_of_mask
 from .threshold import smoothed_noise
 
-FALLBACK_RADIUS = 12.0  # pixels, if there is nothing to measure
+FALLBACK_RADIUS = 16.0  # pixels, if there is nothing to measure
 TINY = 6.0  # pixels
 SAME_RADIUS = 0.03  # logarithm of a ratio; the image is not resized again for less
 CLOSE_RADIUS = 0.08  # likewise; the next estimate would differ by a fraction of it

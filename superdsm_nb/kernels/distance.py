@@ -154,13 +154,19 @@ def depth(inside):
         0 outside the region; 1 in it if nothing is outside.
     """
     height, width = inside.shape
+    outside = np.empty((height, width), np.bool_)
+    is_anything_outside = False
+    for r in range(height):
+        for c in range(width):
+            outside[r, c] = not inside[r, c]
+            is_anything_outside |= outside[r, c]
     along = np.empty((height, width), np.int32)
-    distance_along_columns(~inside, along)
-    result = np.ones((height, width))
-    if along.min() < FAR:
-        squared = np.empty((height, width), np.int64)
+    squared = np.empty((height, width), np.int64)
+    if is_anything_outside:
+        distance_along_columns(outside, along)
         squared_distance(along, squared)
-        for r in range(height):
-            for c in range(width):
-                result[r, c] = np.sqrt(squared[r, c])
+    result = np.empty((height, width))
+    for r in range(height):
+        for c in range(width):
+            result[r, c] = np.sqrt(squared[r, c]) if is_anything_outside else 1.0
     return result

@@ -102,19 +102,20 @@ def hull_points(points, start):
         The vertices of label k are start[k]:start[k + 1].
     """
     count = start.size - 2
-    kept = np.empty_like(points)
+    kept = np.empty(points.shape, np.int64)
     out = np.empty((2 * points.shape[0] + 2, 2), np.int64)
-    new_start = np.zeros_like(start)
+    new_start = np.zeros(start.size, np.int64)
     used = 0
     for label in range(1, count + 1):
         new_start[label] = used
         part = points[start[label] : start[label + 1]]
         if part.shape[0]:
             size = hull(part, _sorted(part), out)
-            kept[used : used + size] = out[:size]
-            used += size
+            for vertex in range(size):
+                kept[used, 0], kept[used, 1] = out[vertex, 0], out[vertex, 1]
+                used += 1
     new_start[count + 1] = used
-    return kept[:used].copy(), new_start
+    return kept[:used], new_start
 
 
 @jit
@@ -146,7 +147,7 @@ def hull_areas(points, start, members, first):
         used = 0
         for index in range(first[union], first[union + 1]):
             for point in range(start[members[index]], start[members[index] + 1]):
-                part[used] = points[point]
+                part[used, 0], part[used, 1] = points[point, 0], points[point, 1]
                 used += 1
         out = np.empty((2 * size + 2, 2), np.int64)
         vertices = hull(part, _sorted(part), out)
@@ -161,9 +162,13 @@ def hull_areas(points, start, members, first):
 @jit
 def _sorted(points):
     """Order of points by row, then by column."""
-    columns = points[:, 1]
-    low = columns.min()
-    return np.argsort(points[:, 0] * (columns.max() - low + 1) + columns - low)
+    low = high = points[0, 1]
+    for point in range(points.shape[0]):
+        low, high = min(low, points[point, 1]), max(high, points[point, 1])
+    keys = np.empty(points.shape[0], np.int64)
+    for point in range(points.shape[0]):
+        keys[point] = points[point, 0] * (high - low + 1) + points[point, 1] - low
+    return np.argsort(keys)
 
 
 @jit
@@ -199,7 +204,7 @@ def borders(labels, values, steps):
                     if below < height and beside < width:
                         other = labels[below, beside]
                         if other and other != label:
-                            pairs[used] = min(label, other), max(label, other)
+                            pairs[used, 0], pairs[used, 1] = min(label, other), max(label, other)
                             between[used] = 0.5 * (values[row, col] + values[below, beside])
                             used += 1
     return pairs[:used], between[:used]

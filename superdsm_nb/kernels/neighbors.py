@@ -6,7 +6,7 @@ from ._jit import jit
 
 
 @jit
-def outliers(image, tolerance, first, last):
+def outliers(image, tolerance, most, first, last):
     """Pixels beyond the range of their eight neighbours by more than that range and a tolerance.
 
     Parameters
@@ -15,6 +15,8 @@ def outliers(image, tolerance, first, last):
         Intensities; beyond the border is what is one pixel inside it.
     tolerance : float
         In units of the image.
+    most : int
+        One more than this number of outliers is enough.
     first, last : int
         Rows to look at.
 
@@ -26,8 +28,8 @@ def outliers(image, tolerance, first, last):
         The middle of the range of its neighbours.
     """
     height, width = image.shape
-    places = np.empty((8, 2), np.int64)
-    middle = np.empty(8)
+    places = np.empty((most + 1, 2), np.int64)
+    middle = np.empty(most + 1)
     count = 0
     high, low = np.empty(width + 2), np.empty(width + 2)  # of three pixels in a column
     vertical = np.empty((2, width))  # highest and lowest of the pixels above and below
@@ -47,20 +49,20 @@ def outliers(image, tolerance, first, last):
         high[width + 1], low[width + 1] = high[inner], low[inner]
         found = 0
         for col in range(width):
-            most, least = _range(high, low, vertical, col)
-            limit = (most - least) + tolerance
-            found += (own[col] > most + limit) | (own[col] < least - limit)
+            highest, lowest = _range(high, low, vertical, col)
+            limit = (highest - lowest) + tolerance
+            found += (own[col] > highest + limit) | (own[col] < lowest - limit)
         if found == 0:
             continue
         for col in range(width):
-            most, least = _range(high, low, vertical, col)
-            limit = (most - least) + tolerance
-            if own[col] > most + limit or own[col] < least - limit:
-                if count == middle.size:
-                    places, middle = np.concatenate((places, places)), np.concatenate((middle, middle))
+            highest, lowest = _range(high, low, vertical, col)
+            limit = (highest - lowest) + tolerance
+            if own[col] > highest + limit or own[col] < lowest - limit:
                 places[count, 0], places[count, 1] = row, col
-                middle[count] = 0.5 * (most + least)
+                middle[count] = 0.5 * (highest + lowest)
                 count += 1
+                if count > most:
+                    return places, middle
     return places[:count], middle[:count]
 
 
@@ -94,15 +96,13 @@ def local_maxima(image, reach, least):
         Row and column of each.
     """
     height, width = image.shape
-    places = np.empty((64, 2), np.int64)
+    places = np.empty((image.size, 2), np.int64)  # memory is taken only where it is written
     count = 0
     for row in range(height):
         for col in range(width):
             value = image[row, col]
             if value <= least or _is_exceeded(image, row, col, 1) or _is_exceeded(image, row, col, reach):
                 continue
-            if count == places.shape[0]:
-                places = np.concatenate((places, places))
             places[count, 0], places[count, 1] = row, col
             count += 1
     return places[:count]

@@ -6,7 +6,7 @@ from ._jit import jit
 from .distance import depth as depth_of
 
 ZONE, CORE, INSIDE, OUTSIDE = 1, 2, 4, 8
-ENOUGH = 2000  # values for a median
+ENOUGH = 1000  # values for a median
 
 
 @jit
@@ -49,13 +49,17 @@ def outline(
         Intensity of the background around, of the core, and of the object.
     """
     width, reach, general, least, part, core_depth, level = settings
-    deep = depth_of(labels[box[0] : box[1], box[2] : box[3]] == number)
+    own = np.empty((box[1] - box[0], box[3] - box[2]), np.bool_)
+    for row in range(own.shape[0]):
+        for col in range(own.shape[1]):
+            own[row, col] = labels[box[0] + row, box[2] + col] == number
+    deep = depth_of(own)
     near, squared = near[box[0] : box[1], box[2] : box[3]], squared[box[0] : box[1], box[2] : box[3]]
     rows, row_weights = rows[pixels[0] : pixels[1]] - box[0], row_weights[pixels[0] : pixels[1]]
     cols, col_weights = cols[pixels[2] : pixels[3]] - box[2], col_weights[pixels[2] : pixels[3]]
     image = image[pixels[0] : pixels[1], pixels[2] : pixels[3]]
     height, length = image.shape
-    maps = np.empty((4, *deep.shape))  # where zone, surroundings and any zone are; depth
+    maps = np.empty((4, deep.shape[0], deep.shape[1]))  # where zone, surroundings and any zone are; depth
     for row in range(deep.shape[0]):
         for col in range(deep.shape[1]):
             is_own, distance = near[row, col] == number, squared[row, col]
@@ -66,7 +70,10 @@ def outline(
     state, depth, ring = _interpolated(maps, rows, row_weights, cols, col_weights, image)
     core = np.empty(image.size)
     core_size = 0
-    deepest = depth.max()
+    deepest = 0.0
+    for row in range(height):
+        for col in range(length):
+            deepest = max(deepest, depth[row, col])
     low = _median(ring) if ring.size >= least else general
     is_fixed = np.isfinite(level)
     for r in range(height):
@@ -83,13 +90,15 @@ def outline(
     if not is_fixed:
         _fill_holes(state)
     top, bottom, left, right = _box_of(state)
-    mask = (state[top:bottom, left:right] & INSIDE) > 0
-    total = 0.0
+    mask = np.zeros((bottom - top, right - left), np.bool_)
+    total, count = 0.0, 0
     for r in range(top, bottom):
         for c in range(left, right):
             if state[r, c] & INSIDE:
+                mask[r - top, c - left] = True
                 total += image[r, c]
-    return pixels[0] + top, pixels[2] + left, mask, low, high, total / np.count_nonzero(mask)
+                count += 1
+    return pixels[0] + top, pixels[2] + left, mask, low, high, total / count
 
 
 @jit
@@ -107,7 +116,13 @@ def _box_of(state):
 @jit
 def _median(values):
     """Median; of many values, of a regular sample."""
-    return np.median(values[:: max(1, values.size // ENOUGH)])
+    step = max(1, values.size // ENOUGH)
+    count = (values.size + step - 1) // step
+    chosen = np.empty(count)
+    for k in range(count):
+        chosen[k] = values[k * step]
+    chosen.sort()
+    return 0.5 * (chosen[(count - 1) // 2] + chosen[count // 2])
 
 
 @jit

@@ -34,8 +34,8 @@ def peaks(relief, foreground, min_depth):
     stride = width + 2  # a frame around, so that no test for the border is needed
     labels = np.zeros((height + 2) * stride, np.int32)
     heights, order = _descending(relief, foreground)
-    parent = np.empty(64, np.int32)
-    top = np.empty(64)
+    parent = np.empty(order.size + 1, np.int32)  # memory is taken only where it is written
+    top = np.empty(order.size + 1)
     count = 1
     for place in order:
         own = heights[place]
@@ -44,8 +44,6 @@ def peaks(relief, foreground, min_depth):
             if labels[place + step] and heights[place + step] > highest:
                 best, highest = labels[place + step], heights[place + step]
         if best == 0:
-            if count == parent.size:
-                parent, top = np.concatenate((parent, parent)), np.concatenate((top, top))
             parent[count], top[count] = count, own
             best = np.int32(count)
             count += 1
@@ -102,7 +100,9 @@ def _renumbered(labels, parent, count, height, width):
 def _descending(relief, foreground):
     """Heights of the foreground with a frame around, and its flat indices from the highest down."""
     height, width = relief.shape
-    heights = np.full((height + 2) * (width + 2), -np.inf)
+    heights = np.empty((height + 2) * (width + 2))
+    for place in range(heights.size):
+        heights[place] = -np.inf
     places = np.empty(relief.size, np.int64)
     count = 0
     low, high = np.inf, -np.inf
@@ -119,7 +119,8 @@ def _descending(relief, foreground):
     start = np.zeros(LEVELS + 1, np.int64)
     for place in places[:count]:
         start[int((high - heights[place]) * scale) + 1] += 1
-    start = np.cumsum(start)
+    for level in range(LEVELS):
+        start[level + 1] += start[level]
     order = np.empty(count, np.int64)
     for place in places[:count]:
         level = int((high - heights[place]) * scale)

@@ -326,7 +326,9 @@ def highest_pixels(values, labels, count):
         Row and column for each label from 1.
     """
     places = np.zeros((count, 2), np.int64)
-    highest = np.full(count, -np.inf)
+    highest = np.empty(count)
+    for k in range(count):
+        highest[k] = -np.inf
     for r in range(labels.shape[0]):
         for c in range(labels.shape[1]):
             k = labels[r, c] - 1

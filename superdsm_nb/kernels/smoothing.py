@@ -66,15 +66,14 @@ def block_of(size, count):
     """
     length = size / count
     block = np.empty(size, np.int64)
-    share = np.ones(size)
+    share = np.empty(size)
     for i in range(size):
         k = min(int(i / length), count - 1)
         end = (k + 1) * length
         if i >= end and k < count - 1:
             k, end = k + 1, end + length
         block[i] = k
-        if k < count - 1:
-            share[i] = min(1.0, end - i)
+        share[i] = min(1.0, end - i) if k < count - 1 else 1.0
     return block, share
 
 
@@ -107,15 +106,28 @@ def block_means(image, rows, cols):
     out = np.zeros((rows, cols))
     line = np.empty(cols + 1)
     for row in range(height):
-        line[:] = 0.0
+        _clear(line)
         own = image[row]
         for col in range(width):
             k = col_block[col]
             line[k] += col_share[col] * own[col]
             line[k + 1] += (1 - col_share[col]) * own[col]
         _add_line(line, row_block[row], row_share[row], out)
-    out *= (rows / height) * (cols / width)
+    _scale(out, (rows / height) * (cols / width))
     return out
+
+
+@jit
+def _clear(line):
+    for k in range(line.size):
+        line[k] = 0.0
+
+
+@jit
+def _scale(blocks, factor):
+    for row in range(blocks.shape[0]):
+        for col in range(blocks.shape[1]):
+            blocks[row, col] *= factor
 
 
 @jit
@@ -131,7 +143,17 @@ def _add_line(line, block, share, out):
 @jit
 def interpolated(blocks, height, width):
     """Enlarge block values to pixels by linear interpolation between the centres of the blocks."""
-    return relative(np.zeros((height, width)), -blocks, np.ones(blocks.shape))
+    row_below, row_weight = place_of(height, blocks.shape[0])
+    col_below, col_weight = place_of(width, blocks.shape[1])
+    out = np.empty((height, width))
+    line = np.empty(blocks.shape[1] + 1)
+    for row in range(height):
+        interpolated_line(blocks, row_below[row], row_weight[row], line)
+        result = out[row]
+        for col in range(width):
+            k = col_below[col]
+            result[col] = line[k] + col_weight[col] * (line[k + 1] - line[k])
+    return out
 
 
 @jit
@@ -210,8 +232,8 @@ def bright_blocks(image, lowest, highest, thresholds, box):
     total = count = 0.0
     for row in range(height):
         interpolated_line(thresholds, row_below[row], row_weight[row], line)
-        sums[:] = 0.0
-        counts[:] = 0.0
+        _clear(sums)
+        _clear(counts)
         own = image[row]
         in_rows = box[0] <= row < box[1]
         for col in range(width):
@@ -230,6 +252,6 @@ def bright_blocks(image, lowest, highest, thresholds, box):
         _add_line(sums, row_block[row], row_share[row], brightness)
         _add_line(counts, row_block[row], row_share[row], share)
     scale = (rows / height) * (cols / width)
-    brightness *= scale
-    share *= scale
+    _scale(brightness, scale)
+    _scale(share, scale)
     return brightness, share, total, count

@@ -22,7 +22,7 @@ def test_outliers_exceed_the_range_of_their_neighbours(height, width, seed, tole
     image = np.random.default_rng(seed).random((height, width)) ** 6
     first = data.draw(st.integers(0, height - 1))
 
-    places, middle = outliers(image, tolerance, first, height)
+    places, middle = outliers(image, tolerance, image.size, first, height)
 
     highest = ndimage.maximum_filter(image, footprint=AROUND, mode="mirror")
     lowest = ndimage.minimum_filter(image, footprint=AROUND, mode="mirror")
