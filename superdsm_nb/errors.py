@@ -132,22 +132,7 @@ class WorkAmountError(SuperDSMError, RuntimeError):
 
 
 class TimeLimitError(SuperDSMError, TimeoutError):
-    """An image took longer than it may.
-
-    Parameters
-    ----------
-    seconds : float
-        The limit.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(
-            f"The time limit of {seconds:g} s is over: raise it, or check the diameter of the nuclei."
-        )
-        self.seconds = seconds
-
-    def __reduce__(self) -> tuple[type[TimeLimitError], tuple[float]]:
-        return type(self), (self.seconds,)
+    """An image takes longer than it may."""
 
 
 class PipelineError(SuperDSMError, RuntimeError):

@@ -86,6 +86,11 @@ def left() -> float:
     return math.inf if deadline is None else deadline.end - time.monotonic()
 
 
+def over(seconds: float) -> str:
+    """Say that the time is over."""
+    return f"The time limit of {seconds:g} s is over: raise it, or check the diameter of the nuclei."
+
+
 def solver_seconds() -> float:
     """Seconds that are left, as solvers want them: finite and not negative."""
     return max(0.0, min(left(), MANY_SECONDS))
@@ -95,4 +100,4 @@ def check() -> None:
     """Raise a `TimeLimitError` if the time is over."""
     deadline = _deadline.get()
     if deadline is not None and time.monotonic() > deadline.end:
-        raise TimeLimitError(deadline.seconds)
+        raise TimeLimitError(over(deadline.seconds))

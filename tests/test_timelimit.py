@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import pickle
 import threading
 import time
 
@@ -122,8 +121,3 @@ def test_solvers_end_with_the_time():
         minimum_partition(unions, costs, groups)
     with time_limit(1e-9), pytest.raises(TimeLimitError):
         minimum_covers([Problem(members, costs)])
-
-
-def test_the_error_can_be_sent_to_another_process():
-    error = pickle.loads(pickle.dumps(TimeLimitError(2.5)))
-    assert (error.seconds, str(error)) == (2.5, str(TimeLimitError(2.5)))

@@ -22,9 +22,9 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import TimeLimitError
 from ..events import READING, Event, ImageStarted, Progress, StageStarted
 from ..parallel import THREADS_VARIABLE, thread_count
+from ..timelimit import over
 from .outcome import Crash, Failure, Mode, Summary
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ class ProcessPool:
         worker.process.kill()
         stage = READING if worker.stage == STARTING else worker.stage
         self._replace_dead(worker, job)
-        return Crash(stage, f"{job.image}: {TimeLimitError(limit)}")
+        return Crash(stage, f"{job.image}: {over(limit)}")
 
     def _receive(self, worker: Worker, emit: EmitFromSlot) -> Finished | None:
         job = worker.job
