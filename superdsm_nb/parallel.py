@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import contextmanager
 from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
 
 from .errors import ConfigError
-from .timelimit import check, current, until
+from .timelimit import check, current, left, until
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 THREADS_VARIABLE = "SUPERDSM_NB_NUM_THREADS"
+AHEAD = 2  # pieces of work per thread that wait; others have the threads as well
 STRIP = 400_000  # pixels in a strip: enough work for a thread
 
 
@@ -74,15 +78,30 @@ def ordered_map(
             return function(item)
 
     with single_threaded_blas():
-        coming = _shared_pool().map(timed, work)
+        pool = _shared_pool()
+        coming = iter(work)
+        waiting = deque(pool.submit(timed, item) for item in itertools.islice(coming, AHEAD * threads))
         try:
-            for result in coming:
-                results.append(result)
+            while waiting:
+                results.append(_result(waiting.popleft()))
+                waiting.extend(pool.submit(timed, item) for item in itertools.islice(coming, 1))
                 if report is not None:
                     report(len(results), len(work))
         finally:
-            coming.close()  # type: ignore[attr-defined] # a generator, which cancels what has not begun
+            for future in waiting:
+                future.cancel()
     return results
+
+
+def _result(future: Future[R]) -> R:
+    """Wait for a result as long as there is time."""
+    seconds = left()
+    try:
+        return future.result(None if math.isinf(seconds) else max(0.0, seconds) + 0.01)
+    except FutureTimeoutError:
+        future.cancel()
+        check()
+        raise
 
 
 def _shared_pool() -> ThreadPoolExecutor:

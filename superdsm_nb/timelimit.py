@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from numbers import Real
 from typing import NamedTuple
 
 from .errors import ConfigError, TimeLimitError
@@ -66,8 +67,9 @@ def time_limit(seconds: float | None) -> Iterator[None]:
 
 def check_time_limit(seconds: float | None) -> None:
     """Raise a `ConfigError` for a limit that is not a positive number."""
-    if seconds is not None and not 0 < seconds < math.inf:
-        raise ConfigError(f"The time limit is {seconds:g} s, but must be a positive number of seconds.")
+    is_number = isinstance(seconds, Real) and not isinstance(seconds, bool)
+    if seconds is not None and not (is_number and 0 < seconds < math.inf):
+        raise ConfigError(f"The time limit is {seconds!r}, but must be a positive number of seconds.")
 
 
 @contextmanager
@@ -92,8 +94,8 @@ def over(seconds: float) -> str:
 
 
 def solver_seconds() -> float:
-    """Seconds that are left, as solvers want them: finite and not negative."""
-    return max(0.0, min(left(), MANY_SECONDS))
+    """Seconds for a solver, finite and not negative; a little more than are left, so that `check` agrees."""
+    return max(0.0, min(left() + 0.01, MANY_SECONDS))
 
 
 def check() -> None:

@@ -64,7 +64,7 @@ def test_fits_that_are_under_way_end_with_the_time(image, monkeypatch):
         superdsm_nb.segment(image, preset="published", time_limit=600, emit=late)
 
 
-@pytest.mark.parametrize("seconds", [0, -1, math.inf, math.nan])
+@pytest.mark.parametrize("seconds", [0, -1, math.inf, math.nan, "5", True])
 def test_a_limit_is_a_positive_number(image, seconds):
     with pytest.raises(ConfigError, match="positive number of seconds"):
         superdsm_nb.segment(image, time_limit=seconds)
@@ -102,6 +102,34 @@ def test_a_map_stops_when_the_time_is_over_in_all_its_threads(threads, monkeypat
         ordered_map(work, range(1000))
     time.sleep(0.1)  # for what had begun
     assert len(done) < 100
+
+
+def long_map():
+    """A map on another thread, with work for some seconds, and what it has done."""
+    done = []
+
+    def work(item):
+        time.sleep(0.05)
+        done.append(item)
+
+    caller = threading.Thread(target=ordered_map, args=(work, range(100)))
+    caller.start()
+    while not done:
+        time.sleep(0.01)
+    return caller, done
+
+
+def test_a_map_does_not_wait_for_all_work_of_another_one_and_keeps_its_limit(monkeypatch):
+    monkeypatch.setenv("SUPERDSM_NB_NUM_THREADS", "2")
+    caller, done = long_map()
+
+    assert ordered_map(lambda item: item + 1, range(4)) == [1, 2, 3, 4]
+    with pytest.raises(TimeLimitError), time_limit(1e-3):
+        ordered_map(time.sleep, [0.01] * 50)
+
+    assert len(done) < 50
+    caller.join()
+    assert sorted(done) == list(range(100))
 
 
 def hard_costs(count):

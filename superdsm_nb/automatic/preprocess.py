@@ -24,6 +24,7 @@ CLOSE_RADIUS = 0.08  # likewise; the next estimate would differ by a fraction of
 MAX_ROUNDS = 4  # the radius settles, or goes to and fro between two values that are almost equal
 SAME_SIZE = 0.1  # relative; an image whose nuclei have almost the canonical radius is not resized
 CORE_PERCENTILE = 75  # of a given foreground; counts as certain
+TINIEST = 1e-100  # of a given foreground; less would overflow
 
 
 class AutomaticPreprocessing(Stage[AutomaticPreprocessSettings]):
@@ -148,13 +149,21 @@ def _averages(old: int, new: int) -> sparse.csr_array:
 
 def _scaled(box: Box, old: tuple[int, ...], new: tuple[int, ...]) -> Box:
     rows, cols = (
-        slice(math.ceil(part.start * after / before), max(1, part.stop * after // before))
-        for part, before, after in zip(box, old, new, strict=True)
+        _scaled_part(part, before, after) for part, before, after in zip(box, old, new, strict=True)
     )
     return rows, cols
+
+
+def _scaled_part(part: slice, old: int, new: int) -> slice:
+    """Return the pixels that lie in a part of a side, at least one."""
+    start = min(math.ceil(part.start * new / old), new - 1)
+    return slice(start, max(start + 1, part.stop * new // old))
 
 
 def _in_units_of_its_core(foreground: NDArray[np.float64]) -> NDArray[np.float64]:
     """Scale a given foreground so that what is certain has about the value that the inside of nuclei has."""
     positive = foreground[foreground > 0]
-    return foreground / np.percentile(positive, CORE_PERCENTILE) if positive.size else foreground
+    if not positive.size:
+        return foreground
+    result: NDArray[np.float64] = foreground / max(float(np.percentile(positive, CORE_PERCENTILE)), TINIEST)
+    return result

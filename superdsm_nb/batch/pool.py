@@ -34,7 +34,7 @@ EmitFromSlot = Callable[[Event, int], None]  # an event, and the slot of the wor
 
 PROGRESS_INTERVAL = 0.1  # seconds
 STOP_SECONDS = 2.0  # time for a worker to end by itself
-START_SECONDS = 10.0  # for a process to start, and to find that the time is over
+START_SECONDS = 60.0  # for a process to start, to compile, and to find that the time is over
 STARTING = ""  # before the first stage
 KILLED_EXIT_CODE = -9  # exit code of a process that the system stopped
 
@@ -189,7 +189,9 @@ class ProcessPool:
                 else:
                     yield finished
             for worker in busy.values():
-                if worker.job is not None and time.monotonic() > worker.latest_end:
+                is_late = worker.job is not None and time.monotonic() > worker.latest_end
+                if is_late and not worker.connection.poll():  # nor is its result here already
+                    assert worker.job is not None
                     yield Finished(worker.job, self._stop(worker, worker.job))
 
     def _latest_end(self, job: Job) -> float:

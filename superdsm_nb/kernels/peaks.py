@@ -118,15 +118,24 @@ def _descending(relief, foreground):
     scale = (LEVELS - 1) / (high - low) if high > low else 0.0
     start = np.zeros(LEVELS + 1, np.int64)
     for place in places[:count]:
-        start[int((high - heights[place]) * scale) + 1] += 1
+        start[_level(high - heights[place], scale) + 1] += 1
     for level in range(LEVELS):
         start[level + 1] += start[level]
     order = np.empty(count, np.int64)
     for place in places[:count]:
-        level = int((high - heights[place]) * scale)
+        level = _level(high - heights[place], scale)
         order[start[level]] = place
         start[level] += 1
     return heights, order
+
+
+@jit
+def _level(below, scale):
+    """Level at a height below the highest one; nothing is beyond the levels, whatever overflows."""
+    level = below * scale
+    if not level > 0:
+        return 0
+    return int(min(level, LEVELS - 1))
 
 
 @jit

@@ -13,7 +13,7 @@ from superdsm_nb import render
 from superdsm_nb.automation import explain, process_image
 from superdsm_nb.config import Config, resolve_preset
 from superdsm_nb.errors import PipelineError
-from superdsm_nb.events import LogLine
+from superdsm_nb.events import LogLine, ignore
 from superdsm_nb.pipeline import create_automatic_pipeline
 from superdsm_nb.results.outputs import OUTPUTS
 from superdsm_nb.segmentation import NOTHING_FOUND
@@ -169,3 +169,25 @@ def test_every_hyperparameter_is_explained(sample):
 def test_without_the_first_stage_there_is_no_size(sample):
     with pytest.raises(PipelineError, match="preprocess, which measures the size"):
         explain(create_automatic_pipeline(), Config({"preprocess": {"enabled": False}}), sample.image)
+
+
+@pytest.mark.parametrize(
+    ("part", "diameter"),
+    [
+        ((slice(0, 100), slice(50, 60)), 500),
+        ((slice(0, 5), slice(0, 100)), 200),
+        ((slice(90, 97), slice(5, 95)), 200),
+    ],
+)
+def test_a_frame_may_leave_less_than_a_canonical_pixel(part, diameter):
+    image = np.zeros((100, 100))
+    image[part] = np.random.default_rng(0).normal(100, 5, image[part].shape)
+    assert superdsm_nb.segment(image, diameter=diameter, emit=ignore).shape == image.shape
+
+
+def test_a_foreground_may_have_any_unit(sample):
+    bright = sample.image > np.percentile(sample.image, 80)
+    mixed = np.where(np.random.default_rng(0).random(bright.shape) < 0.1, 1.0, 1e-320)
+    for foreground in (np.where(bright, mixed, -1.0), np.where(bright, 1e300, -1e300)):
+        labels = superdsm_nb.segment(sample.image, foreground=foreground, diameter=40, emit=ignore)
+        assert labels.max() >= 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
@@ -82,6 +83,12 @@ def test_there_are_as_many_parts_as_deep_peaks(seed, share, depth, height, width
 
 def test_nothing_is_divided_without_a_foreground():
     assert not peaks(np.ones((3, 4)), np.zeros((3, 4), bool), 0.1).any()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 5e-324])
+def test_no_height_is_beyond_the_levels(value):
+    relief = np.array([[0.0, value, 0.0, 1.0], [0.0, 0.0, value, 0.0]])
+    assert (peaks(relief, np.ones(relief.shape, bool), 0.1) > 0).all()
 
 
 @naive.settings_for(30)
