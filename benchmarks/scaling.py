@@ -31,8 +31,8 @@ RADIUS = 10.0
 Image = NDArray[Any]
 
 
-def nuclei_at(centers: NDArray[np.float64], side: int, seed: int = 0) -> tuple[Image, Image]:
-    """Draw a disk at each place, as far as no other centre is nearer; the image and its label map."""
+def nuclei_at(centers: NDArray[np.float64], side: int, seed: int = 0) -> Image:
+    """Draw a disk at each place, as far as no other centre is nearer."""
     rng = np.random.default_rng(seed)
     rows, cols = np.indices((side, side))
     distance, index = cKDTree(centers).query(
@@ -42,8 +42,7 @@ def nuclei_at(centers: NDArray[np.float64], side: int, seed: int = 0) -> tuple[I
     depth = np.zeros(side * side)
     depth[inside] = np.minimum(1, (RADIUS - distance[inside]) / 3)
     brightness = np.append(rng.uniform(600, 1400, len(centers)), 0)
-    labels = np.where(inside, index + 1, 0).reshape(side, side)
-    return rng.poisson(100 + depth * brightness[index]).reshape(side, side), labels
+    return rng.poisson(100 + depth * brightness[index]).reshape(side, side)
 
 
 def lattice(count: int, spacing: float, side: int, seed: int = 0) -> NDArray[np.float64]:
@@ -51,9 +50,7 @@ def lattice(count: int, spacing: float, side: int, seed: int = 0) -> NDArray[np.
     rng = np.random.default_rng(seed)
     number = math.ceil(1.2 * math.sqrt(count)) + 3
     row, col = np.indices((number, number))
-    places = np.stack([row * spacing * math.sqrt(3) / 2, (col + row % 2 / 2) * spacing], axis=2).reshape(
-        -1, 2
-    )
+    places = spacing * np.stack([row * math.sqrt(3) / 2, col + row % 2 / 2], axis=2).reshape(-1, 2)
     places -= places.mean(axis=0)
     nearest = places[np.argsort(np.hypot(*places.T), kind="stable")[:count]]
     return nearest + side / 2 + rng.normal(0, 0.06 * spacing, nearest.shape)
@@ -69,7 +66,7 @@ def cases(name: str) -> Iterator[tuple[float, Image, int | None]]:
         if name in ("apart", "clump"):  # with a margin as wide as a quarter of them
             spacing = (3.0 if name == "apart" else 1.8) * RADIUS
             side = math.ceil(1.5 * spacing * math.sqrt(count) + 4 * RADIUS)
-            yield count, nuclei_at(lattice(count, spacing, side), side)[0], count
+            yield count, nuclei_at(lattice(count, spacing, side), side), count
     if name == "empty":
         noise = np.random.default_rng(0).normal(100, 10, (1500, 1500))
         yield 0, noise, 0

@@ -39,8 +39,8 @@ class AutomaticRegionAnalysis(Stage[AutomaticRegionSettings]):
         y = inputs["y"]
         atoms, score = atoms_of(y, inputs["radius"] * inputs["zoom"], settings)
         clusters, count = ndimage.label(atoms > 0, output=np.int32)
-        seeds = highest_pixels(score, atoms, int(atoms.max(initial=0))).astype(float).tolist()
-        seeds = [(row, col) for row, col in seeds]
+        highest = highest_pixels(score, atoms, int(atoms.max(initial=0))).tolist()
+        seeds = [(float(row), float(col)) for row, col in highest]
         emit(LogLine(f"{count} clusters of {len(seeds)} atoms"))
         return {
             "y_mask": np.ones(y.shape, bool),

@@ -50,31 +50,39 @@ def squared_distance(along, out):
     column = np.empty(width, np.int64)  # the parabolas of the envelope, from left to right
     begin = np.empty(width, np.int64)  # where each of them becomes the lowest
     for r in range(height):
-        used = 0
-        for c in range(width):
-            if along[r, c] >= FAR:
-                continue
-            level = np.int64(along[r, c]) ** 2
-            start = 0
-            while used > 0:
-                other = column[used - 1]
-                height_there = np.int64(along[r, other]) ** 2
-                # First pixel where the new parabola is lower.
-                start = (c * c - other * other + level - height_there) // (2 * (c - other)) + 1
-                if start > begin[used - 1]:
-                    break
-                used -= 1
-                start = 0
-            if start < width:
-                column[used] = c
-                begin[used] = start
-                used += 1
+        used = _lower_envelope(along[r], column, begin)
         k = 0
         for c in range(width):
             while k + 1 < used and begin[k + 1] <= c:
                 k += 1
             across = c - column[k]
             out[r, c] = across * across + np.int64(along[r, column[k]]) ** 2
+
+
+@jit
+def _lower_envelope(along, column, begin):
+    """Find the parabolas that are the lowest somewhere: their columns, where each begins, and how many."""
+    width = along.size
+    used = 0
+    for c in range(width):
+        if along[c] >= FAR:
+            continue
+        level = np.int64(along[c]) ** 2
+        start = 0
+        while used > 0:
+            other = column[used - 1]
+            height_there = np.int64(along[other]) ** 2
+            # First pixel where the new parabola is lower.
+            start = (c * c - other * other + level - height_there) // (2 * (c - other)) + 1
+            if start > begin[used - 1]:
+                break
+            used -= 1
+            start = 0
+        if start < width:
+            column[used] = c
+            begin[used] = start
+            used += 1
+    return used
 
 
 @jit
@@ -97,6 +105,7 @@ def nearest_labels(labels):
     """
     height, width = labels.shape
     source = np.empty((height, width), np.int64)  # row of the nearest label in the column
+    along = np.empty(width, np.int32)
     for c in range(width):
         source[0, c] = 0 if labels[0, c] else -FAR
     for r in range(1, height):
@@ -111,24 +120,9 @@ def nearest_labels(labels):
     squared = np.empty((height, width), np.int64)
     column, begin = np.empty(width, np.int64), np.empty(width, np.int64)
     for r in range(height):
-        used = 0
         for c in range(width):
-            if source[r, c] < 0:
-                continue
-            level = (r - source[r, c]) ** 2
-            start = 0
-            while used > 0:
-                other = column[used - 1]
-                height_there = (r - source[r, other]) ** 2
-                start = (c * c - other * other + level - height_there) // (2 * (c - other)) + 1
-                if start > begin[used - 1]:
-                    break
-                used -= 1
-                start = 0
-            if start < width:
-                column[used] = c
-                begin[used] = start
-                used += 1
+            along[c] = FAR if source[r, c] < 0 else abs(r - source[r, c])
+        used = _lower_envelope(along, column, begin)
         k = 0
         for c in range(width):
             while k + 1 < used and begin[k + 1] <= c:

@@ -5,7 +5,7 @@ import numpy as np
 from ._jit import jit
 from .distance import depth as depth_of
 
-ZONE, CORE, INSIDE, OUTSIDE = 1, 2, 4, 8
+ZONE, CORE, INSIDE, OUTSIDE, BARRED = 1, 2, 4, 8, 16
 ENOUGH = 1000  # values for a median
 
 
@@ -157,27 +157,13 @@ def _interpolated(maps, rows, row_weights, cols, col_weights, image):
 def _flood_inside(state, image, threshold):
     """Mark what is connected to the core, in the zone and above the threshold."""
     height, width = state.shape
-    stack = np.empty((state.size, 2), np.int64)
-    used = 0
     for r in range(height):
         for c in range(width):
             if state[r, c] & CORE:
                 state[r, c] |= INSIDE
-                stack[used, 0], stack[used, 1] = r, c
-                used += 1
-    while used:
-        used -= 1
-        row, col = stack[used, 0], stack[used, 1]
-        for r, c in ((row - 1, col), (row + 1, col), (row, col - 1), (row, col + 1)):
-            if (
-                0 <= r < height
-                and 0 <= c < width
-                and state[r, c] & (ZONE | INSIDE) == ZONE
-                and image[r, c] > threshold
-            ):
-                state[r, c] |= INSIDE
-                stack[used, 0], stack[used, 1] = r, c
-                used += 1
+            elif not (state[r, c] & ZONE and image[r, c] > threshold):
+                state[r, c] |= BARRED
+    _spread(state, INSIDE, BARRED)
 
 
 @jit
@@ -186,24 +172,34 @@ def _fill_holes(state):
     top, bottom, left, right = _box_of(state)
     state = state[top:bottom, left:right]
     height, width = state.shape
-    stack = np.empty((state.size, 2), np.int64)
-    used = 0
     for r in range(height):
         for c in range(width):
             on_border = r in (0, height - 1) or c in (0, width - 1)
             if on_border and not state[r, c] & INSIDE:
                 state[r, c] |= OUTSIDE
+    _spread(state, OUTSIDE, INSIDE)
+    for r in range(height):
+        for c in range(width):
+            if state[r, c] & (ZONE | OUTSIDE) == ZONE:
+                state[r, c] |= INSIDE
+
+
+@jit
+def _spread(state, mark, barrier):
+    """Spread a mark to all 4-connected pixels without a barrier."""
+    height, width = state.shape
+    stack = np.empty((state.size, 2), np.int64)
+    used = 0
+    for r in range(height):
+        for c in range(width):
+            if state[r, c] & mark:
                 stack[used, 0], stack[used, 1] = r, c
                 used += 1
     while used:
         used -= 1
         row, col = stack[used, 0], stack[used, 1]
         for r, c in ((row - 1, col), (row + 1, col), (row, col - 1), (row, col + 1)):
-            if 0 <= r < height and 0 <= c < width and not state[r, c] & (INSIDE | OUTSIDE):
-                state[r, c] |= OUTSIDE
+            if 0 <= r < height and 0 <= c < width and not state[r, c] & (mark | barrier):
+                state[r, c] |= mark
                 stack[used, 0], stack[used, 1] = r, c
                 used += 1
-    for r in range(height):
-        for c in range(width):
-            if state[r, c] & (ZONE | OUTSIDE) == ZONE:
-                state[r, c] |= INSIDE

@@ -215,20 +215,11 @@ def percentiles_by_label(values, labels, count, percent):
     (count + 1,) float64
         0 for label 0 and labels without a pixel.
     """
-    height, width = labels.shape
-    size = np.zeros(count + 2, np.int64)
-    for r in range(height):
-        for c in range(width):
-            if labels[r, c] > 0:
-                size[labels[r, c] + 1] += 1
-    start = np.cumsum(size)
-    position = start.copy()
-    grouped = np.empty(start[-1])
-    for r in range(height):
-        for c in range(width):
-            if labels[r, c] > 0:
-                grouped[position[labels[r, c]]] = values[r, c]
-                position[labels[r, c]] += 1
+    pixels, start = group_pixels(labels, np.ones(labels.shape, np.bool_), count)
+    width = labels.shape[1]
+    grouped = np.empty(pixels.size)
+    for i in range(pixels.size):
+        grouped[i] = values[pixels[i] // width, pixels[i] % width]
     out = np.zeros(count + 1)
     for label in range(1, count + 1):
         part = grouped[start[label] : start[label + 1]]

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import tarfile
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from superdsm_nb.batch.outcome import Failure, Mode, Summary
-from superdsm_nb.batch.pool import ProcessPool
+from superdsm_nb.batch.pool import ProcessPool, Worker
 from superdsm_nb.batch.run import Runner
 from superdsm_nb.batch.spec import find_tasks
 from superdsm_nb.batch.survey import survey
@@ -48,8 +51,6 @@ def test_workers_give_the_same_files_as_one_process(finished_tree, tmp_path):
 
 @pytest.mark.slow
 def test_a_worker_that_dies_while_it_waits_costs_no_image(tmp_path):
-    import multiprocessing
-
     root = write_tree(tmp_path)
     (plan, _) = [plan for plan in survey(find_tasks(root), root) if plan.task.runnable]
     with ProcessPool(2, {}, Mode()) as pool:
@@ -81,8 +82,6 @@ def test_an_image_that_kills_its_worker_fails_alone(root):
                 os.kill(worker_of(slot), signal.SIGKILL)
 
     def worker_of(place):
-        import multiprocessing
-
         (worker,) = [
             process for process in multiprocessing.active_children() if process.name == f"superdsm-nb-{place}"
         ]
@@ -252,3 +251,34 @@ def test_a_worker_that_does_not_keep_the_time_limit_is_stopped(root, monkeypatch
     (finished,) = done
     assert isinstance(finished.result, Failure)
     assert "time limit of 0.001 s is over" in finished.result.reason
+
+
+def test_a_result_that_waits_to_be_read_is_not_late():
+    class Process:
+        """A process that must not be stopped."""
+
+        def kill(self):
+            raise AssertionError("stopped")
+
+        def join(self, _=None):
+            pass
+
+        def is_alive(self):
+            return False
+
+    pool = ProcessPool(2, {}, Mode(time_limit=1.0))
+    theirs = []
+    for slot in range(2):
+        ours, other = multiprocessing.Pipe()
+        job = SimpleNamespace(file_id=str(slot), image=Path(f"{slot}.tif"), stored=Path(f"{slot}.npz"))
+        pool._workers.append(Worker(slot, Process(), ours, job, "dsm"))
+        theirs.append(other)
+    with pool:
+        results = pool.run([], lambda *_: None)
+        theirs[0].send(Failure("dsm", "first"))
+        first = next(results)
+        theirs[1].send(Failure("dsm", "second"))  # in time, but read late
+        pool._workers[1].latest_end = 0.0
+        second = next(results)
+
+    assert [first.result.reason, second.result.reason] == ["first", "second"]
