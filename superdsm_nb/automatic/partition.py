@@ -110,8 +110,7 @@ def _optimize(
         bounds=scipy.optimize.Bounds(0, 1),
         options={"mip_rel_gap": 0.0, "time_limit": solver_seconds()},
     )
-    if not result.success:
-        check()
+    check()
     if not result.success:
         raise SolverError(f"HiGHS found no optimal choice among {len(members)} unions: {result.message}")
     return result

@@ -223,8 +223,8 @@ def _solve_components(problems: Sequence[Problem], at_least: float, at_most: flo
             choices.append(Choice(np.flatnonzero(x > 0.5).tolist(), float(problem.weights @ x)))
             continue
         alone = _optimize([problem], at_least, at_most, 1)
+        check()
         if not alone.success:
-            check()
             raise SolverError(
                 f"HiGHS found no optimal choice among {problem.weights.size} sets: {alone.message}"
             )
