@@ -7,7 +7,7 @@ import math
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import contextmanager
@@ -15,8 +15,8 @@ from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
 
-from .errors import ConfigError
-from .timelimit import check, current, left, until
+from .errors import ConfigError, TimeLimitError
+from .timelimit import check, current, leave_undone, left, until
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -59,17 +59,51 @@ def ordered_map(
     list
         What `function` returned for each item.
     """
-    work = list(items)
+    return list(_mapped(function, list(items), report))
+
+
+def finished_map(
+    function: Callable[[T], R], items: Iterable[T], report: Callable[[int, int], None] | None = None
+) -> list[R]:
+    """Apply `function` as `ordered_map` does; if the time is over, return what is finished, if that is asked.
+
+    Parameters
+    ----------
+    function : callable
+        Called once per item.
+    items : iterable
+        The pieces of work.
+    report : callable, optional
+        As for `ordered_map`.
+
+    Returns
+    -------
+    list
+        What `function` returned, for as many items as were finished in time, from the first on.
+    """
     results: list[R] = []
+    try:
+        results.extend(_mapped(function, list(items), report))
+    except TimeLimitError:
+        if not leave_undone():
+            raise
+    return results
+
+
+def _mapped(
+    function: Callable[[T], R], work: Sequence[T], report: Callable[[int, int], None] | None
+) -> Iterator[R]:
+    done = 0
     threads = min(thread_count(), len(work))
     if threads < 2 or getattr(_inside, "map", False):
         with single_threaded_blas():
             for item in work:
                 check()
-                results.append(function(item))
+                yield function(item)
+                done += 1
                 if report is not None:
-                    report(len(results), len(work))
-        return results
+                    report(done, len(work))
+        return
     deadline = current()
 
     def timed(item: T) -> R:
@@ -83,14 +117,14 @@ def ordered_map(
         waiting = deque(pool.submit(timed, item) for item in itertools.islice(coming, AHEAD * threads))
         try:
             while waiting:
-                results.append(_result(waiting.popleft()))
+                yield _result(waiting.popleft())
                 waiting.extend(pool.submit(timed, item) for item in itertools.islice(coming, 1))
+                done += 1
                 if report is not None:
-                    report(len(results), len(work))
+                    report(done, len(work))
         finally:
             for future in waiting:
                 future.cancel()
-    return results
 
 
 def _result(future: Future[R]) -> R:

@@ -56,6 +56,8 @@ class PerformanceReport:
         Possible and computed objects, without atoms and universes, in clusters of more than two atoms.
     fallback_object_count, timeout_object_count : int
         Computed objects whose fit fell back to the best ellipse, and those that ran out of time.
+    unfinished_cluster_count : int
+        Clusters that were left out because the time was over.
     clusters : list of ClusterReport
         The cover of each cluster, in the order of their labels.
     """
@@ -70,6 +72,7 @@ class PerformanceReport:
     nontrivial_computed_object_count: int = 0
     fallback_object_count: int = 0
     timeout_object_count: int = 0
+    unfinished_cluster_count: int = 0
     clusters: list[ClusterReport] = field(default_factory=list)
 
     @property
@@ -162,6 +165,9 @@ class PerformanceReport:
         if self.large_cluster_count:
             noun = "cluster was" if self.large_cluster_count == 1 else "clusters were"
             yield f"{self.large_cluster_count} {noun} too large to try every shape"
+        if self.unfinished_cluster_count:
+            noun = "cluster was" if self.unfinished_cluster_count == 1 else "clusters were"
+            yield f"{self.unfinished_cluster_count} {noun} left out because the time was over"
         if self.fallback_object_count:
             yield (
                 f"{self.fallback_object_count} of {self.overall_computed_object_count} fits fell back to "

@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from .config import Config, PostprocessSettings
-from .events import Emit, ObjectDiscarded, Progress
+from .errors import TimeLimitError
+from .events import Emit, ObjectDiscarded, Progress, Warned
 from .filters import dilated, distance, eroded, gaussian, standard_deviation, within_distance
 from .objects import Object, PostprocessedObject
 from .stage import PipelineData, Stage
+from .timelimit import check, leave_undone, undone
 
 CONTRAST_REACH = 5.0  # the surroundings reach this many times exterior_scale beyond exterior_offset
 GLARE_EROSION = 2
@@ -51,6 +53,13 @@ class Postprocessing(Stage[PostprocessSettings]):
         accepted = []
         # Not on threads: many small steps would only wait for each other.
         for number, candidate in enumerate(candidates, 1):
+            try:
+                check()
+            except TimeLimitError:
+                if not leave_undone():
+                    raise
+                emit(Warned(undone(number - 1, len(candidates), "objects")))
+                break
             result, reason = object_filter.examine(candidate)
             emit(Progress(number, len(candidates), "objects"))
             if reason is None:

@@ -19,6 +19,7 @@ from .events import READING, Emit, Event, LogLine, StageStarted, Warned, ignore,
 from .io import LoadedImage, Source, imread
 from .pipeline import pipeline_of
 from .results.result import Drawing, Segmentation
+from .timelimit import has_passed
 from .timelimit import time_limit as limited
 
 __all__ = ["Drawing", "Segmentation", "analyze", "segment", "segment_file"]
@@ -37,6 +38,7 @@ def segment(
     preset: Preset | None = None,
     foreground: ArrayLike | None = None,
     time_limit: float | None = None,
+    keep_finished: bool = False,
     emit: Emit | None = None,
 ) -> NDArray[Any]:
     """Segment the cell nuclei in a fluorescence microscopy image.
@@ -57,6 +59,8 @@ def segment(
         foreground; see `superdsm_nb.foreground.signed_foreground`. For the automatic method.
     time_limit : float, optional
         Seconds that the segmentation may take.
+    keep_finished : bool
+        When the time is over, keep the nuclei that are finished, with a warning, instead of failing.
     emit : callable, optional
         Receives the events of `superdsm_nb.events`. Without it, warnings are issued as `UserWarning`.
 
@@ -78,7 +82,7 @@ def segment(
     WorkAmountError
         If there are too many possible objects.
     TimeLimitError
-        If it takes longer than `time_limit`.
+        If it takes longer than `time_limit`, and nothing is finished or `keep_finished` is not set.
 
     See Also
     --------
@@ -104,6 +108,7 @@ def segment(
         preset=preset,
         foreground=foreground,
         time_limit=time_limit,
+        keep_finished=keep_finished,
         emit=emit,
     ).labels
 
@@ -117,6 +122,7 @@ def analyze(
     foreground: ArrayLike | None = None,
     drawing: Drawing | None = None,
     time_limit: float | None = None,
+    keep_finished: bool = False,
     emit: Emit | None = None,
 ) -> Segmentation:
     """Segment an image and keep all intermediate results.
@@ -138,6 +144,8 @@ def analyze(
         How objects become label maps and contours.
     time_limit : float, optional
         Seconds that the segmentation may take.
+    keep_finished : bool
+        Keep the nuclei that are finished when the time is over, as for `segment`.
     emit : callable, optional
         Takes what happens on the way, as for `segment`.
 
@@ -157,18 +165,19 @@ def analyze(
     given = with_preset(Config(config), preset, has_foreground=foreground is not None)
     given = with_diameter(given, diameter, loaded.pixel_size)
     emit(LogLine(f"preset {given['preset']}"))
-    with limited(time_limit):
+    with limited(time_limit, keep_finished):
         data, used, timings = process_image(
             pipeline_of(given["preset"]), given, loaded.pixels, foreground=foreground, emit=emit
         )
-    result = Segmentation(loaded, data, used, timings, drawing or Drawing())
+        is_complete = not has_passed()
+    result = Segmentation(loaded, data, used, timings, drawing or Drawing(), is_complete)
     warn_if_empty(result, emit)
     return result
 
 
 def warn_if_empty(result: Segmentation, emit: Emit) -> None:
     """Warn that a finished segmentation has no object."""
-    if result.has_objects and result.object_count == 0:
+    if result.has_objects and result.is_complete and result.object_count == 0:
         emit(Warned(NOTHING_FOUND))
 
 
@@ -181,6 +190,7 @@ def segment_file(
     foreground: ArrayLike | Path | str | None = None,
     drawing: Drawing | None = None,
     time_limit: float | None = None,
+    keep_finished: bool = False,
     emit: Emit = ignore,
 ) -> Segmentation:
     """Read an image file and segment it; `superdsm_nb.write_outputs` writes the result.
@@ -201,6 +211,8 @@ def segment_file(
         How objects become label maps and contours.
     time_limit : float, optional
         Seconds that the segmentation may take once the file has been read.
+    keep_finished : bool
+        Keep the nuclei that are finished when the time is over, as for `segment`.
     emit : callable, optional
         Takes what happens on the way; no Python warnings are issued here.
 
@@ -228,6 +240,7 @@ def segment_file(
             foreground=foreground,
             drawing=drawing,
             time_limit=time_limit,
+            keep_finished=keep_finished,
             emit=emit,
         )
 

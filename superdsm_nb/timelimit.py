@@ -10,15 +10,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from numbers import Real
-from typing import NamedTuple
 
 from .errors import ConfigError, TimeLimitError
 
 MANY_SECONDS = 1e8
 
 
-class Deadline(NamedTuple):
+@dataclass
+class Deadline:
     """When work has to end.
 
     Attributes
@@ -27,10 +28,17 @@ class Deadline(NamedTuple):
         The limit, as the user gave it.
     end : float
         In seconds of the monotonic clock.
+    keep_finished : bool
+        Whether the nuclei that are finished by then are kept, rather than none.
+    has_passed : bool
+        Whether work was left undone for it. What is finished then is brought to its end without a limit:
+        that takes a time that is bounded by the time until then.
     """
 
     seconds: float
     end: float
+    keep_finished: bool = False
+    has_passed: bool = False
 
 
 _deadline: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
@@ -42,13 +50,15 @@ def current() -> Deadline | None:
 
 
 @contextmanager
-def time_limit(seconds: float | None) -> Iterator[None]:
+def time_limit(seconds: float | None, keep_finished: bool = False) -> Iterator[None]:
     """Limit the time of what runs inside; None changes nothing.
 
     Parameters
     ----------
     seconds : float or None
         From now on.
+    keep_finished : bool
+        Keep what is finished when the time is over, as far as the running work can (see `leave_undone`).
 
     Raises
     ------
@@ -61,7 +71,7 @@ def time_limit(seconds: float | None) -> Iterator[None]:
         yield
         return
     check_time_limit(seconds)
-    with until(Deadline(seconds, time.monotonic() + seconds)):
+    with until(Deadline(seconds, time.monotonic() + seconds, keep_finished)):
         yield
 
 
@@ -85,7 +95,7 @@ def until(deadline: Deadline | None) -> Iterator[None]:
 def left() -> float:
     """Seconds that are left; infinite without a limit."""
     deadline = _deadline.get()
-    return math.inf if deadline is None else deadline.end - time.monotonic()
+    return math.inf if deadline is None or deadline.has_passed else deadline.end - time.monotonic()
 
 
 def over(seconds: float) -> str:
@@ -101,5 +111,33 @@ def solver_seconds() -> float:
 def check() -> None:
     """Raise a `TimeLimitError` if the time is over."""
     deadline = _deadline.get()
-    if deadline is not None and time.monotonic() > deadline.end:
+    if deadline is not None and not deadline.has_passed and time.monotonic() > deadline.end:
         raise TimeLimitError(over(deadline.seconds))
+
+
+def leave_undone() -> bool:
+    """Answer to a `TimeLimitError`: whether the rest of the work is left undone, and what is finished kept.
+
+    If so, nothing more is limited: the caller ends with what it has.
+    """
+    deadline = _deadline.get()
+    if deadline is None or not deadline.keep_finished:
+        return False
+    deadline.has_passed = True
+    return True
+
+
+def has_passed() -> bool:
+    """Whether work was left undone."""
+    deadline = _deadline.get()
+    return deadline is not None and deadline.has_passed
+
+
+def undone(finished: int, total: int, what: str) -> str:
+    """Say what was left undone: "objects", say."""
+    deadline = _deadline.get()
+    assert deadline is not None, "the time of a limit is over"
+    return (
+        f"the time limit of {deadline.seconds:g} s is over: {finished} of {total} {what} are finished, "
+        "the others are left out"
+    )

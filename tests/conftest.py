@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 from superdsm_nb.cli import main
+from superdsm_nb.cli.console import INTERMEDIATE_VARIABLE
 from superdsm_nb.io import imsave
 
 from support.published import VARIABLE
@@ -63,6 +64,9 @@ def run(monkeypatch, capsys):
 
     def run_main(*arguments):
         monkeypatch.setattr("sys.argv", ["superdsm-nb", *map(str, arguments)])
+        if INTERMEDIATE_VARIABLE not in os.environ:
+            # Whether there is progress to tell of depends on how long a run takes.
+            monkeypatch.setenv(INTERMEDIATE_VARIABLE, "0")
         with pytest.raises(SystemExit) as stop:
             main()
         captured = capsys.readouterr()

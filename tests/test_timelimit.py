@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 import superdsm_nb
+from superdsm_nb.automatic import outlines, partition
 from superdsm_nb.automatic.partition import minimum_partition
 from superdsm_nb.errors import ConfigError, TimeLimitError
-from superdsm_nb.events import Progress, StageStarted, ignore
+from superdsm_nb.events import Progress, StageStarted, Warned, ignore
 from superdsm_nb.minsetcover.exact import Problem, minimum_covers
-from superdsm_nb.parallel import ordered_map
+from superdsm_nb.parallel import finished_map, ordered_map
 from superdsm_nb.synthetic import generate
-from superdsm_nb.timelimit import check, left, time_limit
+from superdsm_nb.timelimit import check, has_passed, left, time_limit
 
 
 @pytest.fixture(scope="module")
@@ -149,3 +150,141 @@ def test_solvers_end_with_the_time():
         minimum_partition(unions, costs, groups)
     with time_limit(1e-9), pytest.raises(TimeLimitError):
         minimum_covers([Problem(members, costs)])
+
+
+class Clock:
+    """A clock that can be put forward; hears the events of a segmentation."""
+
+    def __init__(self, monkeypatch, is_late=lambda event: False):
+        self.warnings = []
+        self._monkeypatch = monkeypatch
+        self._is_late = is_late
+
+    def put_forward(self):
+        now = time.monotonic()
+        self._monkeypatch.setattr(time, "monotonic", lambda: now + 1e6)
+
+    def __call__(self, event):
+        if isinstance(event, Warned):
+            self.warnings.append(event.text)
+        elif self._is_late(event):
+            self.put_forward()
+
+
+def progress_of(what):
+    """Whether an event is progress with things of a name."""
+    return lambda event: isinstance(event, Progress) and event.what == what
+
+
+def nuclei_of(labels):
+    """The pixels of each nucleus."""
+    return {np.flatnonzero(labels == label).tobytes() for label in range(1, labels.max() + 1)}
+
+
+# Weak beta: the published search has to try unions in some of the clusters.
+PUBLISHED = {
+    "preset": "published",
+    "AF_scale": 16 / math.sqrt(2),
+    "global-energy-minimization/AF_beta": 0.3,
+}
+
+
+@pytest.fixture(scope="module")
+def crowd():
+    return generate(seed=3, shape=(220, 220), nuclei=9, clustering=0.6).image
+
+
+def test_outlines_that_are_finished_are_kept_if_asked(crowd, monkeypatch):
+    monkeypatch.setenv("SUPERDSM_NB_NUM_THREADS", "1")
+    whole = superdsm_nb.analyze(crowd)
+    clock, calls = Clock(monkeypatch), []
+
+    def outline(*arguments, find=outlines.outline):
+        calls.append(1)
+        if len(calls) == 3:
+            clock.put_forward()
+        return find(*arguments)
+
+    monkeypatch.setattr(outlines, "outline", outline)
+    part = superdsm_nb.analyze(crowd, time_limit=600, keep_finished=True, emit=clock)
+
+    assert whole.is_complete
+    assert not part.is_complete
+    assert part.object_count == 3
+    assert nuclei_of(part.labels) < nuclei_of(whole.labels)
+    assert part.provenance["complete"] is False
+    (warning,) = clock.warnings
+    assert f"3 of {len(whole.data['cover'].solution)} objects are finished" in warning
+
+
+def test_published_clusters_that_are_searched_to_the_end_are_kept_if_asked(crowd, monkeypatch):
+    whole = superdsm_nb.analyze(crowd, PUBLISHED)
+    clock = Clock(monkeypatch, progress_of("unions of 2 atoms"))
+
+    part = superdsm_nb.analyze(crowd, PUBLISHED, time_limit=600, keep_finished=True, emit=clock)
+
+    assert part.performance.unfinished_cluster_count > 0
+    assert len(part.performance.clusters) + part.performance.unfinished_cluster_count == len(
+        whole.performance.clusters
+    )
+    assert 0 < part.object_count < whole.object_count
+    cover = {item.footprint for item in part.data["cover"].solution}
+    assert cover < {item.footprint for item in whole.data["cover"].solution}
+    assert "clusters are finished" in clock.warnings[0]
+    assert "left out because the time was over" in part.performance.statement("exact")
+
+
+def test_published_objects_that_are_examined_are_kept_if_asked(crowd, monkeypatch):
+    clock = Clock(monkeypatch, progress_of("objects"))
+
+    part = superdsm_nb.analyze(crowd, PUBLISHED, time_limit=600, keep_finished=True, emit=clock)
+
+    assert part.object_count == 1
+    assert "1 of" in clock.warnings[0]
+
+
+@pytest.mark.parametrize("preset", ["automatic", "published"])
+def test_where_nothing_is_finished_there_is_no_result(image, preset):
+    with pytest.raises(TimeLimitError):
+        superdsm_nb.segment(image, preset=preset, time_limit=1e-9, keep_finished=True, emit=ignore)
+
+
+def test_clusters_without_a_proof_in_time_are_left_out_if_asked(monkeypatch):
+    unions, costs = hard_costs(7)
+    unions += [frozenset((20,)), frozenset((21,)), frozenset((20, 21))]
+    costs = np.append(costs, [1.0, 1.0, 1.5])
+    groups = np.array([1] * 14 + [2] * 3)
+
+    def late(*arguments, solve=partition._optimize):
+        if arguments[-1] == 1:
+            raise TimeLimitError("over")
+        return solve(*arguments)
+
+    monkeypatch.setattr(partition, "_optimize", late)
+    with time_limit(600, keep_finished=True):
+        result = minimum_partition(unions, costs, groups)
+        assert has_passed()
+
+    assert result.unfinished == {1}
+    assert result.chosen.tolist() == [16]
+    assert result.bounds == {2: 1.5}
+    with time_limit(600), pytest.raises(TimeLimitError):
+        minimum_partition(unions, costs, groups)
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_a_map_returns_what_is_finished_if_asked(threads, monkeypatch):
+    monkeypatch.setenv("SUPERDSM_NB_NUM_THREADS", threads)
+
+    def work(item):
+        time.sleep(0.02)
+        return item
+
+    with time_limit(0.1, keep_finished=True):
+        done = finished_map(work, range(1000))
+        check()  # what is finished is brought to its end
+        assert left() == math.inf
+    assert 0 < len(done) < 100
+    assert done == list(range(len(done)))
+    with time_limit(0.1), pytest.raises(TimeLimitError):
+        finished_map(work, range(1000))

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..config import AutomaticEnergySettings
-from ..events import Emit, LogLine
+from ..events import Emit, LogLine, Warned
 from ..image import Image
 from ..minsetcover import SolvedCover
 from ..objects import Object
 from ..performance import ClusterReport, PerformanceReport
 from ..stage import PipelineData, Stage
+from ..timelimit import undone
 from .choice import Choice, choose_unions
 
 
@@ -49,6 +50,9 @@ class AutomaticEnergyMinimization(Stage[AutomaticEnergySettings]):
             chosen = [objects[index] for index in choice.partition.chosen]
             _add_masks(chosen, atoms)
             performance = _report(choice, settings.object_cost)
+            late = performance.unfinished_cluster_count
+            if late:
+                emit(Warned(undone(len(performance.clusters), len(performance.clusters) + late, "clusters")))
             emit(LogLine(f"{len(objects)} unions of {atoms.max()} atoms, {len(chosen)} chosen"))
         return {
             "y_img": Image(inputs["y"], inputs["y_mask"]),
@@ -94,5 +98,6 @@ def _report(choice: Choice, object_cost: float) -> PerformanceReport:
         overall_computed_object_count=count,
         iterative_object_count=larger,
         iterative_computed_object_count=larger,
+        unfinished_cluster_count=len(choice.partition.unfinished),
         clusters=[ClusterReport(size[label], cost[label], bounds[label]) for label in sorted(bounds)],
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from ..canonical import resized_map
 from ..kernels.distance import nearest_labels
 from ..kernels.outlines import outline
 from ..objects import Object
-from ..parallel import ordered_map
+from ..parallel import finished_map
 from .distribution import sample
 from .smoothing import blurred
 
@@ -62,6 +62,7 @@ def find_outlines(
     height: float,
     reach: float,
     level: float | None = None,
+    report: Callable[[int, int], None] | None = None,
 ) -> list[Outline]:
     """Find the outline of each object where the image falls to part of its height above the background.
 
@@ -86,11 +87,13 @@ def find_outlines(
         Width of the zone (radii).
     level : float, optional
         Intensity at which all outlines lie, instead of a height; the image is not smoothed then.
+    report : callable, optional
+        Called as ``report(done, total)`` on the way.
 
     Returns
     -------
     list of Outline
-        In the order of the objects.
+        In the order of the objects; fewer if the time is over (see `superdsm_nb.timelimit.leave_undone`).
     """
     if not objects:
         return []
@@ -121,7 +124,7 @@ def find_outlines(
         )
         return Outline((int(row), int(col)), mask, low, high, mean)
 
-    return ordered_map(found, enumerate(objects, 1))
+    return finished_map(found, enumerate(objects, 1), report)
 
 
 def _surroundings(box: tuple[slice, slice], shape: Shape, margin: int) -> tuple[slice, slice]:

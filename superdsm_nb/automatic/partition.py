@@ -9,9 +9,9 @@ import numpy as np
 import scipy  # submodules are loaded on first use
 from numpy.typing import NDArray
 
-from ..errors import SolverError
+from ..errors import SolverError, TimeLimitError
 from ..minsetcover.exact import INTEGRALITY_TOLERANCE, ROUNDING_TOLERANCE, WEIGHT_MAGNITUDE
-from ..timelimit import check, solver_seconds
+from ..timelimit import check, leave_undone, solver_seconds
 
 
 class Partition(NamedTuple):
@@ -23,10 +23,14 @@ class Partition(NamedTuple):
         Indices of the unions, ascending.
     bounds : dict of int to float
         For each group of atoms, a sum that no choice can undercut.
+    unfinished : set of int
+        Groups that were left undone when the time was over; nothing of them is chosen, and they have no
+        bound.
     """
 
     chosen: NDArray[np.int64]
     bounds: dict[int, float]
+    unfinished: set[int]
 
 
 def minimum_partition(
@@ -56,6 +60,8 @@ def minimum_partition(
     ------
     SolverError
         If HiGHS fails.
+    TimeLimitError
+        If the time is over and what is finished is not kept.
     """
     alone = {next(iter(union)): costs[index] for index, union in enumerate(unions) if len(union) == 1}
     kept = np.array(
@@ -70,6 +76,7 @@ def minimum_partition(
         [kept[index] and not contested.isdisjoint(union) for index, union in enumerate(unions)]
     )
     chosen = np.flatnonzero(kept & ~is_open).tolist()
+    unfinished: set[int] = set()
     gaps: dict[int, float] = {}  # between the cost and the bound of groups whose choice is not proven
     candidates = np.flatnonzero(is_open)
     values = _optimize(unions, costs, candidates, 0).x if candidates.size else np.zeros(0)
@@ -78,18 +85,27 @@ def minimum_partition(
         x = values[groups[candidates] == group]
         bound = float(costs[members] @ x)
         if np.abs(x - np.round(x)).max() > INTEGRALITY_TOLERANCE:
-            result = _optimize(unions, costs, members, 1)
+            try:
+                result = None if unfinished else _optimize(unions, costs, members, 1)
+            except TimeLimitError:
+                if not leave_undone():
+                    raise
+                result = None
+            if result is None:
+                unfinished.add(group)
+                continue
             x, bound = result.x, float(result.mip_dual_bound) / _scale(costs[members])
         taken = members[x > 0.5]
         total = float(costs[taken].sum())
         if abs(total - bound) > ROUNDING_TOLERANCE * max(abs(total), abs(bound)):
             gaps[group] = total - bound
         chosen += taken.tolist()
-    bounds = {int(group): 0.0 for group in np.unique(groups)}
-    for index in sorted(chosen):  # the order in which costs are summed elsewhere: the last digits agree
+    bounds = {int(group): 0.0 for group in np.unique(groups) if group not in unfinished}
+    chosen = [index for index in sorted(chosen) if int(groups[index]) not in unfinished]
+    for index in chosen:  # the order in which costs are summed elsewhere: the last digits agree
         bounds[int(groups[index])] += float(costs[index])
     bounds = {group: bound - gaps.get(group, 0.0) for group, bound in bounds.items()}
-    return Partition(np.array(sorted(chosen), np.int64), bounds)
+    return Partition(np.array(chosen, np.int64), bounds, unfinished)
 
 
 def _optimize(

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config import AutomaticPostprocessSettings
-from ..events import Emit, ObjectDiscarded
+from ..events import Emit, ObjectDiscarded, Progress, Warned
 from ..objects import Object, PostprocessedObject
 from ..postprocess import eccentricity
 from ..stage import PipelineData, Stage
+from ..timelimit import undone
 from .defects import Box, content_box, noise, without_frame
 from .outlines import Outline, find_outlines
 
@@ -56,7 +57,13 @@ class AutomaticPostprocessing(Stage[AutomaticPostprocessSettings]):
             height=height_of_outlines(inputs["radius"], settings),
             reach=settings.outline_reach,
             level=0.0 if is_given else None,
+            report=lambda done, total: emit(Progress(done, total, "objects")),
         )
+        if len(outlines) < len(objects):
+            emit(Warned(undone(len(outlines), len(objects), "objects")))
+            objects = objects[: len(outlines)]
+            if not objects:
+                return {"postprocessed_objects": []}
         judge = _Judge(outlines, inputs["radius"], noise(image[box]), settings)
         accepted = []
         for item, outline in zip(objects, outlines, strict=True):

@@ -113,6 +113,14 @@ FIELDS: dict[str, Any] = {
         ),
         Expected("a number above 0"),
     ],
+    "keep_finished": Annotated[
+        bool,
+        Field(
+            description="When the time limit is over, keep the nuclei that are finished instead of failing; "
+            "the next run tries the image again. Default: false."
+        ),
+        Expected("true or false"),
+    ],
     "diameter": Annotated[
         float,
         Field(

@@ -44,6 +44,8 @@ class Header:
         Objects, cover, performance and post-processed objects, as plain values.
     software : str
         Name and version of the software that wrote it.
+    is_complete : bool
+        Whether nothing was left out because the time was over.
     """
 
     digest: str
@@ -57,6 +59,7 @@ class Header:
     written: dict[str, str]
     entries: dict[str, Any] = field(default_factory=dict)
     software: str = f"superdsm_nb {__version__}"
+    is_complete: bool = True
 
     @property
     def performance(self) -> PerformanceReport:
@@ -94,6 +97,7 @@ def check_header(header: Header) -> None:
     """Raise `ValueError` unless a header is valid."""
     strings = (header.digest, header.image_sha256, header.last_stage, header.software)
     require(all(isinstance(value, str) for value in strings), "its header is wrong")
+    require(isinstance(header.is_complete, bool), "its header is wrong")
     scale = header.scale
     require(isinstance(scale, float) and math.isfinite(scale) and scale > 0, "its scale is wrong")
     for part in (header.entries, header.written, header.source):

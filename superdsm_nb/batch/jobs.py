@@ -56,6 +56,8 @@ class Job:
         The task's folder.
     time_limit : float or None
         Seconds that it may take.
+    keep_finished : bool
+        Whether the nuclei that are finished by then are kept.
     """
 
     file_id: str
@@ -68,6 +70,7 @@ class Job:
     drawing: Drawing
     folder: Path
     time_limit: float | None = None
+    keep_finished: bool = False
 
     @property
     def image(self) -> Path:
@@ -146,6 +149,7 @@ def expand_jobs(task: Task, root: Path) -> list[Job]:
             Drawing(task.dilate, float(task.merge_overlap_threshold), task.seg_border),
             task.folder,
             task.time_limit,
+            task.keep_finished,
         )
         for file_id in file_ids
     ]

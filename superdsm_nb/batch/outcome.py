@@ -26,12 +26,15 @@ class Mode:
         Print a traceback for everything that fails.
     time_limit : float or None
         Seconds that an image may take, instead of what its task says.
+    keep_finished : bool
+        When the time is over, keep the nuclei that are finished, also where the task does not say so.
     """
 
     fresh: bool = False
     oneshot: bool = False
     debug: bool = False
     time_limit: float | None = None
+    keep_finished: bool = False
 
     def limit_of(self, job: Job) -> float | None:
         """Seconds that an image may take; None without a limit."""
@@ -65,6 +68,8 @@ class Summary:
         Rule by which unions were tried.
     preset : {"automatic", "published"}
         The method.
+    is_complete : bool
+        Whether nothing was left out because the time was over.
     """
 
     objects: int | None
@@ -77,6 +82,7 @@ class Summary:
     written: tuple[str, ...]
     pruning: str
     preset: Preset
+    is_complete: bool = True
 
 
 @dataclass(frozen=True)

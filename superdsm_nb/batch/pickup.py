@@ -79,6 +79,8 @@ def find_pickup(job: Job, image_sha256: str, problems: list[str] | None = None) 
 
 def first_difference(header: Header, job: Job, image_sha256: str) -> int:
     """Position of the first stage that would give another result; the number of stages if there is none."""
+    if not header.is_complete:
+        return 0
     if header.image_sha256 != image_sha256 or header.source != job.source.part:
         return 0
     if _in_general(job.config) != _in_general(header.config):

@@ -57,6 +57,8 @@ class Task:
         Which part of the files to use.
     time_limit : float or None
         Seconds that an image may take.
+    keep_finished : bool
+        Whether the nuclei that are finished by then are kept.
     base_config : Path or None
         File of hyperparameters that were merged.
     """
@@ -78,6 +80,7 @@ class Task:
     plane: int | None = None
     time: int | None = None
     time_limit: float | None = None
+    keep_finished: bool = False
     base_config: Path | None = None
 
     @property
@@ -256,7 +259,7 @@ def _resolve(
 ) -> Task:
     plain = (
         *("img_pathpattern", "num_cpus", "last_stage", "dilate", "merge_overlap_threshold", "seg_border"),
-        *("channel", "plane", "time", "time_limit"),
+        *("channel", "plane", "time", "time_limit", "keep_finished"),
     )
     suffix = "_pathpattern"
     file_ids = entries.get("file_ids", ())

@@ -37,8 +37,8 @@ class State:
 
     @property
     def is_done(self) -> bool:
-        """Whether its results are up to date."""
-        return self.header is not None
+        """Whether its results are up to date, and complete."""
+        return self.header is not None and self.header.is_complete
 
     @property
     def is_missing(self) -> bool:

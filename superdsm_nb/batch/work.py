@@ -18,7 +18,7 @@ from ..results.outputs import write_outputs
 from ..results.result import Segmentation
 from ..segmentation import warn_if_empty
 from ..stage import PipelineData
-from ..timelimit import time_limit
+from ..timelimit import has_passed, time_limit
 from . import store
 from .header import Header
 from .jobs import AS_FIELD, Job, relative_hint
@@ -46,7 +46,7 @@ def process(job: Job, mode: Mode, emit: Emit) -> Summary | Failure:
     """
     recorder = Recorder(naming(job.file_id, emit))
     try:
-        with time_limit(mode.limit_of(job)):
+        with time_limit(mode.limit_of(job), job.keep_finished or mode.keep_finished):
             return _process(job, mode, recorder)
     except Exception as error:  # noqa: BLE001 - a defect in one image must not stop the others
         if mode.debug:
@@ -122,7 +122,7 @@ def _start(job: Job, image: LoadedImage, recorder: Recorder) -> Segmentation:
     data, used, timings = process_image(
         pipeline_of(job.preset), job.config, image.pixels, last_stage=job.last_stage, emit=recorder
     )
-    return Segmentation(image, data, used, timings, job.drawing)
+    return Segmentation(image, data, used, timings, job.drawing, not has_passed())
 
 
 def _resume(job: Job, image: LoadedImage, pickup: PickUp, recorder: Recorder) -> Segmentation:
@@ -151,7 +151,7 @@ def _resume(job: Job, image: LoadedImage, pickup: PickUp, recorder: Recorder) ->
         scale=pickup.header.scale,
         emit=recorder,
     )
-    return Segmentation(image, data, used, timings, job.drawing)
+    return Segmentation(image, data, used, timings, job.drawing, not has_passed())
 
 
 def _last_stage(job: Job) -> str:
@@ -172,6 +172,7 @@ def _store(
         {name: remarks for name, remarks in recorder.remarks.items() if remarks},
         result.rows,
         {kind: file_digest(job.outputs[kind]) for kind in written},
+        is_complete=result.is_complete,
     )
     write_file(job.timings, json.dumps(timings).encode())
     store.write(job.stored, header, result.data)
@@ -193,6 +194,7 @@ def _summary(
         tuple(written),
         str(result.config.get("global-energy-minimization/pruning")),
         result.preset,
+        result.is_complete,
     )
 
 

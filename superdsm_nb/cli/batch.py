@@ -9,7 +9,7 @@ import typer
 
 from ..errors import ConfigError
 from ..timelimit import check_time_limit
-from .options import QuietOption, TimeLimitOption
+from .options import KeepFinishedOption, QuietOption, TimeLimitOption
 from .targets import images_in
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def batch(
         typer.Option("--report", metavar="FILE", help="Progress report, as a text file.", show_default=False),
     ] = None,
     time_limit: TimeLimitOption = None,
+    keep_finished: KeepFinishedOption = False,
     verbosity: Annotated[
         int,
         typer.Option(
@@ -108,7 +109,7 @@ def batch(
     tasks = spec.find_tasks(root)
     plans = survey.survey(tasks, root, last_stage, spec.choose(tasks, root, task or (), task_dir or ()))
     if run:
-        mode = Mode(fresh, oneshot, debug, time_limit)
+        mode = Mode(fresh, oneshot, debug, time_limit, keep_finished)
         if run_tasks(root, plans, mode, QUIET if quiet else verbosity, as_json, force, report):
             raise typer.Exit(1)
     elif as_json:

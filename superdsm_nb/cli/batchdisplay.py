@@ -60,7 +60,7 @@ class BatchDisplay:
 
     def finished(self, plan: Plan, job: Job, result: Summary | Failure) -> None:
         """Show the outcome of an image."""
-        self._progress.image_finished()
+        self._progress.image_finished(job.file_id)
         if isinstance(result, Failure):
             self._progress.error(f"{job.file_id} ({result.stage}): {result.reason}")
         else:
@@ -91,6 +91,7 @@ class BatchDisplay:
                 "status": "done",
                 "preset": result.preset,
                 "objects": result.objects,
+                "complete": result.is_complete,
                 "scale": result.scale,
                 "scale_given": result.is_scale_given,
                 "seconds": round(result.seconds, 3),

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import sys
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -15,22 +16,24 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
     Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 from rich.table import Column, Table
 from rich.text import Text
 
 from ..errors import ConfigError
-from ..events import Event, LogLine, ObjectDiscarded, StageStarted, Warned
+from ..events import Event, ImageStarted, LogLine, ObjectDiscarded, StageStarted, Warned
 from ..events import Progress as ProgressEvent
+from .estimate import LEAST_SECONDS, Estimate, duration
 
 INTERMEDIATE_VARIABLE = "SUPERDSM_NB_INTERMEDIATE_OUTPUT"
 QUIET, NORMAL, DETAILED = 0, 1, 2
+MOST_SECONDS = 60.0  # between two lines of progress
 
 
 def is_intermediate_output_wanted() -> bool:
@@ -56,15 +59,45 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     console.print(grid)
 
 
-class _TimeLeft(TimeRemainingColumn):
-    """The remaining time, shown only where it can be estimated: for all images, not for single stages."""
+class _TimeLeft(ProgressColumn):
+    """The remaining time of all images together."""
+
+    def __init__(self, estimate: Estimate) -> None:
+        self._estimate = estimate
+        super().__init__()
 
     def render(self, task: Task) -> Text:
-        return Text("left: ").append(super().render(task)) if task.fields["is_timed"] else Text("")
+        left = self._estimate.left
+        return Text("" if left is None or not task.fields["is_timed"] else f"left: {duration(left)}")
+
+
+class _Lines:
+    """Says from time to time on standard error how far the work is, where no terminal shows it.
+
+    The first line comes after two seconds, then fewer and fewer, at last one a minute.
+    """
+
+    def __init__(self, estimate: Estimate, console: Console) -> None:
+        self._estimate = estimate
+        self._console = console
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._say, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._is_over.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _say(self) -> None:
+        while not self._is_over.wait(min(max(self._estimate.elapsed, LEAST_SECONDS), MOST_SECONDS)):
+            self._console.print(f"Progress: {self._estimate.line()}", markup=False)
 
 
 class ProgressDisplay:
-    """Shows progress on standard error while it is a terminal, and warnings always.
+    """Shows progress on standard error, as bars on a terminal and as lines elsewhere, and warnings always.
 
     Parameters
     ----------
@@ -81,14 +114,17 @@ class ProgressDisplay:
     def __init__(self, total: int, verbosity: int = NORMAL, workers: int = 1, title: str = "images") -> None:
         self._console = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
         self._verbosity = verbosity
-        shown = self._console.is_terminal and verbosity >= NORMAL and is_intermediate_output_wanted()
+        self._estimate = Estimate(total, workers)
+        is_wanted = verbosity >= NORMAL and is_intermediate_output_wanted()
+        shown = self._console.is_terminal and is_wanted
+        self._lines = _Lines(self._estimate, self._console) if is_wanted and not shown else None
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, ratio=1)),
             BarColumn(bar_width=20),
             TextColumn("{task.fields[detail]}", markup=False, table_column=Column(no_wrap=True)),
             TimeElapsedColumn(),
-            _TimeLeft(),
+            _TimeLeft(self._estimate),
             console=self._console,
             disable=not shown,
             transient=True,
@@ -104,6 +140,8 @@ class ProgressDisplay:
 
     def __enter__(self) -> ProgressDisplay:
         self._progress.start()
+        if self._lines is not None:
+            self._lines.start()
         return self
 
     def __exit__(
@@ -112,27 +150,35 @@ class ProgressDisplay:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self._lines is not None:
+            self._lines.stop()
         if not self._progress.disable:  # rich before 14.3 prints an empty line even if nothing was shown
             self._progress.stop()
 
     def image_started(self, name: str, slot: int = 0) -> None:
         """Record that work on an image begins."""
         self._names[slot] = name
+        self._estimate.started(name, slot)
         self._progress.update(self._images, detail="" if self._many else name)
 
-    def image_finished(self) -> None:
+    def image_finished(self, name: str) -> None:
         """Record that an image is finished."""
+        self._estimate.finished(name)
         self._progress.advance(self._images)
 
     def emit(self, event: Event, slot: int = 0) -> None:
         """Show what happens in the work on an image."""
         match event:
+            case ImageStarted(name):
+                self.image_started(name, slot)
             case StageStarted(name):
+                self._estimate.stage(name, slot)
                 title = f"{self._names[slot]}: {name}" if self._many else name
                 self._progress.reset(
                     self._rows[slot], description=title, total=None, detail="", is_timed=False, visible=True
                 )
             case ProgressEvent(done, total, what):
+                self._estimate.advanced(done, total, what, slot)
                 self._progress.update(
                     self._rows[slot], completed=done, total=total, detail=f"{done}/{total} {what}"
                 )

@@ -71,6 +71,14 @@ TimeLimitOption = Annotated[
         show_default=False,
     ),
 ]
+KeepFinishedOption = Annotated[
+    bool,
+    typer.Option(
+        "--keep-finished",
+        help="When the time limit is over, write the nuclei that are finished, with a warning, instead of "
+        "failing.",
+    ),
+]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Show what each stage does.")]
 QuietOption = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print warnings and errors only: no progress and no results.")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -19,6 +19,7 @@ from .options import (
     ChannelOption,
     ConfigOption,
     DiameterOption,
+    KeepFinishedOption,
     PlaneOption,
     PresetOption,
     QuietOption,
@@ -80,6 +81,7 @@ def segment(
     plane: PlaneOption = None,
     time: TimeOption = None,
     time_limit: TimeLimitOption = None,
+    keep_finished: KeepFinishedOption = False,
     border: Annotated[
         int, typer.Option(metavar="N", help="Width of the contours of --overlay in pixels.", min=1)
     ] = 2,
@@ -107,6 +109,7 @@ def segment(
     from .console import DETAILED, NORMAL, QUIET, ProgressDisplay, print_json
 
     verbosity = QUIET if quiet or as_json else DETAILED if verbose else NORMAL
+    limit = _Limit(time_limit, keep_finished)
     done: list[_Done] = []
     with ProgressDisplay(len(files), verbosity) as display:
         for path, target, given in zip(files, targets, foregrounds, strict=True):
@@ -115,7 +118,7 @@ def segment(
             source, drawing = Source(path, channel, plane, time), Drawing(border_width=border)
             try:
                 segmented = _segment_one(
-                    source, target, base, diameter, given, drawing, time_limit, listener, bool(tables)
+                    source, target, base, diameter, given, drawing, limit, listener, bool(tables)
                 )
             except SuperDSMError as error:
                 message = error.worded("--{} N".format)
@@ -127,7 +130,7 @@ def segment(
                 done.append(segmented)
             if as_json:
                 print_json({"image": str(path), **record, "warnings": listener.warnings})
-            display.image_finished()
+            display.image_finished(path.name)
         for kind, table in tables.items():
             _write_table(kind, table, done)
         _show_summary(display, done, len(files))
@@ -148,6 +151,13 @@ class _Listener:
         self._display.emit(event)
 
 
+class _Limit(NamedTuple):
+    """How long an image may take, and what happens then."""
+
+    seconds: float | None
+    keep_finished: bool
+
+
 @dataclass(frozen=True)
 class _Done:
     """What is kept of an image once its files are written."""
@@ -165,7 +175,7 @@ def _segment_one(
     diameter: str | None,
     foreground: Path | None,
     drawing: Drawing,
-    time_limit: float | None,
+    limit: _Limit,
     listener: _Listener,
     with_rows: bool,
 ) -> _Done:
@@ -180,7 +190,8 @@ def _segment_one(
         diameter=diameter,
         foreground=foreground,
         drawing=drawing,
-        time_limit=time_limit,
+        time_limit=limit.seconds,
+        keep_finished=limit.keep_finished,
         emit=listener,
     )
     with errors_name(source.path):
@@ -201,6 +212,7 @@ def _record(result: Segmentation, target: Mapping[str, Path], seconds: float) ->
         "status": "done",
         "preset": result.preset,
         "objects": result.object_count,
+        "complete": result.is_complete,
         "scale": result.scale,
         "scale_given": result.is_scale_given,
         "seconds": round(seconds, 3),

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 
 from ..atoms import AtomAdjacencyGraph
 from ..config import EnergyMinimizationSettings
+from ..errors import TimeLimitError
 from ..events import Emit, LogLine, Warned
 from ..minsetcover import MinSetCover
 from ..objects import Object, sum_of_energies
 from ..performance import ClusterReport, PerformanceReport
+from ..timelimit import leave_undone, undone
 from .budget import WorkBudget
 from .pruning import Computed, Isbi24Pruning, ProvenPruning, Pruning, PublishedPruning
 
@@ -75,6 +77,7 @@ class Search:
         else:
             self._rule = ProvenPruning(self._computed, self.cover)
         self._large_rule = Isbi24Pruning(self._computed, self.cover)
+        self._unfinished: set[int] = set()  # labels of clusters
 
     def run(self) -> None:
         """Fill `objects`, `cover` and `performance`."""
@@ -86,9 +89,11 @@ class Search:
         given = len(self.objects)
         closed = {label for label in searched if self._is_closed(label)}
         self._search({label for label in possible if label not in closed and possible[label]})
+        self.cover.drop(self._unfinished)
         self.cover.finalize()
         for label in searched:
-            self._rule.update_deviation(label)
+            if label not in self._unfinished:
+                self._rule.update_deviation(label)
         self.performance = self._report(given, closed)
         self._report_limits()
         covered = {id(item) for item in self.cover.solution}
@@ -98,7 +103,17 @@ class Search:
 
     def _search(self, labels: set[int]) -> None:
         """Try unions of more and more atoms; repeat clusters whose deviation has grown."""
+        try:
+            self._try_unions(labels)
+        except TimeLimitError:
+            if not leave_undone():
+                raise
+        else:
+            self._unfinished = set()
+
+    def _try_unions(self, labels: set[int]) -> None:
         while labels:
+            self._unfinished = labels
             generation = [
                 footprint
                 for footprint in (frozenset((atom,)) for atom in self._adjacencies.atoms)
@@ -199,6 +214,7 @@ class Search:
             nontrivial_computed_object_count=tried,
             fallback_object_count=sum(item.fallback != "" for item in self.objects),
             timeout_object_count=sum(item.fallback == "time" for item in self.objects),
+            unfinished_cluster_count=len(self._unfinished),
             clusters=[self._report_of_cluster(label) for label in self.cover.cluster_labels],
         )
 
@@ -213,6 +229,9 @@ class Search:
 
     def _report_limits(self) -> None:
         """Log and warn about what limits the proof."""
+        finished, late = len(self.performance.clusters), len(self._unfinished)
+        if late:
+            self._emit(Warned(undone(finished, finished + late, "clusters")))
         deviation = self.performance.deviation
         if deviation > 0:
             self._emit(

@@ -83,6 +83,11 @@ class MinSetCover:
         if self.solver == "exact":
             self._solve([label for label in self.cluster_labels if label not in self._lower_bounds])
 
+    def drop(self, labels: Iterable[int]) -> None:
+        """Leave clusters out of the cover."""
+        for label in labels:
+            self._solutions.pop(label, None)
+
     def _solve_greedily(self, label: int) -> None:
         universe = self._adjacencies.get_atoms_in_cluster(label)
         solution = solve(universe, self._candidates[label], self.beta, self._max_iter, self._gamma)

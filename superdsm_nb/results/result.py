@@ -59,6 +59,8 @@ class Segmentation:
         Seconds by stage; "scale" for the estimation of the scale.
     drawing : Drawing
         How objects become label maps and contours.
+    is_complete : bool
+        Whether nothing was left out because the time was over.
     """
 
     image: LoadedImage
@@ -66,6 +68,7 @@ class Segmentation:
     config: Config
     timings: Mapping[str, float] = field(default_factory=dict)
     drawing: Drawing = Drawing()
+    is_complete: bool = True
 
     @property
     def scale(self) -> float:
@@ -152,6 +155,7 @@ class Segmentation:
             "image": self.image.name,
             "image_sha256": self.image.sha256,
             **part,
+            "complete": self.is_complete,
             "foreground_sha256": self._foreground_digest,
             "pixel_size_micrometers": None if size is None else list(size),
             "dilate": self.drawing.dilate,

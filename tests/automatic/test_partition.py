@@ -69,7 +69,7 @@ def random_instance(rng, groups):
 
 def assert_optimal(unions, costs, groups):
     """Every atom exactly once, and in each group the least cost, which is also its bound."""
-    chosen, bounds = minimum_partition(unions, costs, groups)
+    chosen, bounds, _ = minimum_partition(unions, costs, groups)
 
     covered = sorted(atom for index in chosen for atom in unions[index])
     assert covered == sorted(set().union(*unions))
@@ -122,7 +122,7 @@ def test_an_odd_cycle_of_pairs_is_solved_although_half_of_each_pair_costs_less(l
     unions, costs = cycle(length, 1.2)
     groups = np.ones(len(unions), np.int64)
 
-    chosen, bounds = minimum_partition(unions, costs, groups)
+    chosen, bounds, _ = minimum_partition(unions, costs, groups)
 
     integral = 1 + (length - 1) // 2 * 1.2
     fractional = length / 2 * 1.2
@@ -150,14 +150,14 @@ def test_only_the_fractional_group_is_solved_as_an_integer_program(monkeypatch):
 
 def test_unions_that_cost_as_much_as_their_atoms_are_not_chosen():
     unions = [frozenset((1,)), frozenset((2,)), frozenset((1, 2))]
-    chosen, bounds = minimum_partition(unions, np.array([1.0, 2.0, 3.0]), np.ones(3, np.int64))
+    chosen, bounds, _ = minimum_partition(unions, np.array([1.0, 2.0, 3.0]), np.ones(3, np.int64))
     assert chosen.tolist() == [0, 1]
     assert bounds == {1: 3.0}
 
 
 def test_what_costs_nothing_is_chosen_at_no_cost():
     unions = [frozenset((1,)), frozenset((2,)), frozenset((1, 2))]
-    chosen, bounds = minimum_partition(unions, np.array([1.0, 0.0, 0.0]), np.ones(3, np.int64))
+    chosen, bounds, _ = minimum_partition(unions, np.array([1.0, 0.0, 0.0]), np.ones(3, np.int64))
     assert chosen.tolist() == [2]
     assert bounds == {1: 0.0}
 
@@ -208,7 +208,7 @@ def test_the_bound_of_a_proven_choice_is_its_cost_to_the_last_digit():
     unions, groups = [unions[index] for index in order], np.array(groups)[order]
     costs = rng.uniform(0.1, 1, len(unions))
 
-    chosen, bounds = minimum_partition(unions, costs, groups)
+    chosen, bounds, _ = minimum_partition(unions, costs, groups)
 
     totals = dict.fromkeys(bounds, 0.0)
     for index in chosen.tolist():

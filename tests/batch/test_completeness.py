@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 
 import numpy as np
 import pytest
 
+from superdsm_nb.automation import process_image
 from superdsm_nb.batch import run as run_module
+from superdsm_nb.batch import work as work_module
 from superdsm_nb.batch.jobs import TABLES
+from superdsm_nb.events import Progress
 from superdsm_nb.io import imread
 
 from support.runs import edit_task, forbid_fits, rows_of
-from support.trees import contents, run_tree
+from support.trees import contents, run_tree, write_tree
 
 
 def test_complete_tasks_are_skipped(root):
@@ -136,3 +140,47 @@ def test_a_new_file_id_runs_alone_and_enters_the_tables(root):
     _, witness = run_tree(root)
     assert set(witness.results) == {("default", "c"), ("adapted", "c")}
     assert {row["image"] for row in rows_of(root / "default" / "objects.csv")} == {"a", "b", "c"}
+
+
+@pytest.fixture
+def cut_short(tmp_path, monkeypatch):
+    """A folder of tasks whose images were cut short by the time limit, after one object."""
+    root = write_tree(tmp_path / "cut", time_limit=600, keep_finished=True)
+
+    def overtake(emit):
+        def listener(event):
+            if isinstance(event, Progress) and event.what == "objects" and event.done == 1:
+                now = time.monotonic()
+                patch.setattr(time, "monotonic", lambda: now + 1e4)
+            emit(event)
+
+        return listener
+
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            work_module,
+            "process_image",
+            lambda *args, emit, **kw: process_image(*args, emit=overtake(emit), **kw),
+        )
+        failures, witness = run_tree(root)
+    assert failures == 0
+    return root, witness
+
+
+def test_an_image_that_was_cut_short_is_in_the_tables_and_tried_again_by_the_next_run(cut_short):
+    root, witness = cut_short
+    late = [key for key, result in witness.results.items() if not result.is_complete]
+    assert late
+    assert any("the time limit of 600 s is over" in warning for warning in witness.warnings)
+    rows = rows_of(root / "default" / "objects.csv")
+    assert {row["image"] for row in rows} == {"a", "b"}
+    assert rows_of(root / "default" / "performance.csv")
+
+    failures, again = run_tree(root)
+
+    assert failures == 0
+    assert set(again.results) == set(late)
+    assert all(result.is_complete for result in again.results.values())
+    assert again.results["default", "a"].picked_up is None
+    assert len(rows_of(root / "default" / "objects.csv")) > len(rows)
+    assert run_tree(root)[1].skips == ["cut", "default", "adapted"]

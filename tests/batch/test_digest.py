@@ -44,6 +44,7 @@ def test_the_digest_tells_of_everything_that_results_depend_on(tmp_path, changes
     [
         {"num_cpus": 2},
         {"time_limit": 60},
+        {"keep_finished": True},
         {"environ": {"OMP_NUM_THREADS": "1"}},
         {"file_ids": ["a", "b"]},
         {"img_pathpattern": "elsewhere/%s.tif"},

@@ -33,6 +33,7 @@ EXAMPLES = {
     "plane": (0, 2, lambda task: task.plane),
     "time": (0, 2, lambda task: task.time),
     "time_limit": (60, 2.5, lambda task: task.time_limit),
+    "keep_finished": (True, False, lambda task: task.keep_finished),
     "diameter": (31, 12.5, lambda task: task.config["diameter"]),
     "config": ({"AF_scale": 11}, {"AF_scale": 12}, lambda task: task.config.entries),
 }
@@ -48,6 +49,7 @@ DEFAULTS = {
     "plane": None,
     "time": None,
     "time_limit": None,
+    "keep_finished": False,
     "config": {},
 }
 WRONG = [
@@ -89,6 +91,7 @@ WRONG = [
     ("time", -1, "an integer of at least 0"),
     ("time_limit", 0, "a number above 0"),
     ("time_limit", "60", "a number above 0"),
+    ("keep_finished", 1, "true or false"),
     ("diameter", 0, "a number above 0"),
     ("diameter", "31", "a number above 0"),
     ("diameter", math.inf, "a number above 0"),
