@@ -1,22 +1,23 @@
-"""How cost grows with the image: ``python benchmarks/scaling.py [area] [apart] [clump] [empty]``.
+"""How cost grows: ``python benchmarks/scaling.py [area] [apart] [clump] [empty] [--picture FILE]``.
 
 ``area``: mosaics of 1 to 64 tiles of a generated image. ``apart``: 10 to 10,000 separate nuclei. ``clump``:
 one clump of 10 to 10,000 touching nuclei. ``empty``: noise, and one nucleus in noise, 1500 pixels square. The
 automatic method runs twice on each image, in a process of its own; the second time counts. The columns are
 seconds, yardsticks (see ``yardstick.py``), and megabytes beyond those of the process before. The last line
-of a curve is its slope on logarithmic scales over its upper half.
+of a curve is its slope on logarithmic scales over its upper half. ``--picture`` draws the curves (SVG).
 """
 
 from __future__ import annotations
 
+import argparse
 import math
 import multiprocessing
 import resource
-import sys
 import time
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ import superdsm_nb
 from superdsm_nb.synthetic import generate
 
 RADIUS = 10.0
+TITLES = {"area": "area", "apart": "nuclei apart", "clump": "one clump of touching nuclei"}
 Image = NDArray[Any]
 
 
@@ -87,15 +89,39 @@ def measured(image: Image) -> tuple[float, float, int, float]:
     return seconds, seconds / unit, int(labels.max()), memory
 
 
+def draw(curves: dict[str, NDArray[np.float64]], path: Path) -> None:
+    """Draw time and memory over the size, on logarithmic scales, beside lines of slope 1."""
+    from matplotlib.figure import Figure  # noqa: PLC0415 - only for pictures
+
+    figure = Figure(figsize=(9, 5.4), layout="constrained")
+    axes = figure.subplots(2, len(curves), squeeze=False, sharex="col")
+    for column, (name, points) in zip(axes.T, curves.items(), strict=True):
+        for axis, index, unit in zip(column, (2, 3), ("yardsticks", "megabytes"), strict=True):
+            size, values = points[:, 0], points[:, index]
+            axis.loglog(size, values[-1] * size / size[-1], color="0.75", linewidth=1, label="slope 1")
+            axis.loglog(size, values, "o-", color="tab:blue", label=unit)
+            axis.grid(color="0.93")
+            axis.set_ylabel(unit)
+        column[0].set_title(TITLES[name], fontsize="medium")
+        column[0].legend(frameon=False)
+        column[1].set_xlabel("tiles" if name == "area" else "nuclei")
+    figure.savefig(path)
+
+
 def main() -> None:
     """Print the curves that are asked for, or all of them."""
-    for name in sys.argv[1:] or ["area", "apart", "clump", "empty"]:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*TITLES, "empty"], default=[*TITLES, "empty"])
+    parser.add_argument("--picture", type=Path, metavar="FILE")
+    arguments = parser.parse_args()
+    curves: dict[str, NDArray[np.float64]] = {}
+    for name in arguments.names:
         print(f"{name:>8s}  megapixels  seconds  yardsticks  megabytes  objects  of")
         points = []
         for size, image, count in cases(name):
             with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
                 seconds, unit, found, memory = pool.submit(measured, image).result()
-            points.append((size, seconds, memory))
+            points.append((size, seconds, unit, memory))
             expected = "" if count is None else count
             print(
                 f"{size:8g}  {image.size / 1e6:10.2f}  {seconds:7.3f}  {unit:10.2f}  {memory:9.0f}  "
@@ -104,8 +130,11 @@ def main() -> None:
             )
         if name != "empty":
             upper = np.log(np.maximum(np.array(points[len(points) // 2 - 1 :]), 1e-9))
-            time_slope, memory_slope = (np.polyfit(upper[:, 0], upper[:, k], 1)[0] for k in (1, 2))
+            time_slope, memory_slope = (np.polyfit(upper[:, 0], upper[:, k], 1)[0] for k in (1, 3))
             print(f"   slope  of time {time_slope:.2f}, of memory {memory_slope:.2f}\n")
+            curves[name] = np.array(points)
+    if arguments.picture is not None:
+        draw(curves, arguments.picture)
 
 
 if __name__ == "__main__":

@@ -31,12 +31,13 @@ def at_image_size(data: Mapping[str, Any]) -> Mapping[str, Any]:
     -------
     mapping
         A copy in which ``y``, ``y_mask``, ``clusters``, ``atoms``, ``seeds`` and ``adjacencies`` are enlarged
-        (nearest neighbour); the same object if it holds no ``canonical`` image.
+        (nearest neighbour), without ``canonical``; the same object if it holds no ``canonical`` image.
     """
     if "canonical" not in data:
         return data
     small, shape = data["canonical"].shape, data["g_raw"].shape
-    result = {**data, **{name: resized_map(data[name], shape) for name in MAPS if name in data}}
+    kept = {name: value for name, value in data.items() if name != "canonical"}
+    result = {**kept, **{name: resized_map(data[name], shape) for name in MAPS if name in data}}
     if "seeds" in data:
         result["seeds"] = moved_points(data["seeds"], small, shape)
     if "adjacencies" in data:

@@ -21,6 +21,9 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in the background of
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# Whether there is progress to tell of depends on how long a run takes; tests of it set this themselves.
+os.environ.setdefault(INTERMEDIATE_VARIABLE, "0")
+
 settings.register_profile("quick", max_examples=25)  # a quarter of the usual; see naive.settings_for
 
 
@@ -64,9 +67,6 @@ def run(monkeypatch, capsys):
 
     def run_main(*arguments):
         monkeypatch.setattr("sys.argv", ["superdsm-nb", *map(str, arguments)])
-        if INTERMEDIATE_VARIABLE not in os.environ:
-            # Whether there is progress to tell of depends on how long a run takes.
-            monkeypatch.setenv(INTERMEDIATE_VARIABLE, "0")
         with pytest.raises(SystemExit) as stop:
             main()
         captured = capsys.readouterr()

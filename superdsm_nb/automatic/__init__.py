@@ -1,5 +1,6 @@
 """The automatic method: five stages with the names of the published ones, which need no tuning."""
 
+from .ahead import compile_later_stages, start_compiling
 from .dsm import AutomaticFitSetup
 from .energy import AutomaticEnergyMinimization
 from .postprocess import AutomaticPostprocessing
@@ -12,4 +13,6 @@ __all__ = [
     "AutomaticPostprocessing",
     "AutomaticPreprocessing",
     "AutomaticRegionAnalysis",
+    "compile_later_stages",
+    "start_compiling",
 ]

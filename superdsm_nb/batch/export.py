@@ -11,7 +11,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..canonical import at_image_size
 from ..config import STAGE_NAMES, Config, GeneralSettings
 from ..errors import AxisChoiceError, ConfigError, ImageError, StoredResultError, TaskError
 from ..io import imsave
@@ -229,7 +228,7 @@ def draw(result: Segmentation, style: Style) -> NDArray[Any]:
     """Draw a result; see `render`."""
     border = style.border or (result.drawing.border_width if style.mode == "seg" else 2)
     if style.mode in ("adj", "atm"):
-        data = at_image_size(result.data)
+        data = result.data_at_image_size
         base = style.ymap.render(data["y"])
         if style.mode == "adj":
             return render_adjacencies(data, render_atoms(data, base))

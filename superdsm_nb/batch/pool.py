@@ -58,19 +58,25 @@ class ConnectionEmitter:
             self._connection.send(event)
 
 
-def serve(connection: Connection, environ: Mapping[str, str], mode: Mode) -> None:
+def serve(connection: Connection, environ: Mapping[str, str], mode: Mode, slot: int) -> None:
     """Work on the jobs that come through a connection until it is closed. Runs in a process of its own."""
     os.environ.update(environ)  # before NumPy is imported: its BLAS looks there once
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started this one decides when to end
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    from .work import process  # noqa: PLC0415 - it imports NumPy
+    from ..automatic import compile_later_stages  # noqa: PLC0415 - they import NumPy
+    from .work import process  # noqa: PLC0415
 
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # warnings for users are sent as events
     emit = ConnectionEmitter(connection)
+    is_first = True
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             job = connection.recv()
+            if is_first and slot % 2 and job.preset == "automatic":
+                # Two workers that compile the same kernels side by side take as long as one.
+                compile_later_stages()
+            is_first = False
             connection.send(process(job, mode, emit))
 
 
@@ -238,7 +244,10 @@ class ProcessPool:
     def _start(self, slot: int) -> Worker:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
-            target=serve, args=(theirs, self._environ, self._mode), name=f"superdsm-nb-{slot}", daemon=True
+            target=serve,
+            args=(theirs, self._environ, self._mode, slot),
+            name=f"superdsm-nb-{slot}",
+            daemon=True,
         )
         # A process that ignores interrupts from the start prints no traceback when one comes.
         handler = signal.signal(signal.SIGINT, signal.SIG_IGN) if _is_main() else None

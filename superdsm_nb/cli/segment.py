@@ -104,10 +104,14 @@ def segment(
     files = find_images(images, pattern)
     foregrounds = find_foregrounds(files, foreground)
     targets, tables = plan_targets(files, {"seg": out, **outputs}, foregrounds)
+    from ..automatic import start_compiling
+    from ..config import resolve_preset
     from ..io import Source
     from ..results.result import Drawing
     from .console import DETAILED, NORMAL, QUIET, ProgressDisplay, print_json
 
+    if resolve_preset(base) == "automatic":
+        start_compiling()
     verbosity = QUIET if quiet or as_json else DETAILED if verbose else NORMAL
     limit = _Limit(time_limit, keep_finished)
     done: list[_Done] = []

@@ -76,6 +76,13 @@ def folders() -> list[Path]:
     return [parent / FOLDER for parent in parents]
 
 
+def is_compiled(name: str) -> bool:
+    """Whether there is machine code of a kernel on disk, for any signature, or kernels are not compiled."""
+    return bool(getattr(numba.config, "DISABLE_JIT", 0)) or any(
+        next(folder.glob(f"{name}-*.nbc"), None) is not None for folder in folders()
+    )
+
+
 def _is_writable(folder: Path) -> bool:
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ import io
 import json
 import uuid
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,13 +73,15 @@ def signed_area(ring: NDArray[np.float64]) -> float:
     return float(x[:-1] @ y[1:] - x[1:] @ y[:-1]) / 2
 
 
-def rois(labels: NDArray[Any]) -> bytes:
+def rois(labels: NDArray[Any], traced: Iterable[Outline] | None = None) -> bytes:
     """Outlines of a label map as the ZIP file of regions that the ROI Manager of ImageJ and Fiji opens.
 
     Parameters
     ----------
     labels : (H, W) int array
         Label map.
+    traced : iterable of Outline, optional
+        What `outlines` gave for it, so that it is not traced again.
 
     Returns
     -------
@@ -91,7 +93,7 @@ def rois(labels: NDArray[Any]) -> bytes:
     buffer = io.BytesIO()
     pieces: dict[int, int] = {}
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for outline in outlines(labels):
+        for outline in outlines(labels) if traced is None else traced:
             pieces[outline.label] = pieces.get(outline.label, 0) + 1
             number = pieces[outline.label]
             name = f"{outline.label:04d}" + (f"-{number}" if number > 1 else "")
@@ -106,6 +108,7 @@ def geojson(
     labels: NDArray[Any],
     rows: Sequence[Mapping[str, Any]] = (),
     provenance: Mapping[str, Any] | None = None,
+    traced: Iterable[Outline] | None = None,
 ) -> str:
     """Outlines of a label map as GeoJSON, which QuPath imports as detections.
 
@@ -117,6 +120,8 @@ def geojson(
         Table of the objects (see `superdsm_nb.tables.object_rows`); its values become measurements.
     provenance : mapping, optional
         How the label map was made.
+    traced : iterable of Outline, optional
+        What `outlines` gave for the label map, so that it is not traced again.
 
     Returns
     -------
@@ -125,7 +130,7 @@ def geojson(
     """
     measurements = {row["label"]: row for row in rows}
     polygons: dict[int, list[list[list[list[float]]]]] = {}
-    for outline in outlines(labels):
+    for outline in outlines(labels) if traced is None else traced:
         rings = [_oriented(outline.exterior, True), *(_oriented(hole, False) for hole in outline.holes)]
         polygons.setdefault(outline.label, []).append([ring.tolist() for ring in rings])
     origin = json.dumps(provenance, sort_keys=True)

@@ -136,15 +136,14 @@ def _write_overlay(result: Segmentation, path: Path) -> None:
 
 
 def _write_adjacencies(result: Segmentation, path: Path) -> None:
-    from ..render import render_adjacencies, render_atoms
+    from ..render import render_adjacencies
 
-    _save_picture(result, path, render_adjacencies(result.data, render_atoms(result.data)))
+    picture = render_adjacencies(result.data_at_image_size, result.picture_of_atoms)
+    _save_picture(result, path, picture)
 
 
 def _write_atoms(result: Segmentation, path: Path) -> None:
-    from ..render import render_atoms
-
-    _save_picture(result, path, render_atoms(result.data))
+    _save_picture(result, path, result.picture_of_atoms)
 
 
 def _write_config(result: Segmentation, path: Path) -> None:
@@ -157,14 +156,14 @@ def _write_rois(result: Segmentation, path: Path) -> None:
     from ..io import write_file
     from .outlines import rois
 
-    write_file(path, rois(result.labels))
+    write_file(path, rois(result.labels, result.outlines))
 
 
 def _write_geojson(result: Segmentation, path: Path) -> None:
     from ..io import write_file
     from .outlines import geojson
 
-    write_file(path, geojson(result.labels, result.rows, result.provenance).encode())
+    write_file(path, geojson(result.labels, result.rows, result.provenance, result.outlines).encode())
 
 
 def _write_csv_rows(path: Path, rows: Rows) -> None:

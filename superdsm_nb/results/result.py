@@ -14,13 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._version import __version__
+from ..canonical import at_image_size
 from ..config import Config, Preset, resolve_preset
 from ..diameter import is_size_given
 from ..image import intensities
 from ..io import LoadedImage
 from ..objects import BaseObject
 from ..performance import PerformanceReport
+from ..render import render_atoms
 from ..render.labelmap import rasterize_with_sources
+from .outlines import Outline, outlines
 from .tables import object_rows
 
 
@@ -142,6 +145,21 @@ class Segmentation:
         if "foreground" not in self.data:
             return None
         return hashlib.sha256(np.ascontiguousarray(self.data["foreground"], "<f8").tobytes()).hexdigest()
+
+    @cached_property
+    def outlines(self) -> Sequence[Outline]:
+        """Outlines of the objects of the label map."""
+        return tuple(outlines(self.labels))
+
+    @cached_property
+    def picture_of_atoms(self) -> NDArray[np.uint8]:
+        """Picture of the atoms; (H, W, 3)."""
+        return render_atoms(self.data_at_image_size)
+
+    @cached_property
+    def data_at_image_size(self) -> Mapping[str, Any]:
+        """Results of the stages with maps and seeds in pixels of the image (see `at_image_size`)."""
+        return at_image_size(self.data)
 
     @cached_property
     def provenance(self) -> dict[str, Any]:

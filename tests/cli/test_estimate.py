@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from superdsm_nb.cli import console
-from superdsm_nb.cli.console import QUIET, ProgressDisplay
+from superdsm_nb.cli.console import INTERMEDIATE_VARIABLE, QUIET, ProgressDisplay
 from superdsm_nb.cli.estimate import AUTOMATIC, PUBLISHED, Estimate, duration
 from superdsm_nb.config import STAGE_NAMES
 from superdsm_nb.events import ImageStarted, Progress, StageStarted
@@ -89,7 +89,7 @@ def no_wait(monkeypatch):
 
 def shown(monkeypatch, verbosity=1, **variables):
     """What is said on standard error, without a terminal, while an image is worked on for a while."""
-    for name, value in variables.items():
+    for name, value in {INTERMEDIATE_VARIABLE: "1", **variables}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "stderr", said := io.StringIO())
     with ProgressDisplay(3, verbosity) as display:
@@ -120,6 +120,7 @@ def test_bars_on_a_terminal_show_the_image_and_what_is_left(monkeypatch):
         console, "Console", lambda **_: Console(file=said, force_terminal=True, width=150, color_system=None)
     )
     monkeypatch.setattr("superdsm_nb.cli.estimate.LEAST_SECONDS", 0.0)
+    monkeypatch.setenv(INTERMEDIATE_VARIABLE, "1")
     with ProgressDisplay(2, workers=2) as display:
         display.emit(ImageStarted("a.tif"), 0)
         display.emit(ImageStarted("b.tif"), 1)

@@ -169,7 +169,8 @@ def test_verbose_output_goes_to_standard_error(run, image_path, tmp_path):
 
 
 def test_results_reach_a_pipe_while_progress_is_shown_on_a_terminal(image_path, tmp_path):
-    done = in_a_process("segment", image_path, "-o", tmp_path / "l.png", *SCALE, FORCE_COLOR="1")
+    shown = {"FORCE_COLOR": "1", "SUPERDSM_NB_INTERMEDIATE_OUTPUT": "1"}
+    done = in_a_process("segment", image_path, "-o", tmp_path / "l.png", *SCALE, **shown)
     assert done.returncode == 0
     assert done.stdout.startswith("cells.tif: ")
     assert "cells.tif: " not in done.stderr
@@ -177,6 +178,7 @@ def test_results_reach_a_pipe_while_progress_is_shown_on_a_terminal(image_path, 
 
 def test_on_a_terminal_results_are_shown_with_the_progress_and_not_erased_by_it(capsys, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("SUPERDSM_NB_INTERMEDIATE_OUTPUT", "1")
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     with ProgressDisplay(1) as console:
         console.result("cells.tif: 3 objects")
