@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..config import AutomaticEnergySettings
 from ..kernels.regions import moments_by_label, percentiles_by_label
-from .division import DARK
+from .division import DARK, DIMMEST
 from .partition import Partition, minimum_partition
 from .smoothing import blurred
 from .unions import Borders, Footprint, Shapes, find_borders, grow_unions, measure_shapes
@@ -84,7 +84,8 @@ def choose_unions(
         max_atoms=settings.max_atoms,
     )
     shapes = measure_shapes(atoms, unions, found)
-    energies = union_energies(shapes, found, _contrast_along(found, smooth, atoms), radius, settings)
+    contrast, steps = _compared(found, smooth, atoms)
+    energies = union_energies(shapes, found, contrast, steps, radius, settings)
     cluster_of_atom = np.zeros(labels.size + 1, np.int64)
     cluster_of_atom[atoms.ravel()] = clusters.ravel()
     groups = cluster_of_atom[[min(union) for union in unions]]
@@ -96,6 +97,7 @@ def union_energies(
     shapes: Shapes,
     found: Borders,
     contrast: NDArray[np.float64],
+    steps: NDArray[np.float64],
     radius: float,
     settings: AutomaticEnergySettings,
 ) -> NDArray[np.float64]:
@@ -109,6 +111,8 @@ def union_energies(
         Borders between the atoms.
     contrast : (B,) float64
         Brightness of each border relative to the darker of its atoms.
+    steps : (B,) float64
+        Logarithm of the brightness of the brighter of its atoms relative to that of the darker.
     radius : float
         Radius of the nuclei (pixels).
     settings : AutomaticEnergySettings
@@ -130,15 +134,20 @@ def union_energies(
         + settings.large_weight * np.maximum(0, area - settings.large_above)
         + settings.small_weight * np.maximum(0, settings.small_below - area) * shapes.is_inside
         + settings.dark_border_weight * (shapes.inner @ dark)
+        + settings.step_weight * (shapes.inner @ (lengths * steps))
         + 0.5 * settings.bright_border_weight * (shapes.outer @ bright)
     )
     return result
 
 
-def _contrast_along(
+def _compared(
     found: Borders, smooth: NDArray[np.float64], atoms: NDArray[np.int32]
-) -> NDArray[np.float64]:
-    """Brightness of each border relative to the darker of its two atoms (above the background)."""
-    core = percentiles_by_label(smooth, atoms, int(atoms.max()), CORE_PERCENTILE)
-    result: NDArray[np.float64] = (found.values + DARK) / (core[found.pairs].min(axis=1) + DARK)
-    return result
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return contrast and step of each border (see `union_energies`).
+
+    Brightness is that above the background, of an atom that of its core.
+    """
+    core = percentiles_by_label(smooth, atoms, int(atoms.max()), CORE_PERCENTILE)[found.pairs] + DARK
+    contrast: NDArray[np.float64] = (found.values + DARK) / core.min(axis=1)
+    visible = np.maximum(core, DIMMEST)
+    return contrast, np.log(visible.max(axis=1) / visible.min(axis=1))

@@ -24,8 +24,8 @@ class AutomaticEnergyMinimization(Stage[AutomaticEnergySettings]):
 
     The energy of a union measures, in areas of a typical nucleus, how far it is from the shape of a nucleus:
     the area that it lacks to an ellipse and to its convex hull, area beyond that of a nucleus, dark borders
-    inside and bright borders around it. A constant cost per object is added. The choice is exact within the
-    unions of bounded size, and proven by a lower bound for each cluster.
+    and steps of brightness inside and bright borders around it. A constant cost per object is added. The
+    choice is exact within the unions of bounded size, and proven by a lower bound for each cluster.
 
     Reads ``y``, ``y_mask``, ``atoms``, ``clusters``, ``radius`` and ``zoom``; adds ``y_img``, the
     offset intensities with the pixels that may be used; ``cover``, a `SolvedCover`; ``objects``, every

@@ -34,6 +34,7 @@ def chosen_settings(**changes):
         "border_smoothing": 0.0,
         "dark_border_weight": 0.65,
         "dark_below": 0.95,
+        "step_weight": 0.25,
         "bright_border_weight": 0.35,
         "bright_above": 0.9,
         "max_area": 100.0,
@@ -61,7 +62,7 @@ def all_unions(atoms):
     return [frozenset(union) for size in sizes for union in itertools.combinations(labels, size)]
 
 
-def naive_energy(atoms, union, contrast_of, radius, settings):
+def naive_energy(atoms, union, contrast_of, step_of, radius, settings):
     """The energy of a union in areas of a typical nucleus, from its pixels one by one."""
     pixels = [position for position, label in np.ndenumerate(atoms) if label in union]
     area = len(pixels)
@@ -83,6 +84,7 @@ def naive_energy(atoms, union, contrast_of, radius, settings):
             if pair <= union:
                 dark = max(0, settings.dark_below - contrast_of[pair])
                 energy += settings.dark_border_weight * dark / radius
+                energy += settings.step_weight * step_of[pair] / radius
             elif pair & union:
                 bright = max(0, contrast_of[pair] - settings.bright_above)
                 energy += 0.5 * settings.bright_border_weight * bright / radius
@@ -98,11 +100,15 @@ def test_the_energy_is_the_sum_over_pixels_and_borders(seed, radius):
     unions = all_unions(atoms)
     found = find_borders(atoms, np.zeros(atoms.shape))
     contrast = rng.uniform(0.5, 1.4, len(found.pairs))
-    contrast_of = {frozenset(pair): c for pair, c in zip(found.pairs.tolist(), contrast, strict=True)}
+    steps = rng.uniform(0, 1.2, len(found.pairs))
+    contrast_of, step_of = (
+        {frozenset(pair): value for pair, value in zip(found.pairs.tolist(), values, strict=True)}
+        for values in (contrast, steps)
+    )
 
-    energies = union_energies(measure_shapes(atoms, unions, found), found, contrast, radius, settings)
+    energies = union_energies(measure_shapes(atoms, unions, found), found, contrast, steps, radius, settings)
 
-    expected = [naive_energy(atoms, union, contrast_of, radius, settings) for union in unions]
+    expected = [naive_energy(atoms, union, contrast_of, step_of, radius, settings) for union in unions]
     np.testing.assert_allclose(energies, expected, rtol=1e-9, atol=1e-12)
 
 
@@ -113,7 +119,7 @@ def test_energies_are_never_negative(seed):
     atoms = random_atoms(rng, count=7)
     unions = all_unions(atoms)
     found = find_borders(atoms, np.zeros(atoms.shape))
-    contrast = rng.uniform(0, 3, len(found.pairs))
+    contrast, steps = rng.uniform(0, 3, (2, len(found.pairs)))
     settings = chosen_settings(
         **{
             name: rng.uniform(0, 2)
@@ -121,7 +127,7 @@ def test_energies_are_never_negative(seed):
         }
     )
 
-    energies = union_energies(measure_shapes(atoms, unions, found), found, contrast, 4.0, settings)
+    energies = union_energies(measure_shapes(atoms, unions, found), found, contrast, steps, 4.0, settings)
 
     assert energies.min() > -1e-12
 
@@ -137,8 +143,9 @@ def test_the_resolution_matters_no_more_than_the_steps_of_a_diagonal(seed, facto
     for labels, radius in ((atoms, 5.0), (fine, 5.0 * factor)):
         found = find_borders(labels, np.zeros(labels.shape))
         contrast = 0.5 + found.pairs.sum(axis=1) / 10
+        steps = found.pairs.sum(axis=1) / 7
         shapes = measure_shapes(labels, unions, found)
-        energies.append(union_energies(shapes, found, contrast, radius, chosen_settings()))
+        energies.append(union_energies(shapes, found, contrast, steps, radius, chosen_settings()))
 
     np.testing.assert_allclose(energies[1], energies[0], rtol=1e-9, atol=1e-9)
 
@@ -167,6 +174,17 @@ def test_a_disk_that_is_divided_becomes_whole_again():
     choice = choose(y, atoms)
 
     assert chosen_unions(choice) == {frozenset((1, 2))}
+
+
+@pytest.mark.parametrize("brighter", [3.0, 10.0])
+def test_halves_of_a_disk_stay_apart_if_one_is_much_brighter(brighter):
+    y, _ = picture([(20, 30)])
+    cols = np.indices(y.shape)[1]
+    atoms = np.where(y > 0, 1 + (cols >= 30), 0).astype(np.int32)
+
+    choice = choose(np.where(atoms == 2, brighter * y, y), atoms, step_weight=1.0)
+
+    assert chosen_unions(choice) == {frozenset((1,)), frozenset((2,))}
 
 
 def test_two_disks_that_touch_stay_two_objects():

@@ -144,7 +144,7 @@ class AutomaticEnergySettings(StageSettings):
     ] = 0.3
     large_above: Annotated[
         Number, Field(ge=0, le=1e6, description="area from which on objects count as large")
-    ] = 0.85
+    ] = 1.0
     small_weight: Annotated[
         Number,
         Field(
@@ -178,6 +178,15 @@ class AutomaticEnergySettings(StageSettings):
             description="borders are dark below this multiple of the brightness of the darker side",
         ),
     ] = 0.93
+    step_weight: Annotated[
+        Number,
+        Field(
+            ge=0,
+            le=1e6,
+            description="cost of borders inside an object whose sides differ in brightness, per radius of "
+            "length and for a factor of e",
+        ),
+    ] = 0.3
     bright_border_weight: Annotated[
         Number,
         Field(ge=0, le=1e6, description="cost of bright borders between objects, per radius of length"),
