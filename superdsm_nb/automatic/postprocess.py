@@ -127,10 +127,13 @@ class _Judge:
             return f"its area is {area:.2g} of that of a typical nucleus, below {least:g}"
         if is_given:
             return None
-        if brightness < settings.min_brightness:
+        # faint rims of nuclei that the image cuts off, and out-of-focus debris, are both small and dim
+        is_small = area < settings.small_area
+        least = settings.small_min_brightness if is_small else settings.min_brightness
+        if brightness < least:
             return (
                 f"its brightness above the threshold is {brightness:.2g} of the local contrast, "
-                f"below {settings.min_brightness:g}"
+                f"below {least:g}{' for a small object' if is_small else ''}"
             )
         height = (outline.high - outline.low) / max(self._typical_height, 1e-12)
         if height < settings.min_relative_contrast:

@@ -264,6 +264,21 @@ class AutomaticPostprocessSettings(StageSettings):
             "units of the local contrast",
         ),
     ] = 0.17
+    small_area: Annotated[
+        Number,
+        Field(
+            ge=0,
+            le=1e3,
+            description="area below which objects have to be brighter, as a multiple of that of a typical "
+            "nucleus",
+        ),
+    ] = 0.2
+    small_min_brightness: Annotated[
+        Number,
+        Field(
+            ge=0, le=1e3, description="what min_brightness is for objects that are smaller than small_area"
+        ),
+    ] = 0.25
     min_relative_contrast: Annotated[
         Number,
         Field(
