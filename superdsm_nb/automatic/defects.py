@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from ..kernels.neighbors import outliers
 from ..parallel import strips
+from .distribution import sample_of
 
 MIN_CONTENT = 0.25  # share of the pixels beside a frame that differ from it
 MIN_SIDE = 3  # pixels of the content; if less is left, the image is a gradient without a frame
 DEFECT_NOISES = 6.0  # a defect differs from its neighbours by at least this many standard deviations of noise
 MAX_DEFECTS = 1e-3  # share of the pixels; more than this are not defects but the image
-ENOUGH = 2**16  # pixels; rows between are left out of the measurement of noise in larger images
 MAD_TO_STD = 1.4826  # of normally distributed values
 NO_NOISE = 1e-12
 
@@ -114,10 +114,12 @@ def noise(image: NDArray[np.float64]) -> float:
     """
     if min(image.shape) < 3:
         return NO_NOISE
-    step = max(1, image.size // ENOUGH)
-    rows = np.arange(1 + (image.shape[0] - 3) % step // 2, image.shape[0] - 1, step)
-    own = image[rows]
-    difference = np.abs(
-        own[:, 1:-1] - (image[rows - 1, 1:-1] + image[rows + 1, 1:-1] + own[:, :-2] + own[:, 2:]) / 4
-    )
+    rows, cols = sample_of((slice(1, image.shape[0] - 1), slice(1, image.shape[1] - 1)))
+    around = image[_moved(rows, -1), cols] + image[_moved(rows, 1), cols]
+    around += image[rows, _moved(cols, -1)] + image[rows, _moved(cols, 1)]
+    difference = np.abs(image[rows, cols] - around / 4)
     return MAD_TO_STD * float(np.median(difference)) / math.sqrt(1.25) + NO_NOISE
+
+
+def _moved(part: slice, by: int) -> slice:
+    return slice(part.start + by, part.stop + by, part.step)

@@ -22,13 +22,20 @@ def sample(image: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def sample_of(part: tuple[slice, ...]) -> tuple[slice, ...]:
-    """Return a regular grid of the pixels of a part of an image."""
-    sizes = [each.stop - each.start for each in part]
-    step = max(1, round(math.sqrt(math.prod(sizes) / MOST)))
-    return tuple(
-        slice(each.start + (size - 1) % step // 2, each.stop, step)
-        for each, size in zip(part, sizes, strict=True)
-    )
+    """Return a regular grid of the pixels of a part of an image, the same from either end of each side."""
+    step = math.sqrt(math.prod(each.stop - each.start for each in part) / MOST)
+    odd = 2 * int((step + 0.25) / 2) + 1  # at most three times as many pixels, at least a third
+    return tuple(_middle(each, odd) for each in part)
+
+
+def _middle(part: slice, step: int) -> slice:
+    """Return each `step`-th pixel (an odd number) of a part of a side, as many at its start as at its end."""
+    last = part.stop - part.start - 1
+    steps = last // step
+    if (last - steps * step) % 2 and steps:
+        steps -= 1
+    start = part.start + (last - steps * step) // 2
+    return slice(start, start + steps * step + 1, step)
 
 
 def percentile(ascending: NDArray[np.float64], percent: float) -> float:

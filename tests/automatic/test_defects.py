@@ -137,6 +137,12 @@ def test_the_noise_is_the_standard_deviation_of_pixels_whatever_lies_below(std):
     assert noise(image) == pytest.approx(std, rel=0.05)
 
 
+@pytest.mark.parametrize("turned", [np.flipud, np.fliplr, np.transpose])
+def test_the_noise_is_that_of_the_flipped_image(turned):
+    image = np.random.default_rng(0).normal(size=(301, 424))
+    assert noise(turned(image)) == pytest.approx(noise(image), rel=1e-12)
+
+
 @pytest.mark.parametrize("image", [np.zeros((2, 9)), np.ones((9, 9)), np.indices((9, 9))[0] * 1.0])
 def test_where_there_is_no_noise_it_is_tiny_but_not_zero(image):
     assert 0 < noise(image) < 1e-9

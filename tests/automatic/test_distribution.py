@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage.filters import threshold_otsu
 
-from superdsm_nb.automatic.distribution import MOST, otsu, percentile, sample, sorted_sample
+from superdsm_nb.automatic.distribution import MOST, otsu, percentile, sample, sample_of, sorted_sample
 
 from support import naive
 
@@ -43,7 +43,7 @@ def test_the_threshold_of_equal_values_is_the_value():
     assert otsu(np.full(7, 0.25)) == 0.25
 
 
-@pytest.mark.parametrize("shape", [(7, 9), (255, 257), (1000, 900), (40, 40_000)])
+@pytest.mark.parametrize("shape", [(7, 9), (255, 257), (512, 512), (1000, 900), (40, 40_000)])
 def test_a_sample_is_regular_and_small_enough(shape):
     image = np.arange(np.prod(shape), dtype=float).reshape(shape)
 
@@ -53,3 +53,16 @@ def test_a_sample_is_regular_and_small_enough(shape):
     assert part.size == image.size or part.size > MOST / 2.5
     assert (np.diff(sorted_sample(image)) > 0).all()
     assert np.median(part) == pytest.approx(np.median(image), rel=0.02)
+
+
+@naive.settings_for(100)
+@given(height=st.integers(1, 3000), width=st.integers(1, 3000), margin=st.integers(0, 5))
+def test_a_sample_is_the_same_from_either_end_of_each_side(height, width, margin):
+    sides = (margin + height + 3, width)
+    rows, cols = sample_of((slice(margin, margin + height), slice(0, width)))
+
+    pixels = np.arange(sides[0])[rows], np.arange(sides[1])[cols]
+
+    for chosen, first, last in zip(pixels, (margin, 0), (margin + height - 1, width - 1), strict=True):
+        assert chosen.size > 0
+        assert chosen[0] - first == last - chosen[-1]
