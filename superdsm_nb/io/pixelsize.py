@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from .reading import TIFF_STARTS
+from .formats import START, format_of
+from .limits import check_file
 
 UNITS = {  # in micrometres
     **dict.fromkeys(("µm", "μm", "um", "micron", "microns", "micrometer"), 1.0),
@@ -44,9 +45,10 @@ def pixel_size(path: str | Path) -> PixelSize | None:
     """
     path = Path(path)
     try:
+        check_file(path)
         with path.open("rb") as content:
-            start = content.read(4)
-        size = _size_in_tiff(path) if start in TIFF_STARTS else _size_in_png(path)
+            name = format_of(content.read(START))
+        size = _size_in_tiff(path) if name == "tiff" else _size_in_png(path) if name == "png" else None
     except Exception:  # noqa: BLE001 - unreadable metadata are ignored, whatever the cause
         return None
     if size is None or not all(0 < side <= MAX_PIXEL_SIDE for side in size):
@@ -57,7 +59,7 @@ def pixel_size(path: str | Path) -> PixelSize | None:
 def _size_in_tiff(path: Path) -> PixelSize | None:
     import tifffile  # noqa: PLC0415 - takes 0.05 s, and other formats do without
 
-    with tifffile.TiffFile(path) as file:
+    with tifffile.TiffFile(path, _multifile=False) as file:
         if file.ome_metadata:
             images = tifffile.xml2dict(file.ome_metadata)["OME"]["Image"]
             pixels = (images[0] if isinstance(images, list) else images)["Pixels"]
@@ -79,6 +81,6 @@ def _size_in_tiff(path: Path) -> PixelSize | None:
 
 
 def _size_in_png(path: Path) -> PixelSize | None:
-    with Image.open(path) as file:
+    with Image.open(path, formats=["PNG"]) as file:
         dots = file.info.get("dpi")
     return None if dots is None else PixelSize(MICROMETERS_PER_INCH / dots[1], MICROMETERS_PER_INCH / dots[0])

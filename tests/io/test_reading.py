@@ -16,7 +16,7 @@ from PIL import Image as Pillow
 from superdsm_nb.errors import ImageError
 from superdsm_nb.image import normalized
 from superdsm_nb.io import imread
-from superdsm_nb.io.reading import LUMINANCE
+from superdsm_nb.io.colours import LUMINANCE
 
 GREY = np.arange(35 * 21, dtype=np.uint8).reshape(35, 21)
 DEEP = GREY.astype(np.uint16) * 257
@@ -86,11 +86,26 @@ def test_a_colour_image_of_16_bits_becomes_grey_between_0_and_1(tmp_path):
     np.testing.assert_allclose(read, 1, rtol=1e-12)
 
 
-def test_transparent_pixels_of_a_colour_image_are_white(tmp_path):
-    pixels = np.zeros((4, 6, 4), np.uint8)
-    pixels[:, 3:, 3] = 255
+def test_transparent_pixels_are_black(tmp_path):
+    pixels = np.full((4, 6, 4), 255, np.uint8)
+    pixels[:, 3:, 3] = 0
     read = imread(save(tmp_path / "a.png", pixels))
     np.testing.assert_allclose(read, [[1, 1, 1, 0, 0, 0]] * 4, atol=1e-12)
+    grey = imread(save(tmp_path / "b.png", pixels[:, :, 2:]))
+    np.testing.assert_array_equal(grey, [[255, 255, 255, 0, 0, 0]] * 4)
+    assert grey.dtype == np.uint8
+
+
+def test_transparent_pixels_of_a_histological_image_are_white(tmp_path):
+    pixels = np.zeros((4, 6, 4), np.uint8)
+    pixels[:, :3, 3] = 255
+    read = imread(save(tmp_path / "a.png", pixels), histological=True)
+    np.testing.assert_array_equal(read[0, :, 1], [0, 0, 0, 255, 255, 255])
+
+
+def test_partly_transparent_pixels_are_as_dark_as_they_are_transparent(tmp_path):
+    pixels = np.dstack([np.full((2, 3), 200, np.uint8), np.full((2, 3), [0, 51, 255], np.uint8)])
+    np.testing.assert_allclose(imread(save(tmp_path / "a.png", pixels)), [[0, 40, 200]] * 2)
 
 
 def test_the_colours_of_a_histological_image_are_kept_without_its_opacity(tmp_path):
@@ -98,7 +113,7 @@ def test_the_colours_of_a_histological_image_are_kept_without_its_opacity(tmp_pa
     np.testing.assert_array_equal(imread(save(tmp_path / "a.png", pixels), histological=True), COLOURS)
 
 
-def test_the_opacity_of_a_grey_image_is_ignored(tmp_path):
+def test_a_grey_image_that_is_opaque_everywhere_is_read_as_it_was_stored(tmp_path):
     pixels = np.dstack([GREY, np.full_like(GREY, 255)])
     np.testing.assert_array_equal(imread(save(tmp_path / "a.png", pixels)), GREY)
 
@@ -275,9 +290,9 @@ def test_what_pillow_remarks_about_a_file_is_no_warning(tmp_path, monkeypatch):
 
 
 def test_what_a_library_remarks_about_our_calls_is_a_warning(tmp_path, monkeypatch):
-    def deprecated(path):
+    def deprecated(*_):
         warnings.warn("call it in another way", DeprecationWarning, stacklevel=1)
-        return GREY, "YX"
+        return GREY
 
     monkeypatch.setattr("superdsm_nb.io.reading._read", deprecated)
     with pytest.warns(DeprecationWarning, match="call it in another way"):

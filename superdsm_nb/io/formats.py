@@ -1,0 +1,112 @@
+"""The formats that are read, and those that are refused; the content of a file decides, not its name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+
+from ..errors import ImageError
+from .picture import Picture
+
+TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+PNG_START = b"\x89PNG\r\n\x1a\n"
+JP2_START = b"\0\0\0\x0cjP  \r\n\x87\n"
+START = 1024  # bytes that tell formats apart
+
+FORMATS: tuple[tuple[str, tuple[bytes, ...]], ...] = (
+    ("tiff", TIFF_STARTS),
+    ("png", (PNG_START,)),
+    ("jpeg", (b"\xff\xd8\xff",)),
+    ("jpeg2000", (JP2_START, b"\xff\x4f\xff\x51")),
+    ("gif", (b"GIF87a", b"GIF89a")),
+    ("raster", (b"BM",)),
+    ("netpbm", tuple(b"P%d%c" % (kind, space) for kind in range(1, 7) for space in b" \t\r\n#")),
+)
+"""Modules of this package that read a format, and the bytes with which its files start."""
+
+MICROSCOPE = "export it as OME-TIFF, with the software of the microscope or with Fiji (Bio-Formats)"
+PICTURE = "save it as a TIFF or PNG file"
+OTHERS: tuple[tuple[bytes, str, str], ...] = (
+    (b"%!PS", "a PostScript file", PICTURE),
+    (b"\xc5\xd0\xd3\xc6", "a PostScript file", PICTURE),
+    (b"%PDF", "a PDF file", PICTURE),
+    (b"8BPS", "a Photoshop file", PICTURE),
+    (b"\0\0\1\0", "an icon", PICTURE),
+    (b"<svg", "an SVG drawing", PICTURE),
+    (b"gimp xcf", "a GIMP file", PICTURE),
+    (b"\x76\x2f\x31\x01", "an OpenEXR file", PICTURE),
+    (b"#?RADIANCE", "a Radiance file", PICTURE),
+    (b"\xff\x0a", "a JPEG XL file", PICTURE),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL file", PICTURE),
+    (b"II\xbc\1", "a JPEG XR file", PICTURE),
+    (b"P7", "a PAM file", PICTURE),
+    (b"PF", "a PFM file", PICTURE),
+    (b"Pf", "a PFM file", PICTURE),
+    (b"\x93NUMPY", "a NumPy file", "load it, and pass the array to superdsm_nb.segment"),
+    (b"SIMPLE  =", "a FITS file", PICTURE),
+    (b"ZISRAWFILE", "a CZI file of ZEISS", MICROSCOPE),
+    (b"\xda\xce\xbe\x0a", "an ND2 file of Nikon", MICROSCOPE),
+    (b"\x70\0\0\0", "a LIF file of Leica", MICROSCOPE),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a compound file, such as OIB or ZVI", MICROSCOPE),
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file, such as IMS", MICROSCOPE),
+    (b"PK\3\4", "a ZIP archive", "unpack it first"),
+    (b"\x1f\x8b", "a gzip archive", "unpack it first"),
+)
+"""Starts of files that are not read, what they are, and what to do."""
+
+
+def format_of(start: bytes) -> str | None:
+    """Return the module that reads files that start like this; None if there is none.
+
+    Examples
+    --------
+    >>> format_of(b"GIF89a"), format_of(b"%!PS-Adobe")
+    ('gif', None)
+    """
+    if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
+        return "raster"
+    return next((name for name, starts in FORMATS if start.startswith(starts)), None)
+
+
+@contextmanager
+def open_picture(path: Path, stored: int) -> Iterator[Picture]:
+    """Open an image file and read what it declares.
+
+    Parameters
+    ----------
+    path : Path
+        A file for which `check_file` returned.
+    stored : int
+        Its size in bytes.
+
+    Yields
+    ------
+    Picture
+        It can be decoded until the context ends.
+
+    Raises
+    ------
+    ImageError
+        If it is of no format that is read here, or declares what is not known here.
+    """
+    with path.open("rb") as content:
+        start = content.read(START)
+    name = format_of(start)
+    if name is None:
+        raise _unknown(path, start)
+    # Decoders take up to 0.1 s to import, so only the one that is needed is.
+    with import_module(f".{name}", __package__).open_file(path, stored) as picture:
+        yield picture
+
+
+def _unknown(path: Path, start: bytes) -> ImageError:
+    for magic, kind, advice in OTHERS:
+        if start.startswith(magic):
+            return ImageError(f"{path} is {kind}, which is not read: {advice}.")
+    if start[4:8] == b"ftyp":
+        return ImageError(f"{path} is a HEIF, AVIF or film file, which is not read: {PICTURE}.")
+    if start[128:132] == b"DICM":
+        return ImageError(f"{path} is a DICOM file, which is not read: {PICTURE}.")
+    return ImageError(f"{path} is not an image, or its format is not supported: use a TIFF or PNG file.")

@@ -1,0 +1,113 @@
+"""OME-TIFF files that belong to a set: which planes of the picture are in this one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from math import prod
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+AXES = "TZC"
+MAX_PLANES = 1_000_000
+
+
+class OwnPlanes(NamedTuple):
+    """The planes of a file.
+
+    Attributes
+    ----------
+    axes : str
+        Along which axes they differ: some of "TZC", or "I" if they fill no grid.
+    sizes : tuple of int
+        How many there are along each.
+    pages : tuple of int
+        Number of the page of each plane.
+    """
+
+    axes: str
+    sizes: tuple[int, ...]
+    pages: tuple[int, ...]
+
+
+def own_planes(metadata: str, name: str) -> OwnPlanes | None:
+    """Return the planes in a file, if others are elsewhere.
+
+    Parameters
+    ----------
+    metadata : str
+        The OME-XML in the file.
+    name : str
+        Name of the file.
+
+    Returns
+    -------
+    OwnPlanes or None
+        None if the metadata name only one file, do not say which of several is this one, or cannot be
+        understood.
+
+    Examples
+    --------
+    >>> tiff_data = [
+    ...     f'<TiffData IFD="0" FirstZ="{z}"><UUID FileName="{z}.tif">{z}</UUID></TiffData>' for z in (0, 1)
+    ... ]
+    >>> own_planes(f'<OME><Image><Pixels SizeZ="2">{"".join(tiff_data)}</Pixels></Image></OME>', "1.tif")
+    OwnPlanes(axes='', sizes=(), pages=(0,))
+    """
+    try:
+        root = ElementTree.fromstring(metadata)
+    except ElementTree.ParseError:
+        return None
+    pictures = [element for element in root.iter() if _tag(element) == "Pixels"]
+    entries = [entry for pixels in pictures for entry in pixels if _tag(entry) == "TiffData"]
+    if len({_file_of(entry) for entry in entries}) < 2:
+        return None
+    planes: dict[tuple[int, ...], int] = {}
+    for number, pixels in enumerate(pictures):
+        for entry in pixels:
+            if _tag(entry) == "TiffData" and _is_own(entry, root.get("UUID"), name):
+                planes.update(((number, *place), page) for place, page in _planes(entry, pixels))
+    if not planes:
+        return None
+    values = [sorted({place[at] for place in planes}) for at in range(1 + len(AXES))]
+    grid = list(product(*values))
+    if set(grid) != set(planes) or len(values[0]) > 1:
+        return OwnPlanes("I", (len(planes),), tuple(planes.values()))
+    sizes = [(axis, len(each)) for axis, each in zip(AXES, values[1:], strict=True) if len(each) > 1]
+    pages = tuple(planes[place] for place in grid)
+    return OwnPlanes("".join(axis for axis, _ in sizes), tuple(size for _, size in sizes), pages)
+
+
+def _planes(entry: ElementTree.Element, pixels: ElementTree.Element) -> Iterator[tuple[tuple[int, ...], int]]:
+    """Yield position and page of the planes of an entry."""
+    order = [axis for axis in pixels.get("DimensionOrder", "XYCZT")[2:] if axis in AXES]
+    sizes = [int(pixels.get(f"Size{axis}", "1")) for axis in order]
+    first = [int(entry.get(f"First{axis}", "0")) for axis in order]
+    page = int(entry.get("IFD", "0"))
+    start = first[0] + sizes[0] * (first[1] + sizes[1] * first[2])
+    rest = prod(sizes) - start
+    count = int(entry.get("PlaneCount", entry.get("NumPlanes", 1 if "IFD" in entry.attrib else rest)))
+    for number in range(min(count, rest, MAX_PLANES)):
+        at, place = start + number, {}
+        for axis, size in zip(order, sizes, strict=True):
+            at, place[axis] = divmod(at, size)
+        yield tuple(place[axis] for axis in AXES), page + number
+
+
+def _file_of(entry: ElementTree.Element) -> str | None:
+    """Return the UUID of the file that an entry speaks of."""
+    return next(((each.text or "").strip() for each in entry if _tag(each) == "UUID"), None)
+
+
+def _is_own(entry: ElementTree.Element, uuid: str | None, name: str) -> bool:
+    """Whether an entry speaks of this file."""
+    inner = next((each for each in entry if _tag(each) == "UUID"), None)
+    if inner is None:
+        return True
+    if uuid is not None:
+        return (inner.text or "").strip() == uuid.strip()
+    return inner.get("FileName", name).lower() == name.lower()
+
+
+def _tag(element: ElementTree.Element) -> str:
+    return element.tag.rpartition("}")[2]

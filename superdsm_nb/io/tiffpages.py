@@ -1,0 +1,119 @@
+"""Decoding one page of a TIFF file, or one sample of it, strip by strip and tile by tile."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ImageError
+
+if TYPE_CHECKING:
+    from tifffile import TiffFrame, TiffPage
+
+BLOCK = 2**22  # bytes that are read at a time from a page without compression
+SEPARATE = 2  # planar configuration
+WITH_TABLES = {6, 7, 34892, 33007}  # JPEG compressions
+
+
+def read_page(
+    path: Path,
+    page: TiffPage,
+    sample: int | None,
+    offset: int | None = None,
+    stored: TiffPage | TiffFrame | None = None,
+) -> NDArray[Any]:
+    """Decode a page.
+
+    Parameters
+    ----------
+    path : Path
+        The file, for messages.
+    page : tifffile.TiffPage
+        What it declares.
+    sample : int or None
+        The only sample to keep, and if possible to read; None for all.
+    offset : int, optional
+        Where the values start, if they lie one after the other in another place than that of `page`.
+    stored : tifffile.TiffPage or tifffile.TiffFrame, optional
+        Where the strips or tiles are; by default as `page` says.
+
+    Returns
+    -------
+    (H, W) or (H, W, S) array
+        In the byte order of this computer.
+
+    Raises
+    ------
+    ImageError
+        If strips or tiles are missing, or are not what the page declares.
+    """
+    samples = page.samplesperpixel
+    assert page.dtype is not None, "see declared_samples"
+    shape = (page.imagelength, page.imagewidth, samples if sample is None else 1)
+    target = np.empty(shape, page.dtype)
+    stored = page if stored is None else stored
+    if page.is_final:
+        start = stored.dataoffsets[0] if offset is None else offset
+        if start <= 0 or start + page.nbytes > page.parent.filehandle.size:
+            raise ImageError(f"{path} cannot be read as an image: it is truncated.")
+        _read_values(page, sample, start, target)
+    else:
+        _read_segments(path, page, sample, stored, target)
+    return target[:, :, 0] if shape[2] == 1 else target
+
+
+def _read_values(page: TiffPage, sample: int | None, start: int, target: NDArray[Any]) -> None:
+    """Copy values that lie one after the other, a block of rows at a time."""
+    file, dtype = page.parent.filehandle, target.dtype.newbyteorder(page.parent.byteorder)
+    height, width = target.shape[:2]
+    separate = page.planarconfig == SEPARATE
+    together = 1 if separate else page.samplesperpixel
+    row = width * together * dtype.itemsize
+    rows = max(1, BLOCK // row)
+    planes = range(page.samplesperpixel if separate else 1)
+    for plane in planes if sample is None or not separate else (sample,):
+        file.seek(start + plane * height * row)
+        for top in range(0, height, rows):
+            count = min(rows, height - top)
+            values = np.frombuffer(file.read(count * row), dtype).reshape(count, width, together)
+            if separate:
+                target[top : top + count, :, plane if sample is None else 0] = values[:, :, 0]
+            else:
+                target[top : top + count] = values if sample is None else values[:, :, sample, None]
+
+
+def _read_segments(
+    path: Path, page: TiffPage, sample: int | None, stored: TiffPage | TiffFrame, target: NDArray[Any]
+) -> None:
+    """Decode strips or tiles, one at a time; those of other samples are not read if they are apart."""
+    file = page.parent.filehandle
+    separate = page.planarconfig == SEPARATE
+    per_plane = math.prod(page.chunked) // (page.samplesperpixel if separate else 1)
+    first, last = 0, math.prod(page.chunked)
+    if separate and sample is not None:
+        first, last = sample * per_plane, (sample + 1) * per_plane
+    if len(stored.dataoffsets) < last or len(stored.databytecounts) < last:
+        raise ImageError(f"{path} cannot be read as an image: parts of it are missing.")
+    tables = {"jpegtables": stored.jpegtables, "jpegheader": page.jpegheader}
+    tables = tables if page.compression in WITH_TABLES else {}
+    decode = page.decode  # reads from the file itself, so it must not stand between seek and read
+    for index in range(first, last):
+        offset, length = stored.dataoffsets[index], stored.databytecounts[index]
+        if offset <= 0 or length <= 0 or offset + length > file.size:
+            raise ImageError(f"{path} cannot be read as an image: parts of it are missing or truncated.")
+        file.seek(offset)
+        values, (plane, _, top, left, _), _ = decode(file.read(length), index, **tables)
+        if values is None or values.dtype != page.dtype or values.shape[0] != 1:
+            raise ImageError(
+                f"{path} cannot be read as an image: its pixels are not what its header declares."
+            )
+        area = target[top : top + values.shape[1], left : left + values.shape[2]]
+        values = values[0, : area.shape[0], : area.shape[1]]
+        if separate:
+            area[:, :, plane if sample is None else 0] = values[:, :, 0]
+        else:
+            area[...] = values if sample is None else values[:, :, sample, None]
