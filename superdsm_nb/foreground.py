@@ -38,6 +38,8 @@ def signed_foreground(foreground: ArrayLike, shape: tuple[int, ...]) -> NDArray[
     >>> signed_foreground([[True, False]], (1, 2)), signed_foreground([[0.75, 0.25]], (1, 2))
     (array([[ 0.5, -0.5]]), array([[ 0.25, -0.25]]))
     """
+    if np.ma.isMaskedArray(foreground) and np.ma.count_masked(foreground):
+        raise ImageError("The foreground is a masked array with masked pixels: fill them first.")
     given = np.asarray(foreground)
     if given.dtype.kind not in "biuf":
         raise ImageError(f"The foreground holds values of type {given.dtype}, but must hold numbers.")

@@ -34,10 +34,10 @@ def intensities(image: ArrayLike, histological: bool = False) -> tuple[NDArray[A
     Raises
     ------
     ImageError
-        If it is empty, constant, a single pixel, holds NaN or infinite values, does not hold numbers, or
-        has too many dimensions.
+        If it is empty, constant, a single pixel, masked, holds NaN or infinite values, does not hold
+        numbers, or has too many dimensions.
     """
-    g = np.asarray(image)
+    g = unmasked(image)
     if g.dtype.kind not in "biuf":
         raise ImageError(f"The image holds values of type {g.dtype}, but must hold numbers.")
     if g.size == 0:
@@ -64,6 +64,24 @@ def intensities(image: ArrayLike, histological: bool = False) -> tuple[NDArray[A
     if g.min() == g.max():
         raise ImageError(f"The image is constant (every pixel is {g.flat[0]}): there is nothing to segment.")
     return g, g_rgb
+
+
+def unmasked(image: ArrayLike) -> NDArray[Any]:
+    """Return an image as a plain array.
+
+    Raises
+    ------
+    ImageError
+        If it is a masked array with masked pixels: nothing is known about these.
+    """
+    masked = np.ma.count_masked(image) if np.ma.isMaskedArray(image) else 0
+    if masked:
+        pixels = "pixel" if masked == 1 else "pixels"
+        raise ImageError(
+            f"The image is a masked array with {masked} masked {pixels}, which is not supported: fill them "
+            "with values of the background (its method filled)."
+        )
+    return np.asarray(image)
 
 
 def _check_finite(g: NDArray[Any]) -> None:
@@ -132,7 +150,7 @@ class Image:
         cls, image: ArrayLike, mask: ArrayLike | None = None, normalize: bool = False
     ) -> Image:
         """Wrap an array; without a mask every pixel may be used; `normalize` scales it to [0, 1]."""
-        model = np.array(image, dtype=np.float64)
+        model = np.array(unmasked(image), dtype=np.float64)
         if normalize:
             model = normalized(model)
         usable = np.ones(model.shape, bool) if mask is None else np.array(mask, dtype=bool)

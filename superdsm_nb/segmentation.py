@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .automation import process_image
@@ -16,6 +15,7 @@ from .config import Config, GeneralSettings, Preset, with_preset
 from .diameter import with_diameter
 from .errors import errors_name
 from .events import READING, Emit, Event, LogLine, StageStarted, Warned, ignore, naming
+from .image import unmasked
 from .io import LoadedImage, Source, imread
 from .pipeline import pipeline_of
 from .results.result import Drawing, Segmentation
@@ -73,8 +73,8 @@ def segment(
     Raises
     ------
     ImageError
-        If the image is empty, constant, a single pixel, not two-dimensional, or holds NaN or infinity, or if
-        the foreground does not fit it.
+        If the image is empty, constant, a single pixel, masked, not two-dimensional, or holds NaN or
+        infinity, or if the foreground does not fit it.
     ConfigError
         If a hyperparameter is unknown or out of its range, or is not one of the method that runs.
     ScaleEstimationError
@@ -160,7 +160,7 @@ def analyze(
     SuperDSMError
         As for `segment`.
     """
-    loaded = image if isinstance(image, LoadedImage) else LoadedImage(np.asarray(image))
+    loaded = image if isinstance(image, LoadedImage) else LoadedImage(unmasked(image))
     emit = naming(loaded.name, emit or warn)
     given = with_preset(Config(config), preset, has_foreground=foreground is not None)
     given = with_diameter(given, diameter, loaded.pixel_size)

@@ -1,5 +1,6 @@
 """Reading and writing images."""
 
+from .formats import is_image
 from .pixelsize import PixelSize, pixel_size
 from .reading import imread
 from .source import LoadedImage, Source, file_digest
@@ -16,6 +17,7 @@ __all__ = [
     "file_digest",
     "imread",
     "imsave",
+    "is_image",
     "pixel_size",
     "write_atomically",
     "write_file",

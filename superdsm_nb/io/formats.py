@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 from ..errors import ImageError
+from .limits import check_file
 from .picture import Picture
 
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -68,6 +69,16 @@ def format_of(start: bytes) -> str | None:
     if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
         return "raster"
     return next((name for name, starts in FORMATS if start.startswith(starts)), None)
+
+
+def is_image(path: Path) -> bool:
+    """Whether a file starts like one of a format that is read; False if it cannot be read."""
+    try:
+        check_file(path)
+        with path.open("rb") as content:
+            return format_of(content.read(START)) is not None
+    except (ImageError, OSError):
+        return False
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL.GifImagePlugin import GifImageFile
 
 from ..errors import ImageError
 from .animation import KEPT, TO_BACKGROUND, TO_PREVIOUS, Frame, compose
@@ -129,7 +129,7 @@ def _decode(path: Path, file: BinaryIO, block: Block, colors: int, has_opacity: 
             *(IMAGE, bytes(4), size, bytes([block.interlacing]), file.read(block.data[1]), END),
         )
     )
-    with Image.open(BytesIO(content), formats=["GIF"]) as image:
+    with GifImageFile(BytesIO(content)) as image:
         indices = np.asarray(image)
     if indices.shape != (block.frame.height, block.frame.width):
         raise ImageError(f"{path} cannot be read as an image: its pixels are not what its header declares.")

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
 
 from ..errors import ImageError
 from .limits import check_size
@@ -116,7 +116,7 @@ def _read_header(path: Path) -> Header:
 
 
 def _decode(path: Path) -> NDArray[Any]:
-    with Image.open(path, formats=["JPEG"]) as file:
+    with JpegImageFile(path) as file:
         return np.asarray(file)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
 from .formats import START, format_of
 from .limits import check_file
@@ -81,6 +81,6 @@ def _size_in_tiff(path: Path) -> PixelSize | None:
 
 
 def _size_in_png(path: Path) -> PixelSize | None:
-    with Image.open(path, formats=["PNG"]) as file:
+    with PngImageFile(path) as file:
         dots = file.info.get("dpi")
     return None if dots is None else PixelSize(MICROMETERS_PER_INCH / dots[1], MICROMETERS_PER_INCH / dots[0])

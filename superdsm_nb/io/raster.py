@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.WebPImagePlugin import WebPImageFile
 
 from ..errors import ImageError
 from .limits import check_size
 from .orientation import exif_orientation, height_and_width, turned
 from .picture import GREY, RGB, Opacity, Picture, Samples
 
-FORMATS = ("BMP", "WEBP")  # nothing else is ever opened, whatever a file contains
 SAMPLES = {
     "L": Samples(1, GREY, 255.0),
     "LA": Samples(2, GREY, 255.0, Opacity.STRAIGHT),
@@ -47,8 +48,8 @@ def open_file(path: Path, stored: int) -> Iterator[Picture]:
     ImageError
         If it holds other kinds of pixels.
     """
-    _check_declared_size(path)
-    with Image.open(path, formats=FORMATS) as file:
+    # Neither is left to Image.open, which chooses a format by itself, and has a limit of its own for the size.
+    with _open(path) as file:
         width, height = file.size
         check_size(path, height, width, 4)
         count = getattr(file, "n_frames", 1)
@@ -66,19 +67,20 @@ def open_file(path: Path, stored: int) -> Iterator[Picture]:
         yield Picture(axes, sizes, *height_and_width(height, width, orientation), samples, read)
 
 
-def _check_declared_size(path: Path) -> None:
-    """Check the size that the header declares; Pillow would warn of large images only."""
+def _open(path: Path) -> Image.Image:
+    """Open a file after its declared size has been checked."""
     with path.open("rb") as file:
         start = file.read(30)
-    if start.startswith(b"BM") and int.from_bytes(start[14:18], "little") > 12:
+    if not start.startswith(b"BM"):
+        return WebPImageFile(path)  # has at most 2^14 x 2^14 pixels
+    if int.from_bytes(start[14:18], "little") > 12:
         width, height = (abs(int.from_bytes(start[at : at + 4], "little", signed=True)) for at in (18, 22))
         if int.from_bytes(start[28:30], "little") == 16:
             raise ImageError(
                 f"{path} packs its colours into 16 bits, which is not read in BMP files: save it as PNG."
             )
-    else:
-        return  # at most 2^14 x 2^14 pixels in WebP, 2^16 x 2^16 in old BMP files
-    check_size(path, height, width)
+        check_size(path, height, width)
+    return BmpImageFile(path)
 
 
 def _mode_of(path: Path, file: Image.Image) -> str:

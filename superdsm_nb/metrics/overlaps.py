@@ -66,6 +66,8 @@ def count_overlaps(predicted: Labels, truth: Labels) -> Overlaps:
 
 
 def _checked(labels: Labels, name: str) -> Labels:
+    if np.ma.isMaskedArray(labels) and np.ma.count_masked(labels):
+        raise ImageError(f"The {name} label image is a masked array with masked pixels: fill them first.")
     labels = np.asarray(labels)
     if labels.ndim != 2:
         raise ImageError(f"The {name} label image must have two dimensions, but its shape is {labels.shape}.")

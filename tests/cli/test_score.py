@@ -84,6 +84,30 @@ def test_folders_without_common_names_are_refused(run, folders, tmp_path):
     assert_one_sentence(run("score", folders[0], tmp_path / "other"), "No file in")
 
 
+@pytest.mark.parametrize("name", ["one.zip", "one.geojson", "one.csv", ".DS_Store", "Thumbs.db", "._one.png"])
+def test_other_files_beside_the_label_maps_are_ignored(run, folders, name):
+    for folder in folders:
+        (folder / name).write_bytes(b"no image")
+    outcome = run("score", *folders, "--json")
+    assert (list(json.loads(outcome.out)), outcome.err) == (["one", "two"], "")
+
+
+def test_a_folder_without_images_is_named(run, folders, tmp_path):
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "one.csv").write_text("label")
+    assert_one_sentence(run("score", tmp_path / "tables", folders[1]), "There are no images in", "tables")
+
+
+def test_several_images_of_one_name_in_a_folder_are_named(run, folders):
+    imsave(folders[0] / "one.tif", LABELS)
+    assert_one_sentence(run("score", *folders), "several images of one name", "one.png and one.tif")
+
+
+def test_a_damaged_label_map_in_a_folder_is_named(run, folders):
+    (folders[0] / "one.png").write_bytes(b"no image")
+    assert_failed(run("score", *folders), "one.png is not an image")
+
+
 @pytest.mark.parametrize("place", [0, 1])
 def test_a_missing_label_map_is_named(run, folders, tmp_path, place):
     places = list(folders)

@@ -8,8 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from superdsm_nb import segment
 from superdsm_nb.errors import ImageError
-from superdsm_nb.image import intensities, normalized
+from superdsm_nb.foreground import signed_foreground
+from superdsm_nb.image import Image, intensities, normalized
+from superdsm_nb.metrics import score
 
 few = settings(deadline=None, max_examples=60, database=None)
 numbers = st.sampled_from(["bool", "uint8", "uint16", "int16", "int32", "float32", "float64"])
@@ -76,6 +79,23 @@ def test_histological_intensities_are_the_inverted_mean_over_the_channels():
 def test_an_image_that_cannot_be_segmented_is_refused_with_the_reason(image, message):
     with pytest.raises(ImageError, match=message):
         intensities(image)
+
+
+def test_masked_pixels_are_refused_wherever_an_image_is_taken():
+    pixels = np.ma.masked_array([[0.0, 1e6], [1.0, 2.0]], mask=[[False, True], [False, False]])
+    message = "a masked array with 1 masked pixel,"
+    for take in (intensities, Image.create_from_array, segment):
+        with pytest.raises(ImageError, match=message):
+            take(pixels)
+    with pytest.raises(ImageError, match="foreground is a masked array"):
+        signed_foreground(pixels, pixels.shape)
+    with pytest.raises(ImageError, match="predicted label image is a masked array"):
+        score(pixels.astype(int), np.ones((2, 2), int))
+
+
+def test_a_masked_array_without_masked_pixels_is_an_image():
+    pixels = np.ma.masked_array([[0.0, 1.0], [1.0, 2.0]])
+    np.testing.assert_array_equal(intensities(pixels)[0], pixels.data)
 
 
 @pytest.mark.parametrize("shape", [(4, 5), (4, 5, 2), (4, 5, 3, 1)])
