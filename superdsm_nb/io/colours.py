@@ -78,7 +78,7 @@ def upright(values: NDArray[Any], samples: Samples) -> NDArray[Any]:
     if not samples.inverted:
         return values
     if values.dtype.kind == "u":
-        return values.dtype.type(samples.top) - values
+        return values.dtype.type(2**samples.bits - 1) - values
     return ~values
 
 

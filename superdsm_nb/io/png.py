@@ -20,8 +20,11 @@ from .picture import GREY, RGB, Opacity, Picture, Samples, full_intensity
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLORS = {0: GREY, 2: RGB, 3: RGB, 4: GREY, 6: RGB}  # by colour type; palettes are looked up by the decoder
-PALETTE, WITH_OPACITY = 3, (4, 6)
+WITH_OPACITY = (4, 6)
 MAX_METADATA = 2**24  # bytes of the chunks that are kept beside the pixels
+CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # values per pixel as they are stored
+ADAM7 = 1  # interlacing: the picture is stored in seven passes (first row, first column, steps)
+PASSES = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
 NUMBER = 4  # bytes before the pixels of later frames
 NEEDED = (b"PLTE", b"tRNS", b"eXIf")
 OVER = 1  # frames that are drawn over what is there, not in its place
@@ -74,8 +77,7 @@ def open_file(path: Path, stored: int) -> Iterator[Picture]:
             bits=8 * dtype.itemsize,
         )
         check_size(path, height, width, samples.count)
-        stored_samples = 1 if color_type == PALETTE else colors + (color_type in WITH_OPACITY)
-        check_compression(path, height * -(-width * depth * stored_samples // 8), stored)
+        check_compression(path, height * -(-width * depth * CHANNELS[color_type] // 8), stored)
         is_bilevel = depth == 1 and samples.count == GREY
         orientation = exif_orientation(contents.kept.get(b"eXIf", b""))
 
@@ -143,23 +145,46 @@ def _read_chunks(path: Path, file: BinaryIO, stored: int) -> Contents:
 def _decode(
     path: Path, file: BinaryIO, contents: Contents, index: int, samples: int, dtype: np.dtype[Any]
 ) -> NDArray[Any]:
-    """Decode one frame as if it were a file of its own: (h, w, samples)."""
+    """Decode one frame: (h, w, samples)."""
+    frame = contents.frames[index]
+    shape = (frame.height, frame.width, samples)
+    check_size(path, *shape)
+    data = []
+    for name, offset, length in contents.data[index]:
+        content = _content(path, file, name, offset, length)
+        data.append(content if name == b"IDAT" else content[NUMBER:])
+    if contents.header[-1] != ADAM7:
+        return _decode_rows(path, contents, shape, dtype, data)
+    pixels = np.zeros(shape, dtype)
+    depth, color_type = contents.header[8:10]
+    rows = zlib.decompressobj()
+    rest = b"".join(data)
+    for top, left, down, right in PASSES:
+        part = pixels[top::down, left::right]
+        if part.size:
+            row = 1 + -(-part.shape[1] * depth * CHANNELS[color_type] // 8)
+            content = rows.decompress(rest, part.shape[0] * row)
+            rest = rows.unconsumed_tail
+            part[...] = _decode_rows(path, contents, part.shape, dtype, [zlib.compress(content, 0)])
+    return pixels
+
+
+def _decode_rows(
+    path: Path, contents: Contents, shape: tuple[int, ...], dtype: np.dtype[Any], data: list[bytes]
+) -> NDArray[Any]:
+    """Decode compressed rows as if they were a file of their own, without what other chunks add to it."""
     from imagecodecs import png_decode  # noqa: PLC0415 - other formats do without
 
-    frame = contents.frames[index]
-    check_size(path, frame.height, frame.width, samples)
-    header = struct.pack(">II", frame.width, frame.height) + contents.header[8:]
+    header = struct.pack(">II", shape[1], shape[0]) + contents.header[8:-1] + b"\0"
     chunks = [
         (b"IHDR", header),
         *((name, contents.kept[name]) for name in NEEDED[:2] if name in contents.kept),
     ]
-    for name, offset, length in contents.data[index]:
-        content = _content(path, file, name, offset, length)
-        chunks.append((b"IDAT", content if name == b"IDAT" else content[NUMBER:]))
+    chunks += [(b"IDAT", part) for part in data]
     chunks.append((b"IEND", b""))
     pixels = np.asarray(png_decode(SIGNATURE + b"".join(_chunk(*chunk) for chunk in chunks)))
     pixels = pixels.reshape(*pixels.shape[:2], -1)
-    if pixels.shape != (frame.height, frame.width, samples) or pixels.dtype != dtype:
+    if pixels.shape != shape or pixels.dtype != dtype:
         raise ImageError(f"{path} cannot be read as an image: its pixels are not what its header declares.")
     return pixels
 

@@ -48,7 +48,7 @@ def open_file(path: Path, stored: int) -> Iterator[Picture]:
     ImageError
         If it holds other kinds of pixels.
     """
-    # Neither is left to Image.open, which chooses a format by itself, and has a limit of its own for the size.
+    # Not by Image.open, which chooses among all formats, and has a limit of its own for the size.
     with _open(path) as file:
         width, height = file.size
         check_size(path, height, width, 4)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 BLOCK = 2**22  # bytes that are read at a time from a page without compression
 SEPARATE = 2  # planar configuration
+FAX = {2, 3, 4}  # compressions whose decoder returns bytes for bits
 WITH_TABLES = {6, 7, 34892, 33007}  # JPEG compressions
 
 
@@ -107,6 +108,8 @@ def _read_segments(
             raise ImageError(f"{path} cannot be read as an image: parts of it are missing or truncated.")
         file.seek(offset)
         values, (plane, _, top, left, _), _ = decode(file.read(length), index, **tables)
+        if values is not None and page.dtype == bool and page.compression in FAX:
+            values = values > 0
         if values is None or values.dtype != page.dtype or values.shape[0] != 1:
             raise ImageError(
                 f"{path} cannot be read as an image: its pixels are not what its header declares."
