@@ -23,15 +23,18 @@ class OwnPlanes(NamedTuple):
         How many there are along each.
     pages : tuple of int
         Number of the page of each plane.
+    is_part : bool
+        Whether other planes are in other files.
     """
 
     axes: str
     sizes: tuple[int, ...]
     pages: tuple[int, ...]
+    is_part: bool
 
 
 def own_planes(metadata: str, name: str) -> OwnPlanes | None:
-    """Return the planes in a file, if others are elsewhere.
+    """Return the planes in a file, if it names files.
 
     Parameters
     ----------
@@ -43,7 +46,7 @@ def own_planes(metadata: str, name: str) -> OwnPlanes | None:
     Returns
     -------
     OwnPlanes or None
-        None if the metadata name only one file, do not say which of several is this one, or cannot be
+        None if the metadata name this file only, do not say which of several is this one, or cannot be
         understood.
 
     Examples
@@ -52,7 +55,7 @@ def own_planes(metadata: str, name: str) -> OwnPlanes | None:
     ...     f'<TiffData IFD="0" FirstZ="{z}"><UUID FileName="{z}.tif">{z}</UUID></TiffData>' for z in (0, 1)
     ... ]
     >>> own_planes(f'<OME><Image><Pixels SizeZ="2">{"".join(tiff_data)}</Pixels></Image></OME>', "1.tif")
-    OwnPlanes(axes='', sizes=(), pages=(0,))
+    OwnPlanes(axes='', sizes=(), pages=(0,), is_part=True)
     """
     try:
         root = ElementTree.fromstring(metadata)
@@ -60,22 +63,26 @@ def own_planes(metadata: str, name: str) -> OwnPlanes | None:
         return None
     pictures = [element for element in root.iter() if _tag(element) == "Pixels"]
     entries = [entry for pixels in pictures for entry in pixels if _tag(entry) == "TiffData"]
-    if len({_file_of(entry) for entry in entries}) < 2:
+    uuid = root.get("UUID")
+    if all(_is_own(entry, uuid, name) for entry in entries):
         return None
+    is_part = len({_file_of(entry) for entry in entries}) > 1
     planes: dict[tuple[int, ...], int] = {}
     for number, pixels in enumerate(pictures):
         for entry in pixels:
-            if _tag(entry) == "TiffData" and _is_own(entry, root.get("UUID"), name):
+            # The only file that is named must be this one: it has been renamed.
+            if _tag(entry) == "TiffData" and (_is_own(entry, uuid, name) or not is_part):
                 planes.update(((number, *place), page) for place, page in _planes(entry, pixels))
     if not planes:
         return None
     values = [sorted({place[at] for place in planes}) for at in range(1 + len(AXES))]
     grid = list(product(*values))
     if set(grid) != set(planes) or len(values[0]) > 1:
-        return OwnPlanes("I", (len(planes),), tuple(planes.values()))
+        return OwnPlanes("I", (len(planes),), tuple(planes.values()), is_part)
     sizes = [(axis, len(each)) for axis, each in zip(AXES, values[1:], strict=True) if len(each) > 1]
     pages = tuple(planes[place] for place in grid)
-    return OwnPlanes("".join(axis for axis, _ in sizes), tuple(size for _, size in sizes), pages)
+    axes = "".join(axis for axis, _ in sizes)
+    return OwnPlanes(axes, tuple(size for _, size in sizes), pages, is_part)
 
 
 def _planes(entry: ElementTree.Element, pixels: ElementTree.Element) -> Iterator[tuple[tuple[int, ...], int]]:

@@ -200,5 +200,5 @@ def _own_stack(path: Path, file: TiffFile, own: OwnPlanes) -> Stack:
     """Return the planes in this file of a picture that consists of several files."""
     pages = [file.pages[index] if index < len(file.pages) else None for index in own.pages]
     page_axes = _page(path, next((page for page in pages if page is not None), None)).axes
-    remark = " (a file of a multi-file OME-TIFF: only the planes in this file count)"
+    remark = " (a file of a multi-file OME-TIFF: only the planes in this file count)" if own.is_part else ""
     return Stack(pages, own.axes, own.sizes, page_axes, None, remark)

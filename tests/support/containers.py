@@ -107,6 +107,7 @@ CODES = {
     "subfile": 254, "width": 256, "height": 257, "bits": 258, "compression": 259, "photometric": 262,
     "fill": 266, "offsets": 273, "orientation": 274, "samples": 277, "rows": 278, "counts": 279,
     "planar": 284, "predictor": 317, "colormap": 320, "subifds": 330, "extra": 338, "format": 339,
+    "lsm": 34412,
 }  # fmt: skip
 
 
@@ -130,11 +131,12 @@ def write_tiff(
             content.extend(strip + bytes(len(strip) % 2))
         entries = []
         for name, value in sorted(tags.items(), key=lambda item: CODES[item[0]]):
-            numbers = value if isinstance(value, list) else [value]
+            numbers = list(value) if isinstance(value, list | bytes) else [value]
             is_long = name in ("width", "height", "rows", "offsets", "counts", "subfile", "subifds")
-            kind, letter = (4, "I") if is_long else (3, "H")
+            kind, letter = (1, "B") if isinstance(value, bytes) else (4, "I") if is_long else (3, "H")
             packed = struct.pack(f"{order}{len(numbers)}{letter}", *numbers)
-            if len(packed) > size:
+            # LSM files never hold the bits of two samples in the entry itself.
+            if len(packed) > size or (name == "bits" and len(numbers) == 2 and "lsm" in pages[0]):
                 place = len(content)
                 content.extend(packed)
                 packed = struct.pack(f"{order}{number}", place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from itertools import product
 
@@ -310,4 +311,54 @@ def stack_cells() -> Iterator[Cell]:
     yield Cell("ImageJ lookup table", write, index)
 
 
-TIFFS = (plain_cells, packed_cells, compressed_cells, photometric_cells, subfile_cells, stack_cells)
+def lsm_cells() -> Iterator[Cell]:
+    """Files of LSM microscopes: the channels plane by plane, and a thumbnail after each picture."""
+    for bits, channels, depths, compression in product((8, 16), (1, 2, 3), (1, 2), (1, 5)):
+        stack = [values("u", bits, max(channels, 2), seed)[:, :, :channels] for seed in range(depths)]
+        sizes = (WIDTH, HEIGHT, depths, channels, 1, 1, 9, 7)
+        info = struct.pack("<10i6d2HI", 0x0400494C, 112, *sizes, *(1e-7,) * 3, *(0.0,) * 3, 0, 0, 0)
+        thumbnail = page_of(values("u", 8, 3)[::3, ::3], photometric=2, planar=2, subfile=1)
+        pages = []
+        for pixels in stack:
+            page = page_of(pixels, planar=2, compression=compression, photometric=2 if channels > 1 else 1)
+            if compression == 5:
+                page["data"] = [imagecodecs.lzw_encode(data) for data in page["data"]]
+            pages += [{**page, "lsm": info} if not pages else page, thumbnail]
+        write = made(*pages)
+        for depth, channel in product(range(depths), range(channels)):
+            title = (
+                f"LSM, {bits} bits, compression {compression}, {depth} of {depths}, {channel} of {channels}"
+            )
+            choice = {"plane": depth, "channel": channel}
+            yield Cell(title, write, stack[depth][:, :, channel], choice=choice)
+        if channels > 1:
+            yield Cell(f"{title}, no channel", write, refusal="choose a.* channel", choice={"plane": 0})
+
+
+def mixed_cells() -> Iterator[Cell]:
+    """A page of another kind amid a long stack."""
+    grey = [values("u", 16, seed=seed) for seed in range(10)]
+    others = {
+        "0 is white": page_of(~grey[4], photometric=0),
+        "signed": page_of(grey[4].astype("i2")),
+        "reduced": page_of(grey[4], subfile=1),
+        "mask": page_of(grey[4], subfile=4),
+        "turned": page_of(grey[4], orientation=3),
+        "compressed": {
+            **page_of(grey[4]),
+            "compression": 5,
+            "data": [imagecodecs.lzw_encode(grey[4].tobytes())],
+        },
+        "smaller": page_of(grey[4][::2]),
+    }
+    for name, other in others.items():
+        pages = [page_of(pixels) for pixels in grey]
+        pages[4] = other
+        reason = "kinds|reduced|mask|turned|cannot be read|none of them|frame 4"
+        yield Cell(f"stack with another page, {name}", made(*pages), refusal=reason, choice={"plane": 4})
+
+
+TIFFS = (
+    *(plain_cells, packed_cells, compressed_cells, photometric_cells),
+    *(subfile_cells, stack_cells, lsm_cells, mixed_cells),
+)
