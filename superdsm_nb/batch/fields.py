@@ -37,6 +37,10 @@ Pattern = Annotated[str, Expected("a string in which %s, %d or %03d stands for t
 Count = Annotated[int, Expected("an integer")]
 Size = Annotated[int, Field(ge=1), Expected("an integer of at least 1")]
 Index = Annotated[int, Field(ge=0), Expected("an integer of at least 0")]
+Channel = Annotated[
+    Annotated[int, Field(ge=0)] | str,
+    Expected("an integer of at least 0, or the name of a channel"),
+]
 
 
 def _output_fields() -> dict[str, Any]:
@@ -101,7 +105,9 @@ FIELDS: dict[str, Any] = {
         Expected("a number of at least 0"),
     ],
     "seg_border": Annotated[Size, Field(description="Width of the contours in pixels. Default: 2.")],
-    "channel": Annotated[Index, Field(description="Channel of a multichannel file (zero-based).")],
+    "channel": Annotated[
+        Channel, Field(description="Channel of a multichannel file: its number (zero-based), or its name.")
+    ],
     "plane": Annotated[Index, Field(description="Plane of a stack (zero-based).")],
     "time": Annotated[Index, Field(description="Time point of a series (zero-based).")],
     "time_limit": Annotated[

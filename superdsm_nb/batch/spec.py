@@ -53,7 +53,8 @@ class Task:
         Where the pipeline ends.
     dilate, merge_overlap_threshold, seg_border
         How results are drawn; see `superdsm_nb.render`.
-    channel, plane, time : int or None
+    channel : int, str or None
+    plane, time : int or None
         Which part of the files to use.
     time_limit : float or None
         Seconds that an image may take.
@@ -76,7 +77,7 @@ class Task:
     dilate: int = 0
     merge_overlap_threshold: float = math.inf
     seg_border: int = Drawing.border_width
-    channel: int | None = None
+    channel: int | str | None = None
     plane: int | None = None
     time: int | None = None
     time_limit: float | None = None

@@ -49,9 +49,25 @@ DiameterOption = Annotated[
         show_default=False,
     ),
 ]
+
+
+def _channel(text: str) -> int | str:
+    """Return the number or the name of a channel."""
+    if text.removeprefix("-").isdecimal():
+        if text.startswith("-"):
+            raise typer.BadParameter(f"{text} is not in the range x>=0.")
+        return int(text)
+    return text
+
+
 ChannelOption = Annotated[
-    int | None,
-    typer.Option(metavar="N", help="Channel of a multichannel file (zero-based).", min=0, show_default=False),
+    str | None,
+    typer.Option(
+        metavar="N|NAME",
+        help="Channel of a multichannel file: its number (zero-based), or its name.",
+        parser=_channel,
+        show_default=False,
+    ),
 ]
 PlaneOption = Annotated[
     int | None,

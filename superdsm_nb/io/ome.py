@@ -23,6 +23,8 @@ class OwnPlanes(NamedTuple):
         How many there are along each.
     pages : tuple of int
         Number of the page of each plane.
+    channels : tuple of int
+        Which channels of the picture they belong to.
     is_part : bool
         Whether other planes are in other files.
     """
@@ -30,6 +32,7 @@ class OwnPlanes(NamedTuple):
     axes: str
     sizes: tuple[int, ...]
     pages: tuple[int, ...]
+    channels: tuple[int, ...]
     is_part: bool
 
 
@@ -55,7 +58,7 @@ def own_planes(metadata: str, name: str) -> OwnPlanes | None:
     ...     f'<TiffData IFD="0" FirstZ="{z}"><UUID FileName="{z}.tif">{z}</UUID></TiffData>' for z in (0, 1)
     ... ]
     >>> own_planes(f'<OME><Image><Pixels SizeZ="2">{"".join(tiff_data)}</Pixels></Image></OME>', "1.tif")
-    OwnPlanes(axes='', sizes=(), pages=(0,), is_part=True)
+    OwnPlanes(axes='', sizes=(), pages=(0,), channels=(0,), is_part=True)
     """
     try:
         root = ElementTree.fromstring(metadata)
@@ -78,11 +81,12 @@ def own_planes(metadata: str, name: str) -> OwnPlanes | None:
     values = [sorted({place[at] for place in planes}) for at in range(1 + len(AXES))]
     grid = list(product(*values))
     if set(grid) != set(planes) or len(values[0]) > 1:
-        return OwnPlanes("I", (len(planes),), tuple(planes.values()), is_part)
+        return OwnPlanes("I", (len(planes),), tuple(planes.values()), (), is_part)
     sizes = [(axis, len(each)) for axis, each in zip(AXES, values[1:], strict=True) if len(each) > 1]
     pages = tuple(planes[place] for place in grid)
     axes = "".join(axis for axis, _ in sizes)
-    return OwnPlanes(axes, tuple(size for _, size in sizes), pages, is_part)
+    channels = tuple(values[1 + AXES.index("C")])
+    return OwnPlanes(axes, tuple(size for _, size in sizes), pages, channels, is_part)
 
 
 def _planes(entry: ElementTree.Element, pixels: ElementTree.Element) -> Iterator[tuple[tuple[int, ...], int]]:

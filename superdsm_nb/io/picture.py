@@ -81,6 +81,8 @@ class Picture:
     read : callable
         Decodes one picture, given its position in the stack and the number of one of its samples (None: all
         of them): (H, W), or (H, W, S) if there are several samples.
+    channel_names : tuple of str
+        Names of the channels in their order; empty if the file does not name them all.
     remark : str
         What else there is to know if something is missing; empty, or " (...)".
     """
@@ -91,6 +93,7 @@ class Picture:
     width: int
     samples: Samples
     read: Callable[[tuple[int, ...], int | None], NDArray[Any]]
+    channel_names: tuple[str, ...] = ()
     remark: str = ""
 
     @property

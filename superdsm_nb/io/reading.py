@@ -10,11 +10,13 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ..errors import AxisChoiceError, ImageError, SuperDSMError
+from ..errors import AxisChoiceError, ImageError, SuperDSMError, joined, shortened
 from .colours import component, needs_all, shown
 from .formats import open_picture
 from .limits import check_file
-from .picture import AXES, Picture
+from .picture import AXES, RGB, Picture
+
+COLORS = ("red", "green", "blue")
 
 # Remarks of tifffile on unusual files go to configured loggers only, not to the terminal.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -24,7 +26,7 @@ def imread(
     path: str | Path,
     histological: bool = False,
     *,
-    channel: int | None = None,
+    channel: int | str | None = None,
     plane: int | None = None,
     time: int | None = None,
 ) -> NDArray[Any]:
@@ -38,8 +40,10 @@ def imread(
         TIFF, PNG, JPEG, JPEG 2000, GIF, BMP, WebP or Netpbm, whatever its suffix.
     histological : bool
         Keep the colours of a colour image.
-    channel, plane, time : int, optional
-        Channel, plane of a stack and time point (zero-based) to use if a file has several.
+    channel : int or str, optional
+        Number (zero-based) or name of the channel to use if a file has several.
+    plane, time : int, optional
+        Plane of a stack and time point (zero-based) to use if a file has several.
 
     Returns
     -------
@@ -71,7 +75,9 @@ def imread(
         raise ImageError(f"{path} cannot be read as an image: {first_line(error)}.") from error
 
 
-def _read(path: Path, picture: Picture, chosen: Mapping[str, int | None], histological: bool) -> NDArray[Any]:
+def _read(
+    path: Path, picture: Picture, chosen: Mapping[str, int | str | None], histological: bool
+) -> NDArray[Any]:
     """Decode the chosen plane and return what it shows."""
     samples = picture.samples
     place, sample = _find_place(path, picture, chosen)
@@ -87,7 +93,7 @@ def _read(path: Path, picture: Picture, chosen: Mapping[str, int | None], histol
 
 
 def _find_place(
-    path: Path, picture: Picture, chosen: Mapping[str, int | None]
+    path: Path, picture: Picture, chosen: Mapping[str, int | str | None]
 ) -> tuple[tuple[int, ...], int | None]:
     """Find the position of the chosen plane in the stack, and the chosen sample.
 
@@ -98,11 +104,13 @@ def _find_place(
     """
     axes, sizes = f"{picture.axes}{picture.samples.axis}", (*picture.sizes, picture.samples.choices)
     place: list[int | None] = [0 if size == 1 else None for size in sizes]
-    for what, index in chosen.items():
-        if index is None:
+    for what, choice in chosen.items():
+        if choice is None:
             continue
         candidates = [at for at, axis in enumerate(axes) if axis in AXES[what] and sizes[at] > 1]
         size = sizes[candidates[0]] if candidates else 1
+        names = _names_of(picture, size)
+        index = choice if isinstance(choice, int) else _index_of(path, choice, names, picture.remark)
         if not 0 <= index < size:
             raise _no_such_place(path, what, index, size, picture.remark)
         if candidates:
@@ -115,6 +123,29 @@ def _find_place(
     return tuple(index for index in stack if index is not None), None if sizes[-1] == 1 else sample
 
 
+def _names_of(picture: Picture, size: int) -> tuple[str, ...]:
+    """Return the names of as many channels as there are to choose from."""
+    names = picture.channel_names or (
+        COLORS if picture.samples.colors == RGB and "C" not in picture.axes else ()
+    )
+    return names if len(names) == size else ()
+
+
+def _index_of(path: Path, name: str, names: Sequence[str], remark: str) -> int:
+    """Find the number of a channel by its name; a number may be given as text, too."""
+    found = [at for at, each in enumerate(names) if each == name] or [
+        at for at, each in enumerate(names) if each.casefold() == name.casefold()
+    ]
+    if len(found) == 1:
+        return found[0]
+    if not found and name.isascii() and name.isdigit() and len(name) < 10:
+        return int(name)
+    if not names:
+        raise ImageError(f"{path} does not name its channels: choose {shortened(name)!r} by its number.")
+    problem = "has several channels" if found else "has no channel"
+    raise ImageError(f"{path} {problem} {shortened(name)!r}, but {joined(list(names))}{remark}.")
+
+
 def _no_such_place(path: Path, what: str, index: int, size: int, remark: str) -> ImageError:
     noun = "time point" if what == "time" else what
     if size == 1:
@@ -125,7 +156,9 @@ def _no_such_place(path: Path, what: str, index: int, size: int, remark: str) ->
 def _too_many_dimensions(
     path: Path, picture: Picture, undecided: Sequence[str], missing: Sequence[str]
 ) -> ImageError:
-    contents = f"has more than two dimensions ({picture.dimensions})"
+    names = _names_of(picture, picture.sizes[picture.axes.index("C")]) if "C" in undecided else ()
+    named = f"; channels {joined(list(names))}" if names else ""
+    contents = f"has more than two dimensions ({picture.dimensions}{named})"
     if picture.samples.colors == 0 and "channel" in missing:
         undecided = [*undecided, picture.samples.axis]
     choices = [

@@ -22,17 +22,19 @@ class Source:
     ----------
     path : Path
         The file.
-    channel, plane, time : int or None
-        Channel, plane of a stack and time point (zero-based) to use if the file has several.
+    channel : int, str or None
+        Number (zero-based) or name of the channel to use if the file has several.
+    plane, time : int or None
+        Plane of a stack and time point (zero-based) to use if the file has several.
     """
 
     path: Path
-    channel: int | None = None
+    channel: int | str | None = None
     plane: int | None = None
     time: int | None = None
 
     @property
-    def part(self) -> dict[str, int | None]:
+    def part(self) -> dict[str, Any]:
         """The part of the file that is used, as named by `imread` and the provenance."""
         return {"channel": self.channel, "plane": self.plane, "time": self.time}
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from numpy.typing import NDArray
 
 from ..errors import ImageError
+from .channelnames import channel_names, ome_channel_names
 from .limits import check_compression, check_size
 from .ome import OwnPlanes, own_planes
 from .picture import Picture, Samples
@@ -33,6 +34,7 @@ class Stack(NamedTuple):
     sizes: tuple[int, ...]
     page_axes: str
     offset: int | None  # where the planes lie one after the other, if there is only one page for them
+    channel_names: tuple[str, ...] = ()
     remark: str = ""
 
 
@@ -72,7 +74,8 @@ def open_file(path: Path, stored: int) -> Iterator[Picture]:
             return _read(path, stack, samples, first, (place, sample))
 
         height, width = first.imagelength, first.imagewidth
-        yield Picture(stack.axes, stack.sizes, height, width, samples, read, stack.remark)
+        names = stack.channel_names or channel_names(file, stack.axes)
+        yield Picture(stack.axes, stack.sizes, height, width, samples, read, names, stack.remark)
 
 
 def _read(
@@ -201,4 +204,6 @@ def _own_stack(path: Path, file: TiffFile, own: OwnPlanes) -> Stack:
     pages = [file.pages[index] if index < len(file.pages) else None for index in own.pages]
     page_axes = _page(path, next((page for page in pages if page is not None), None)).axes
     remark = " (a file of a multi-file OME-TIFF: only the planes in this file count)" if own.is_part else ""
-    return Stack(pages, own.axes, own.sizes, page_axes, None, remark)
+    names = ome_channel_names(file.ome_metadata or "")
+    names = tuple(names[channel] for channel in own.channels if channel < len(names))
+    return Stack(pages, own.axes, own.sizes, page_axes, None, names, remark)

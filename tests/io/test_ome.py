@@ -29,13 +29,16 @@ def write_set(folder, channels=3, depths=2, names="c{}.ome.tif", with_uuid=True)
         for channel in range(channels)
         for depth in range(depths)
     )
+    channel_names = "".join(
+        f'<Channel ID="Channel:0:{channel}" Name="dye {channel}"/>' for channel in range(channels)
+    )
     for channel in range(channels):
         own = f' UUID="{uuids[channel]}"' if with_uuid else ""
         xml = (
             f'<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"{own}>'
             f'<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint16" '
             f'SizeX="{SHAPE[1]}" SizeY="{SHAPE[0]}" SizeC="{channels}" SizeZ="{depths}" SizeT="1">'
-            f"{data}</Pixels></Image></OME>"
+            f"{channel_names}{data}</Pixels></Image></OME>"
         )
         with tifffile.TiffWriter(folder / names.format(channel)) as file:
             for depth in range(depths):
@@ -67,6 +70,13 @@ def test_the_other_files_of_a_set_are_never_opened(tmp_path):
     (tmp_path / "c0.ome.tif").unlink()
     os.mkfifo(tmp_path / "c0.ome.tif")  # opening it would block
     np.testing.assert_array_equal(imread(tmp_path / "c1.ome.tif", channel=0), plane(1, 0))
+
+
+def test_a_file_of_a_set_knows_the_name_of_its_channel(tmp_path):
+    write_set(tmp_path, depths=1)
+    np.testing.assert_array_equal(imread(tmp_path / "c1.ome.tif", channel="dye 1"), plane(1, 0))
+    with pytest.raises(ImageError, match=r"no channel 'dye 2', but dye 1 \(a file of a multi-file OME-TIFF"):
+        imread(tmp_path / "c1.ome.tif", channel="dye 2")
 
 
 def test_a_plane_in_another_file_is_refused_with_the_reason(tmp_path):
@@ -127,7 +137,7 @@ def described(*entries, sizes='SizeZ="2" SizeC="2" SizeT="2" DimensionOrder="XYC
     ],
 )
 def test_the_planes_of_a_file_form_axes_if_they_fill_a_grid(entries, expected):
-    assert own_planes(described(*entries), "a") == (*expected, True)
+    assert own_planes(described(*entries), "a")[:3] == expected
 
 
 @pytest.mark.parametrize(

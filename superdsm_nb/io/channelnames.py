@@ -1,0 +1,49 @@
+"""The names of channels, from the metadata of TIFF files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+if TYPE_CHECKING:
+    from tifffile import TiffFile
+
+
+def channel_names(file: TiffFile, axes: str) -> tuple[str, ...]:
+    """Return the names of the channels of a file, if its metadata have any.
+
+    Parameters
+    ----------
+    file : tifffile.TiffFile
+        An open file.
+    axes : str
+        The axes of its stack; ImageJ names the pictures of a stack one by one, so they name channels only if
+        there is no other axis.
+
+    Returns
+    -------
+    tuple of str
+        From OME-XML, or the labels of ImageJ; empty if there are none.
+    """
+    if file.ome_metadata:
+        return ome_channel_names(file.ome_metadata)
+    labels = (file.imagej_metadata or {}).get("Labels") if axes == "C" else None
+    return tuple(str(label) for label in labels or ())
+
+
+def ome_channel_names(metadata: str) -> tuple[str, ...]:
+    """Return the names of the channels of the first picture in OME-XML; empty if one has no name.
+
+    Examples
+    --------
+    >>> ome_channel_names('<OME><Image><Pixels><Channel Name="DAPI"/></Pixels></Image></OME>')
+    ('DAPI',)
+    """
+    try:
+        root = ElementTree.fromstring(metadata)
+    except ElementTree.ParseError:
+        return ()
+    pixels = next((each for each in root.iter() if each.tag.rpartition("}")[2] == "Pixels"), None)
+    channels = [] if pixels is None else [each for each in pixels if each.tag.rpartition("}")[2] == "Channel"]
+    names = [channel.get("Name", "") for channel in channels]
+    return tuple(names) if all(names) else ()
