@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 
@@ -56,6 +57,15 @@ def assert_shows(read: np.ndarray, shown: np.ndarray, tolerance: float) -> None:
     if tolerance < 1e-6:
         # Rounding to fewer bits would pass unnoticed where values are large.
         assert len(np.unique(got)) >= 0.9 * len(np.unique(right))
+
+
+def is_available(codec, *arguments, **options) -> bool:
+    """Whether the libraries that are installed can do something; older ones lack some codecs."""
+    try:
+        codec(*arguments, **options)
+    except (NotImplementedError, ValueError, imagecodecs.DelayedImportError):
+        return False
+    return True
 
 
 def values(kind: str, bits: int, count: int = 1, seed: int = 0) -> np.ndarray:

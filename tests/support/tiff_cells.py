@@ -11,7 +11,18 @@ import numpy as np
 import tifffile
 from PIL import Image as Pillow
 
-from .containers import HEIGHT, WIDTH, Cell, grey_of, page_of, smooth, values, with_opacity, write_tiff
+from .containers import (
+    HEIGHT,
+    WIDTH,
+    Cell,
+    grey_of,
+    is_available,
+    page_of,
+    smooth,
+    values,
+    with_opacity,
+    write_tiff,
+)
 
 TYPES = [*(("u", bits) for bits in (8, 16, 32, 64)), *(("i", bits) for bits in (8, 16, 32, 64)),
          *(("f", bits) for bits in (16, 32, 64))]  # fmt: skip
@@ -95,6 +106,7 @@ def cells_of_samples(expected, pixels, planar, options) -> Iterator[Cell]:
 
 def packed_cells() -> Iterator[Cell]:
     """Values of 1 to 14 bits, in both orders of bytes, and of bits."""
+    can_pack = is_available(imagecodecs.packints_encode, values("u", 10), 10)
     for bits, order, white in product((1, 2, 3, 4, 6, 10, 12, 14), "<>", (False, True)):
         grey = values("u", bits)
         stored = grey if not white else ~grey if bits == 1 else (2**bits - 1 - grey).astype(grey.dtype)
@@ -103,12 +115,12 @@ def packed_cells() -> Iterator[Cell]:
             page = page_of(stored, order, bits=[bits], rows=rows, photometric=1 - white, data=data)
             title = f"{bits} bits, {order}, {rows} rows a strip, {'0 is white' if white else '0 is black'}"
             yield Cell(title, made(page, order=order), grey)
-        if bits != 3 and bits != 6 and order == "<":
+        if bits not in (3, 6) and order == "<" and (bits == 1 or can_pack):
             options = {"photometric": "miniswhite" if white else "minisblack", "metadata": None}
             options |= {} if bits == 1 else {"bitspersample": bits}
             write = saved(stored, tile=(16, 16), **options)
             yield Cell(f"{bits} bits in tiles, {'0 is white' if white else '0 is black'}", write, grey)
-    for bits in (10, 12):
+    for bits in (10, 12) if can_pack else ():
         colors = values("u", bits, 3)
         options = {"bitspersample": bits, "photometric": "rgb", "metadata": None}
         yield Cell(f"{bits} bits, RGB", saved(colors, **options), grey_of(colors))
@@ -163,7 +175,8 @@ def compressed_cells() -> Iterator[Cell]:
         write = saved(stored, photometric=photometric, **options)
         yield Cell(f"JPEG, {photometric}, tile {tile}", write, shown, tolerance=0.15)
     bilevel = values("u", 1)
-    for compression, photometric in product(("tiff_ccitt", "group3", "group4"), (0, 1)):
+    faxes = ("tiff_ccitt", "group3", "group4") if hasattr(imagecodecs, "ccittrle_decode") else ()
+    for compression, photometric in product(faxes, (0, 1)):
         write = faxed(bilevel if photometric else ~bilevel, compression, photometric)
         yield Cell(f"{compression}, photometric {photometric}", write, bilevel)
 
@@ -316,14 +329,14 @@ def lsm_cells() -> Iterator[Cell]:
     for bits, channels, depths, compression in product((8, 16), (1, 2, 3), (1, 2), (1, 5)):
         stack = [values("u", bits, max(channels, 2), seed)[:, :, :channels] for seed in range(depths)]
         sizes = (WIDTH, HEIGHT, depths, channels, 1, 1, 9, 7)
-        info = struct.pack("<10i6d2HI", 0x0400494C, 112, *sizes, *(1e-7,) * 3, *(0.0,) * 3, 0, 0, 0)
+        info = struct.pack("<10i6d2HI", 0x0400494C, 1000, *sizes, *(1e-7,) * 3, *(0.0,) * 3, 0, 0, 0)
         thumbnail = page_of(values("u", 8, 3)[::3, ::3], photometric=2, planar=2, subfile=1)
         pages = []
         for pixels in stack:
             page = page_of(pixels, planar=2, compression=compression, photometric=2 if channels > 1 else 1)
             if compression == 5:
                 page["data"] = [imagecodecs.lzw_encode(data) for data in page["data"]]
-            pages += [{**page, "lsm": info} if not pages else page, thumbnail]
+            pages += [{**page, "lsm": info.ljust(1000, b"\0")} if not pages else page, thumbnail]
         write = made(*pages)
         for depth, channel in product(range(depths), range(channels)):
             title = (
