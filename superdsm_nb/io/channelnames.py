@@ -28,7 +28,7 @@ def channel_names(file: TiffFile, axes: str) -> tuple[str, ...]:
     if file.ome_metadata:
         return ome_channel_names(file.ome_metadata)
     labels = (file.imagej_metadata or {}).get("Labels") if axes == "C" else None
-    return tuple(str(label) for label in labels or ())
+    return tuple(map(str, labels)) if labels and all(labels) else ()
 
 
 def ome_channel_names(metadata: str) -> tuple[str, ...]:

@@ -110,7 +110,7 @@ def _find_place(
         candidates = [at for at, axis in enumerate(axes) if axis in AXES[what] and sizes[at] > 1]
         size = sizes[candidates[0]] if candidates else 1
         names = _names_of(picture, size)
-        index = choice if isinstance(choice, int) else _index_of(path, choice, names, picture.remark)
+        index = _index_of(path, choice, names, picture.remark) if isinstance(choice, str) else choice
         if not 0 <= index < size:
             raise _no_such_place(path, what, index, size, picture.remark)
         if candidates:

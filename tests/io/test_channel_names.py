@@ -27,7 +27,7 @@ def write(path, make, names=NAMES, axes="CYX"):
 
 
 @pytest.mark.parametrize("make", ["ome", "imagej"])
-@pytest.mark.parametrize(("name", "index"), [("DAPI", 0), ("GFP", 1), ("rfp", 2), ("2", 2), (1, 1)])
+@pytest.mark.parametrize(("name", "index"), [("DAPI", 0), ("GFP", 1), ("rfp", 2), ("2", 2), (np.int64(1), 1)])
 def test_a_channel_is_chosen_by_name_or_number(tmp_path, make, name, index):
     np.testing.assert_array_equal(imread(write(tmp_path / "a.tif", make), channel=name), STACK[index])
 
@@ -48,7 +48,10 @@ def test_a_name_that_a_file_does_not_have_is_refused_with_those_it_has(tmp_path)
         imread(path)
 
 
-@pytest.mark.parametrize(("make", "names", "axes"), [("ome", None, "CYX"), ("imagej", NAMES, "ZYX")])
+@pytest.mark.parametrize(
+    ("make", "names", "axes"),
+    [("ome", None, "CYX"), ("imagej", NAMES, "ZYX"), ("imagej", ["a", "", "b"], "CYX")],
+)
 def test_channels_without_names_are_chosen_by_number(tmp_path, make, names, axes):
     with pytest.raises(ImageError, match="does not name its channels: choose 'DAPI' by its number"):
         imread(write(tmp_path / "a.tif", make, names, axes), channel="DAPI")
