@@ -16,7 +16,7 @@ from typing import Any
 from ..config import Config, Preset, resolve_preset, with_preset
 from ..errors import ConfigError, TaskError
 from ..io import Source
-from ..results.outputs import OUTPUTS, PICTURE_SUFFIXES
+from ..results.outputs import OUTPUTS, PICTURE_SUFFIXES, written_path
 from ..results.result import Drawing
 from .spec import FILE_NAME, Task, substitute_placeholders
 
@@ -76,6 +76,10 @@ class Job:
     def image(self) -> Path:
         """The image file."""
         return self.source.path
+
+    def written_path(self, kind: str, object_count: int) -> Path:
+        """Where an output is that was written (see `superdsm_nb.results.outputs.written_path`)."""
+        return written_path(kind, self.outputs[kind], object_count)
 
     @property
     def preset(self) -> Preset:

@@ -22,7 +22,7 @@ from ..events import (
     StageStarted,
     Warned,
 )
-from ..io import write_file
+from ..io import utf8, write_file
 from .jobs import Job
 from .outcome import Failure
 
@@ -90,7 +90,7 @@ def write_log(
         lines += [f"{stage}: {_line(remark)}" for remark in remarks.get(stage, ())]
     if failure is not None:
         lines.append(f"failed in stage {failure.stage}: {failure.reason}")
-    content = ("\n".join(lines) + "\n").encode()
+    content = utf8("\n".join(lines) + "\n")
     info = tarfile.TarInfo(f"{path.name.removesuffix('.tgz')}/log.txt")
     info.size = len(content)
     buffer = io.BytesIO()

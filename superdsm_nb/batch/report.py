@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image, features
 
 from .._version import __version__
-from ..config import GeneralSettings
+from ..config import Config, GeneralSettings, strict_values
 from ..errors import SuperDSMError
 from ..events import WRITING, ObjectDiscarded, Remark, Warned
 from ..io import imread
@@ -145,7 +145,7 @@ def report_html(
         preset=plan.task.preset,
         digest=plan.digest,
         stage=_text(plan.task.last_stage or STAGES[-2]),
-        config=_text(json.dumps(plan.task.config.entries, indent=2, sort_keys=True, ensure_ascii=False)),
+        config=_text(_pretty(plan.task.config)),
         areas=_distribution(entries, "area", axes["area"]),
         energies=_distribution(entries, "norm_energy", axes["norm_energy"]),
         shown=f"{len(entries)} of {_counted(len(entries), 'image')}",
@@ -153,6 +153,10 @@ def report_html(
         stages="".join(f'<th role="columnheader" scope="col">{name}</th>' for name in STAGES),
         seconds=_seconds(entries),
     )
+
+
+def _pretty(config: Config) -> str:
+    return json.dumps(strict_values(config.entries), indent=2, sort_keys=True, ensure_ascii=False)
 
 
 def _text(value: object) -> str:
@@ -313,7 +317,8 @@ def _picture(job: Job, header: Header) -> NDArray[Any] | None:
 
 def _written(job: Job, header: Header) -> dict[str, Path]:
     """Outputs that belong to the result and exist."""
-    return {kind: path for kind, path in job.outputs.items() if kind in header.written and path.exists()}
+    paths = {kind: job.written_path(kind, len(header.rows)) for kind in job.outputs if kind in header.written}
+    return {kind: path for kind, path in paths.items() if path.exists()}
 
 
 def _compressed(picture: NDArray[Any], limit: int) -> tuple[str, bytes, int, int]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import OutputError
-from ..io import write_atomically
+from ..io import utf8, write_atomically
 
 MIN_INTERVAL = 0.5  # seconds between two reports
 
@@ -93,7 +93,7 @@ class StatusReport:
         text = "\n".join(line for task in self._tasks for line in task.lines())
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(self._path, f"{text}\n".encode())
+            write_atomically(self._path, utf8(f"{text}\n"))
         except OSError as error:
             problem = f"The report {self._path} cannot be written: {error.strerror or error}."
             if is_first:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..atoms import AtomAdjacencyGraph
+from ..config import strict_values
 from ..errors import StoredResultError
 from ..io import file_digest, write_file
 from ..minsetcover import SolvedCover
@@ -53,7 +54,8 @@ def write(path: Path, header: Header, data: Mapping[str, Any]) -> None:
         for name, array in sorted(arrays.items()):
             with archive.open(_member(f"{name}.npy"), "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
-        archive.writestr(_member(HEADER), json.dumps(fields, sort_keys=True))
+        text = json.dumps(strict_values(fields), sort_keys=True, allow_nan=False)
+        archive.writestr(_member(HEADER), text)
     write_file(path, buffer.getvalue())
 
 
@@ -124,7 +126,10 @@ def up_to_date(job: Job, image_sha256: str | None) -> Header | None:
     if header.digest != job.digest or image_sha256 not in (None, header.image_sha256):
         return None
     try:
-        intact = all(file_digest(job.outputs[kind]) == digest for kind, digest in header.written.items())
+        intact = all(
+            file_digest(job.written_path(kind, len(header.rows))) == digest
+            for kind, digest in header.written.items()
+        )
     except (OSError, KeyError):
         return None
     return header if intact else None
@@ -175,7 +180,7 @@ def read(
         header = header or archive.header()
         largest = max(shape, image_shape or shape)
         arrays = {name: archive.array(name, largest) for name in ARRAYS if archive.holds(name)}
-        return _data(header.entries, arrays, shape, image_shape or shape)
+        return _data(header, arrays, shape, image_shape or shape)
 
 
 class _Reading:
@@ -237,12 +242,12 @@ class _Reading:
 
 
 def _data(
-    entries: Mapping[str, Any],
+    header: Header,
     arrays: Mapping[str, NDArray[Any]],
     shape: tuple[int, ...],
     image_shape: tuple[int, ...],
 ) -> dict[str, Any]:
-    data: dict[str, Any] = {}
+    entries, data = header.entries, dict[str, Any]()
     for name, kinds in (("y_mask", "b"), ("foreground", "b"), ("clusters", "iu"), ("atoms", "iu")):
         if name in arrays:
             array = arrays[name]
@@ -266,7 +271,8 @@ def _data(
         numbers = _indices(entries["cover"], len(objects))
         members = [objects[number] for number in numbers]
         covered = set().union(*(item.footprint for item in members))
-        require(len(covered) == len(data["seeds"]), "its cover leaves out atoms")
+        is_whole = len(covered) == len(data["seeds"])
+        require(is_whole or not header.is_complete, "its cover leaves out atoms")
         data["objects"], data["performance"] = objects, performance
         data["cover"] = SolvedCover(
             float(entries["beta"]), members, performance.cost, performance.lower_bound

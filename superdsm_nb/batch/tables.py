@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._version import __version__
+from ..config import strict_values
 from ..errors import OutputError
 from ..events import WRITING
-from ..io import write_atomically
+from ..io import utf8, write_atomically
 from ..performance import PerformanceReport
 from ..results.outputs import image_rows
 from ..results.tables import OBJECT_COLUMNS, csv_text
@@ -56,11 +57,11 @@ def write_tables(plan: Plan, failures: Mapping[str, str]) -> None:
     }
     files[REPORT] = report_html(plan, known, failures)
     if len(known) == len(plan.states):
-        files[PROVENANCE] = json.dumps(_provenance(plan, known), indent=2) + "\n"
+        files[PROVENANCE] = json.dumps(_provenance(plan, known), indent=2, allow_nan=False) + "\n"
     for name, text in files.items():
         path = plan.task.folder / name
         try:
-            write_atomically(path, text.encode())
+            write_atomically(path, utf8(text))
         except OSError as error:
             raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
 
@@ -71,7 +72,7 @@ def _provenance(plan: Plan, known: Sequence[tuple[Job, Header]]) -> dict[str, An
         "software": f"superdsm_nb {__version__}",
         "preset": plan.task.preset,
         "digest": plan.digest,
-        "config": plan.task.config.entries,
+        "config": strict_values(plan.task.config.entries),
         "results": RESULTS,
         "images": {
             job.file_id: {

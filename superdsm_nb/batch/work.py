@@ -12,7 +12,7 @@ from ..config import STAGE_NAMES, GeneralSettings
 from ..diameter import is_size_given
 from ..errors import ImageError, StoredResultError, SuperDSMError, errors_name
 from ..events import WRITING, Emit, StageStarted, Warned, naming
-from ..io import LoadedImage, file_digest, write_file
+from ..io import LoadedImage, check_writable, file_digest, write_file
 from ..pipeline import pipeline_of
 from ..results.outputs import write_outputs
 from ..results.result import Segmentation
@@ -62,6 +62,8 @@ def process(job: Job, mode: Mode, emit: Emit) -> Summary | Failure:
 
 def _process(job: Job, mode: Mode, recorder: Recorder) -> Summary:
     start = time.perf_counter()
+    for path in job.outputs.values():
+        check_writable(path)  # rather than after the work
     image = _load(job)
     assert image.sha256 is not None, "an image that was read from a file"
     problems: list[str] = []
@@ -97,7 +99,9 @@ def _work(
     recorder(StageStarted(WRITING))
     writing = time.perf_counter()
     warn_if_empty(result, recorder)
-    written = write_outputs(result, {kind: path for kind, path in job.outputs.items() if kind != "log"})
+    written = write_outputs(
+        result, {kind: path for kind, path in job.outputs.items() if kind != "log"}, recorder
+    )
     if "log" in job.outputs:
         written.append("log")
     write_log(
@@ -171,10 +175,10 @@ def _store(
         _last_stage(job),
         {name: remarks for name, remarks in recorder.remarks.items() if remarks},
         result.rows,
-        {kind: file_digest(job.outputs[kind]) for kind in written},
+        {kind: file_digest(job.written_path(kind, result.object_count)) for kind in written},
         is_complete=result.is_complete,
     )
-    write_file(job.timings, json.dumps(timings).encode())
+    write_file(job.timings, json.dumps(timings, allow_nan=False).encode())
     store.write(job.stored, header, result.data)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -61,6 +62,9 @@ def main() -> None:
     """Run the command line; errors end with one sentence and a non-zero exit code."""
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # warnings for users are printed by the commands themselves
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # what a console cannot show must not end the work
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(prog_name="superdsm-nb")
     except SuperDSMError as error:

@@ -95,7 +95,9 @@ class BatchDisplay:
                 "scale": result.scale,
                 "scale_given": result.is_scale_given,
                 "seconds": round(result.seconds, 3),
-                "outputs": {kind: str(job.outputs[kind]) for kind in result.written},
+                "outputs": {
+                    kind: str(job.written_path(kind, result.objects or 0)) for kind in result.written
+                },
                 "clusters": len(result.performance.clusters),
                 "proven_clusters": result.performance.proven_cluster_count,
                 "gap": result.performance.gap,

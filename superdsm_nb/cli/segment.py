@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -13,7 +13,7 @@ import typer
 from ..diameter import with_diameter
 from ..errors import SuperDSMError, errors_name
 from ..events import Event, Warned
-from ..results.outputs import OUTPUTS, image_rows
+from ..results.outputs import OUTPUTS, image_rows, written_path
 from ..timelimit import check_time_limit
 from .options import (
     ChannelOption,
@@ -200,13 +200,18 @@ def _segment_one(
     )
     with errors_name(source.path):
         _ = result.labels  # refuses a pipeline that ended before there are any
-    written = write_outputs(result, target)
+    written = write_outputs(result, target, listener)
     return _Done(
-        _record(result, {kind: target[kind] for kind in written}, perf_counter() - start),
+        _record(result, _paths(written, target, result.object_count), perf_counter() - start),
         image_rows(source.path.name, result.rows) if with_rows else [],
         result.performance,
         str(result.config.get("global-energy-minimization/pruning")),
     )
+
+
+def _paths(kinds: Iterable[str], target: Mapping[str, Path], object_count: int) -> dict[str, Path]:
+    """Where the outputs are."""
+    return {kind: written_path(kind, target[kind], object_count) for kind in kinds}
 
 
 def _record(result: Segmentation, target: Mapping[str, Path], seconds: float) -> dict[str, Any]:

@@ -149,7 +149,10 @@ def plan_targets(
     Raises
     ------
     ConfigError
-        If a file has a wrong suffix, would overwrite an image or another output, or cannot be written here.
+        If a file has a wrong suffix, would overwrite an image or another output, or is of a kind that cannot
+        be written on this system.
+    OutputError
+        If a file cannot be written where it should be.
     """
     targets: list[dict[str, Path]] = [{} for _ in images]
     tables: dict[str, Path] = {}
@@ -189,7 +192,10 @@ def _target_files(images: Sequence[Path], out: Path, output: OutputKind) -> list
 
 def _reserve(output: OutputKind, path: Path, taken: dict[Path, str]) -> None:
     """Reserve a file for writing, unless that would overwrite another one."""
+    from ..io import check_writable
+
     output.check_suffix(path)
+    check_writable(path)
     real = path.resolve()
     if real in taken:
         raise ConfigError(f"The {output.noun} would overwrite {taken[real]}: choose another path.")

@@ -3,7 +3,7 @@
 Nothing here imports NumPy or Numba: a task is checked before anything is computed.
 """
 
-from .config import Config, read_json_object
+from .config import Config, read_json_object, strict_values
 from .hyperparameters import Declarations, Hyperparameter, Section, StageSettings
 from .kinds import Scaling
 from .presets import (
@@ -70,5 +70,6 @@ __all__ = [
     "preset_of",
     "read_json_object",
     "resolve_preset",
+    "strict_values",
     "with_preset",
 ]

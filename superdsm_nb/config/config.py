@@ -5,12 +5,15 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
+
+NOT_FINITE = {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan}  # JSON has no such numbers
 
 
 class Config:
@@ -37,7 +40,7 @@ class Config:
 
     @classmethod
     def load(cls, path: str | Path) -> Config:
-        """Read a JSON file; ``Infinity``, ``-Infinity`` and ``NaN`` are accepted.
+        """Read a JSON file; ``Infinity``, ``-Infinity`` and ``NaN`` are accepted, also as strings.
 
         Raises
         ------
@@ -90,8 +93,8 @@ class Config:
         return self.copy().merge(other)
 
     def dumps(self) -> str:
-        """JSON text, two-space indented; infinite values are written as ``Infinity``."""
-        return json.dumps(self.entries, indent=2, default=_json_value)
+        """JSON text, two-space indented; infinite values are written as the string ``"Infinity"``."""
+        return json.dumps(strict_values(self.entries), indent=2, default=_json_value, allow_nan=False)
 
     def dump_json(self, path: str | Path) -> None:
         """Write the JSON text to a file."""
@@ -117,7 +120,7 @@ class Config:
             node = node.setdefault(part, {})
             if not isinstance(node, dict):
                 raise ConfigError(f"Cannot set {key}: {part} is a value, not a section of hyperparameters.")
-        node[name] = _plain(value) if isinstance(value, (Mapping, Config)) else value
+        node[name] = _plain(value) if isinstance(value, (Mapping, Config, str)) else value
 
     def __contains__(self, key: str) -> bool:
         missing = object()
@@ -178,8 +181,19 @@ def _json_value(value: Any) -> Any:  # noqa: ANN401
     return float(value) if isinstance(value, Real) else repr(value)
 
 
+def strict_values(value: Any) -> Any:  # noqa: ANN401
+    """Replace infinity and NaN, which JSON does not have, by strings that `Config` understands."""
+    if isinstance(value, Mapping):
+        return {key: strict_values(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [strict_values(each) for each in value]
+    if isinstance(value, Real) and not math.isfinite(value):
+        return next(name for name, each in NOT_FINITE.items() if str(each) == str(float(value)))
+    return value
+
+
 def _plain(entries: Any) -> Any:  # noqa: ANN401
-    """Copy, with mappings as dictionaries and keys such as ``"dsm/alpha"`` split."""
+    """Copy, with mappings as dictionaries, keys such as ``"dsm/alpha"`` split, and infinity as a number."""
     if isinstance(entries, Config):
         entries = entries.entries
     if isinstance(entries, Mapping):
@@ -188,6 +202,8 @@ def _plain(entries: Any) -> Any:  # noqa: ANN401
             section, _, rest = str(key).partition("/")
             _merge(result, {section: _plain({rest: value} if rest else value)})
         return result
+    if isinstance(entries, str):
+        return NOT_FINITE.get(entries, entries)
     return entries if callable(entries) else copy.deepcopy(entries)
 
 

@@ -4,7 +4,17 @@ from .formats import is_image
 from .pixelsize import PixelSize, pixel_size
 from .reading import imread
 from .source import LoadedImage, Source, file_digest
-from .writing import PNG, TIFF, UNFINISHED, check_suffix, imsave, write_atomically, write_file
+from .writing import (
+    PNG,
+    TIFF,
+    UNFINISHED,
+    check_suffix,
+    check_writable,
+    imsave,
+    utf8,
+    write_atomically,
+    write_file,
+)
 
 __all__ = [
     "PNG",
@@ -14,11 +24,13 @@ __all__ = [
     "PixelSize",
     "Source",
     "check_suffix",
+    "check_writable",
     "file_digest",
     "imread",
     "imsave",
     "is_image",
     "pixel_size",
+    "utf8",
     "write_atomically",
     "write_file",
 ]

@@ -58,7 +58,7 @@ def imsave(
         raise ImageError(f"{path}: a PNG holds 8 or 16 bits, not {image.dtype}: use the suffix .tif instead.")
     if png and image.ndim == 3 and image.dtype != np.uint8:
         raise ImageError(f"{path}: a colour PNG holds 8 bits, not {image.dtype}: use .tif instead.")
-    text = json.dumps(provenance) if provenance is not None else None
+    text = json.dumps(provenance, allow_nan=False) if provenance is not None else None
     buffer = BytesIO()
     if png:
         entries = PngImagePlugin.PngInfo()
@@ -110,6 +110,28 @@ def write_file(path: Path, content: bytes) -> None:
         raise OutputError(f"{path} cannot be written: {path.parent} is not a folder.") from error
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror or first_line(error)}.") from error
+
+
+def check_writable(path: Path) -> None:
+    """Find out before the work whether a file can be written; nothing is created.
+
+    Raises
+    ------
+    OutputError
+        If it is a folder, or its folder does not allow new files or cannot be made.
+    """
+    if path.is_dir():
+        raise OutputError(f"{path} cannot be written: it is a folder.")
+    folder = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
+    if not folder.is_dir():
+        raise OutputError(f"{path} cannot be written: {folder} is not a folder.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"{path} cannot be written: {folder} is read-only for you.")
+
+
+def utf8(text: str) -> bytes:
+    """Encode text for a file; bytes of file names that are not UTF-8 are written as escapes."""
+    return text.encode(errors="backslashreplace")
 
 
 def write_atomically(path: Path, content: bytes) -> None:

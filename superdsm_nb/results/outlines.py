@@ -154,7 +154,8 @@ def geojson(
         for label, pieces in polygons.items()
     ]
     collection = {"type": "FeatureCollection", "features": features}
-    return json.dumps(collection if provenance is None else {**collection, "provenance": provenance})
+    content = collection if provenance is None else {**collection, "provenance": provenance}
+    return json.dumps(content, allow_nan=False)
 
 
 def _oriented(ring: NDArray[np.float64], is_exterior: bool) -> NDArray[np.float64]:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ConfigError, ImageError
+from ..errors import ConfigError
+from ..events import Emit, Warned, ignore
 
 if TYPE_CHECKING:
     from .result import Segmentation
@@ -65,7 +66,25 @@ class OutputKind:
             raise ConfigError(f"{path} must end in {listed}.")
 
 
-def write_outputs(segmentation: Segmentation, targets: Mapping[str, str | Path]) -> list[str]:
+def written_path(kind: str, path: Path, object_count: int) -> Path:
+    """Where an output really goes: label maps of more objects than a PNG can hold become a TIFF beside it.
+
+    Parameters
+    ----------
+    kind : str
+        Kind of output, as in `OUTPUTS`.
+    path : Path
+        Where it is wanted.
+    object_count : int
+        Number of objects of the result.
+    """
+    is_too_small = kind == "seg" and path.suffix.lower() == ".png" and object_count > MAX_PNG_LABEL
+    return path.with_name(f"{path.stem}.labels.tif") if is_too_small else path
+
+
+def write_outputs(
+    segmentation: Segmentation, targets: Mapping[str, str | Path], emit: Emit = ignore
+) -> list[str]:
     """Write a result to files.
 
     Parameters
@@ -74,6 +93,8 @@ def write_outputs(segmentation: Segmentation, targets: Mapping[str, str | Path])
         The result.
     targets : mapping of str to path
         Files by kind, such as ``{"seg": "labels.png"}``; see `OUTPUTS`. Missing folders are created.
+    emit : callable, optional
+        Receives a warning if a file goes elsewhere (see `written_path`).
 
     Returns
     -------
@@ -103,6 +124,9 @@ def write_outputs(segmentation: Segmentation, targets: Mapping[str, str | Path])
         output, path = OUTPUTS[kind], Path(target)
         if output.needs is None or output.needs in segmentation.data:
             output.write(segmentation, path)
+            real = written_path(kind, path, segmentation.object_count)
+            if real != path:
+                emit(Warned(f"{path.name} cannot hold {segmentation.object_count} objects: see {real.name}"))
             written.append(kind)
     return written
 
@@ -120,11 +144,7 @@ def _save_picture(result: Segmentation, path: Path, pixels: Any) -> None:  # noq
 
 def _write_labels(result: Segmentation, path: Path) -> None:
     labels = result.labels
-    if labels.max(initial=0) > MAX_PNG_LABEL and path.suffix.lower() == ".png":
-        raise ImageError(
-            f"{path} cannot hold {labels.max()} objects, a PNG holds at most {MAX_PNG_LABEL}: use the suffix "
-            ".tif for label maps."
-        )
+    path = written_path("seg", path, result.object_count)
     _save_picture(result, path, labels if labels.dtype == "uint16" else labels.astype("uint32"))
 
 
@@ -167,10 +187,10 @@ def _write_geojson(result: Segmentation, path: Path) -> None:
 
 
 def _write_csv_rows(path: Path, rows: Rows) -> None:
-    from ..io import write_file
+    from ..io import utf8, write_file
     from .tables import OBJECT_COLUMNS, csv_text
 
-    write_file(path, csv_text(["image", *OBJECT_COLUMNS], rows).encode())
+    write_file(path, utf8(csv_text(["image", *OBJECT_COLUMNS], rows)))
 
 
 def _write_parquet_rows(path: Path, rows: Rows) -> None:

@@ -226,7 +226,7 @@ def test_each_atom_is_in_one_chosen_union_within_its_cluster_and_bounds_are_the_
 
     choice = choose(rng.random(atoms.shape), atoms, 6.0)
 
-    chosen, bounds = choice.partition
+    chosen, bounds, _ = choice.partition
     members = sorted(atom for index in chosen for atom in choice.unions[index])
     assert members == list(range(1, int(atoms.max()) + 1))
     for union, group in zip(choice.unions, choice.groups, strict=True):

@@ -9,6 +9,7 @@ import pytest
 
 from superdsm_nb.automatic.postprocess import AutomaticPostprocessing
 from superdsm_nb.config import AutomaticPostprocessSettings
+from superdsm_nb.events import ObjectDiscarded
 from superdsm_nb.objects import Object
 
 RADIUS = 12.0
@@ -41,7 +42,8 @@ def judged(small_radius, small_brightness):
     }
     events = []
     result = AutomaticPostprocessing().process(inputs, AutomaticPostprocessSettings(), events.append)
-    return len(result["postprocessed_objects"]), [event.reason for event in events]
+    reasons = [event.reason for event in events if isinstance(event, ObjectDiscarded)]
+    return len(result["postprocessed_objects"]), reasons
 
 
 @pytest.mark.parametrize(("radius", "brightness"), [(4.5, 0.3), (7.0, 0.2)])

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from superdsm_nb.batch import work
 from superdsm_nb.io import imread, imsave
 
+from support.command_line import assert_one_sentence, in_a_process
+from support.processes import as_an_ordinary_user
 from support.trees import write_images, write_task, write_tree
 
 SCALE = ("--set", "AF_scale=11")
@@ -236,3 +246,112 @@ def test_quiet_config_prints_the_table_alone(run, image_path):
         "cells.tif: scale 11.00 pixels (given), for nuclei of about 31 pixels in diameter"
     )
     assert quiet == loud[1:]
+
+
+# ---------------------------------------------------------------- nothing is lost at the end
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_names_that_a_console_cannot_show_do_not_end_the_work(images, tmp_path, encoding):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("\u7d30\u80de.tif", os.fsdecode(b"z\xe9.tif"), "zwei.tif"):
+        shutil.copy(images[0], folder / name)
+
+    done = in_a_process(
+        *("segment", folder, "-o", tmp_path / "out", "--csv", tmp_path / "o.csv", *SCALE),
+        PYTHONIOENCODING=encoding,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1] == "0 of 3 failed"
+    assert len(list((tmp_path / "out").iterdir())) == 3
+    assert {line.split(",")[0] for line in (tmp_path / "o.csv").read_text("utf-8").splitlines()} == {
+        *("image", "\u7d30\u80de.tif", "z\\udce9.tif", "zwei.tif")
+    }
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_file_ids_that_a_console_cannot_show_do_not_end_a_batch(tmp_path, encoding):
+    names = ["\u7d30\u80de", "zwei"]
+    root = task(tmp_path, names, log_pathpattern="log/%s")
+    for arguments in (["batch", root], ["batch", root, "--run"]):
+        done = in_a_process(*arguments, PYTHONIOENCODING=encoding)
+        assert (done.returncode, done.stderr) == (0, "")
+    assert {path.stem for path in (root / "seg").iterdir()} == set(names)
+
+
+def test_a_target_that_cannot_be_written_is_found_before_the_work(run, images, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr("superdsm_nb.segmentation.segment_file", lambda *_, **__: pytest.fail("work"))
+    target = tmp_path / "file" / "sub" / "l.png"
+    outcome = run("segment", images[0], "-o", tmp_path / "ok.png", "--overlay", target, *SCALE)
+    assert_one_sentence(outcome, "cannot be written", f"{tmp_path / 'file'} is not a folder", code=1)
+
+
+def test_a_read_only_folder_is_found_before_the_work(images, tmp_path):
+    (tmp_path / "out").mkdir(mode=0o555)
+    script = (
+        "import superdsm_nb.segmentation as s; s.segment_file = None\n"
+        "from superdsm_nb.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, "segment", images[0], "-o", tmp_path / "out" / "l.png", *SCALE],
+        preexec_fn=as_an_ordinary_user,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == (
+        f"Error: {tmp_path / 'out' / 'l.png'} cannot be written: {tmp_path / 'out'} is read-only for you.\n"
+    )
+
+
+def test_a_batch_finds_a_target_that_cannot_be_written_before_the_work(run, tmp_path, monkeypatch):
+    root = task(tmp_path, ["a"], csv_pathpattern="csv/%s.csv")
+    (root / "csv" / "a.csv").mkdir(parents=True)
+    monkeypatch.setattr(work, "process_image", lambda *_, **__: pytest.fail("work"))
+    outcome = run("batch", root, "--run", "--debug")
+    assert outcome.code == 1
+    assert "a.csv cannot be written: it is a folder" in outcome.err
+
+
+PUBLISHED = ("--preset", "published", *SCALE)
+
+
+def test_every_json_that_is_written_is_strict(run, images, tmp_path):
+    def refuse(constant):
+        raise AssertionError(f"{constant} is no JSON")
+
+    files = {kind: tmp_path / f"a.{kind}" for kind in ("geojson", "json")}
+    outcome = run(
+        *("segment", images[0], "-o", tmp_path / "a.png", "--json"),
+        *("--geojson", files["geojson"], "--cfg", files["json"], *PUBLISHED),
+    )
+    assert outcome.code == 0
+    with Image.open(tmp_path / "a.png") as label_map:
+        texts = [outcome.out, label_map.text["Description"], *(path.read_text() for path in files.values())]
+    root = task(
+        tmp_path / "task",
+        ["a"],
+        config={"preset": "published", "dsm/smooth_amount": math.inf, "AF_scale": 11},
+    )
+    assert run("batch", root, "--run").code == 0
+    texts.append((root / "provenance.json").read_text())
+    with zipfile.ZipFile(root / "results" / "a.npz") as archive:
+        texts.append(archive.read("header.json").decode())
+    for text in texts:
+        json.loads(text, parse_constant=refuse)
+    assert '"Infinity"' in texts[2]
+    again = run(
+        "segment",
+        images[0],
+        "-o",
+        tmp_path / "b.png",
+        "--config",
+        files["json"],
+        "--cfg",
+        tmp_path / "b.json",
+    )
+    assert again.code == 0
+    assert (tmp_path / "b.json").read_text() == files["json"].read_text()

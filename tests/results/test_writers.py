@@ -80,15 +80,15 @@ def test_an_unknown_output_or_picture_is_refused(result, tmp_path):
         write_outputs(result, {"seg": tmp_path / "a.jpg"})
 
 
-def test_more_objects_than_a_png_holds_ask_for_a_tiff(result, tmp_path):
+def test_more_objects_than_a_png_holds_go_to_a_tiff_beside_it_with_a_warning(result, tmp_path):
     labels = result.labels.astype(np.int32)
     labels[0, 0] = 70_000
     crowded = replace(result)
     crowded.__dict__["_rasterized"] = (labels, [[]] * 70_000)
-    with pytest.raises(
-        ImageError, match=r"cannot hold 70000 objects, a PNG holds at most 65535: use the suffix \.tif"
-    ):
-        write_outputs(crowded, {"seg": tmp_path / "a.png"})
-    write_outputs(crowded, {"seg": tmp_path / "a.tif"})
-    assert imread(tmp_path / "a.tif").max() == 70_000
-    assert not (tmp_path / "a.png").exists()
+    heard = []
+    write_outputs(crowded, {"seg": tmp_path / "a.png"}, heard.append)
+    write_outputs(crowded, {"seg": tmp_path / "b.tif"}, heard.append)
+    assert {path.name for path in tmp_path.iterdir()} == {"a.labels.tif", "b.tif"}
+    for name in ("a.labels.tif", "b.tif"):
+        assert imread(tmp_path / name).max() == 70_000
+    assert [event.text for event in heard] == ["a.png cannot hold 70000 objects: see a.labels.tif"]
