@@ -269,7 +269,10 @@ def test_a_truncated_png_is_refused(tmp_path, kept):
         imread(path)
 
 
-@pytest.mark.parametrize("name", ["a.tif", "zlib.tif", "a.png", "a.gif", "a.bmp"])
+DAMAGED = ["a.tif", "zlib.tif", "a.png", "a.gif", "a.bmp", "a.jpg", "a.jp2", "a.webp", "a.pgm"]
+
+
+@pytest.mark.parametrize("name", DAMAGED)
 @few
 @given(data=st.data())
 def test_a_damaged_file_is_read_or_refused_but_raises_nothing_else(tmp_path_factory, name, data):
