@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -70,9 +71,13 @@ class _Nucleus:
     row: int = 0
     col: int = 0
 
-    @property
+    @cached_property
     def inside(self) -> NDArray[np.bool_]:
         return self.rho < 1
+
+    @cached_property
+    def area(self) -> int:
+        return int(np.count_nonzero(self.inside))
 
     @property
     def half(self) -> int:
@@ -83,7 +88,9 @@ class _Nucleus:
         return slice(self.row, self.row + side), slice(self.col, self.col + side)
 
     def centred_at(self, row: float, col: float) -> _Nucleus:
-        return _Nucleus(self.rho, self.light, round(row) - self.half, round(col) - self.half)
+        placed = _Nucleus(self.rho, self.light, round(row) - self.half, round(col) - self.half)
+        placed.__dict__.update(inside=self.inside, area=self.area)  # do not depend on the place
+        return placed
 
 
 class _Canvas:
@@ -113,19 +120,20 @@ class _Canvas:
         row, col = (p + nucleus.half - self.margin for p in (nucleus.row, nucleus.col))
         if not (0 <= row < self.shape[0] and 0 <= col < self.shape[1]):
             return False
-        rows, cols = np.nonzero(nucleus.inside)
-        rows, cols = rows + nucleus.row - self.margin, cols + nucleus.col - self.margin
-        visible = (rows >= 0) & (rows < self.shape[0]) & (cols >= 0) & (cols < self.shape[1])
-        return int(visible.sum()) >= _MIN_PIXELS
+        rows, cols = (
+            slice(max(0, self.margin - start), max(0, self.margin + size - start))
+            for start, size in zip((nucleus.row, nucleus.col), self.shape, strict=True)
+        )
+        return bool(np.count_nonzero(nucleus.inside[rows, cols]) >= _MIN_PIXELS)
 
     def overlaps_at_most(self, nucleus: _Nucleus, fraction: float) -> bool:
         """Whether no earlier nucleus shares more than ``fraction`` of the smaller area of the two."""
         window, inside = nucleus.window(), nucleus.inside
-        if self.coverage[window][inside].max() > 1:  # three layers: the truth would be ambiguous
+        if ((self.coverage[window] > 1) & inside).any():  # three layers: the truth would be ambiguous
             return False
         shared = np.bincount(self.owner[window][inside])
         return all(
-            shared[k] <= fraction * min(inside.sum(), self.nuclei[k - 1].inside.sum())
+            shared[k] <= fraction * min(nucleus.area, self.nuclei[k - 1].area)
             for k in np.flatnonzero(shared)
             if k > 0
         )
