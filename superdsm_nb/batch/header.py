@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._version import __version__
-from ..config import DECLARATIONS_OF, Config, Preset, resolve_preset
+from ..config import DECLARATIONS_OF, Config, Preset, number_values, resolve_preset
 from ..events import Remark, from_plain, to_plain
 from ..performance import ClusterReport, PerformanceReport
 from ..results.tables import OBJECT_COLUMNS
@@ -88,6 +88,7 @@ class Header:
         require(isinstance(fields.get("remarks"), dict), "its log is wrong")
         remarks = {stage: [from_plain(each) for each in said] for stage, said in fields["remarks"].items()}
         rest = {name: value for name, value in fields.items() if name != "format"}
+        rest |= {name: number_values(rest[name]) for name in ("rows", "entries") if name in rest}
         header = cls(**{**rest, "config": Config(fields["config"]), "remarks": remarks})
         check_header(header)
         return header

@@ -192,6 +192,15 @@ def strict_values(value: Any) -> Any:  # noqa: ANN401
     return value
 
 
+def number_values(value: Any) -> Any:  # noqa: ANN401
+    """Replace the strings of `strict_values` by the numbers that they stand for."""
+    if isinstance(value, Mapping):
+        return {key: number_values(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [number_values(each) for each in value]
+    return NOT_FINITE.get(value, value) if isinstance(value, str) else value
+
+
 def _plain(entries: Any) -> Any:  # noqa: ANN401
     """Copy, with mappings as dictionaries, keys such as ``"dsm/alpha"`` split, and infinity as a number."""
     if isinstance(entries, Config):

@@ -205,7 +205,7 @@ def test_an_output_that_is_in_the_way_is_named_and_nothing_finished_is_lost(tmp_
     (root / "default" / "seg").write_text("a file where a folder should be")
     failures, witness = run_tree(root)
     assert failures == 2
-    assert witness.results["default", "a"].stage == "writing"
+    assert witness.results["default", "a"].stage == "reading"  # before the work
     assert "cannot be written" in witness.results["default", "a"].reason
     assert isinstance(witness.results["adapted", "a"], Summary)
     (root / "default" / "seg").unlink()
