@@ -1,13 +1,14 @@
 """From canonical pixels, in which the automatic method works, to those of the image.
 
-A canonical image covers the same area as the image: its pixel i is at (i + 1/2) H / h - 1/2 in the image.
+A canonical image covers the same area as the content of an image, that is, all but a frame around it: its
+pixel i is at (i + 1/2) H / h - 1/2 in a content of H pixels.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,19 +32,62 @@ def at_image_size(data: Mapping[str, Any]) -> Mapping[str, Any]:
     -------
     mapping
         A copy in which ``y``, ``y_mask``, ``clusters``, ``atoms``, ``seeds`` and ``adjacencies`` are enlarged
-        (nearest neighbour), without ``canonical``; the same object if it holds no ``canonical`` image.
+        (nearest neighbour), without ``canonical``; the same object if it holds no ``canonical`` image. In a
+        frame of the image there are no atoms, and ``y`` has its lowest value.
     """
     if "canonical" not in data:
         return data
-    small, shape = data["canonical"].shape, data["g_raw"].shape
-    kept = {name: value for name, value in data.items() if name != "canonical"}
-    result = {**kept, **{name: resized_map(data[name], shape) for name in MAPS if name in data}}
+    place = Place.of(data)
+    result = {name: value for name, value in data.items() if name != "canonical"}
+    for name in MAPS:
+        if name in data:
+            frame = data[name].min() if name == "y" else name == "y_mask"
+            whole = np.full(data["g_raw"].shape, frame, data[name].dtype)
+            whole[data["content"]] = resized_map(data[name], place.shape)
+            result[name] = whole
     if "seeds" in data:
-        result["seeds"] = moved_points(data["seeds"], small, shape)
+        result["seeds"] = place.points(data["seeds"])
     if "adjacencies" in data:
         graph: AtomAdjacencyGraph = data["adjacencies"]
-        result["adjacencies"] = graph.with_seeds(moved_points(graph.seeds, small, shape))
+        result["adjacencies"] = graph.with_seeds(place.points(graph.seeds))
     return result
+
+
+class Place(NamedTuple):
+    """Where a canonical image lies in the image.
+
+    Attributes
+    ----------
+    small : (int, int)
+        Shape of the canonical image.
+    shape : (int, int)
+        Shape of the content of the image.
+    offset : (int, int)
+        First row and first column of the content.
+    """
+
+    small: Shape
+    shape: Shape
+    offset: Shape
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Place:
+        """Return the place of the canonical image of a pipeline data object."""
+        content: tuple[slice, slice] = data["content"]
+        shape = tuple(part.stop - part.start for part in content)
+        return cls(data["canonical"].shape, shape, tuple(part.start for part in content))
+
+    def points(self, points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+        """Return positions (row, col) in the canonical image as positions in the image."""
+        top, left = self.offset
+        return [(row + top, col + left) for row, col in moved_points(points, self.small, self.shape)]
+
+    def object(self, item: BaseObject) -> BaseObject:
+        """Return the pixels of an object of the canonical image in the image (nearest neighbour)."""
+        result = moved_object(item, self.small, self.shape)
+        (row, col), (top, left) = result.fg_offset, self.offset
+        result.fg_offset = (row + top, col + left)
+        return result
 
 
 def resized_map(values: NDArray[Any], shape: Shape) -> NDArray[Any]:

@@ -38,10 +38,12 @@ class PipelineData(TypedDict, total=False):
         Radius of a typical nucleus in pixels of the image (automatic method only).
     zoom : float
         Canonical pixels per pixel of the image (automatic method only).
+    content : (slice, slice)
+        Rows and columns of the image without a frame around it (automatic method only).
     canonical : (h, w) float64
-        The intensities at the resolution at which the automatic method works, if that method runs: then all
-        other entries except ``g_raw``, ``g_rgb``, ``foreground`` and ``postprocessed_objects`` are in
-        canonical pixels as well, and (H, W) stands for (h, w).
+        The intensities of the content at the resolution at which the automatic method works, if that method
+        runs: then all other entries except ``g_raw``, ``g_rgb``, ``foreground`` and
+        ``postprocessed_objects`` are in canonical pixels as well, and (H, W) stands for (h, w).
     y : (H, W) float64
         Offset intensities.
     dsm_cfg : FitParameters
@@ -73,6 +75,7 @@ class PipelineData(TypedDict, total=False):
     foreground: NDArray[np.float64]
     radius: float
     zoom: float
+    content: tuple[slice, slice]
     canonical: NDArray[np.float64]
     y: NDArray[np.float64]
     dsm_cfg: FitParameters

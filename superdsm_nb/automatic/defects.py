@@ -66,13 +66,6 @@ def _frame_width(lines: NDArray[np.float64]) -> int:
     return width if is_other[width].mean() >= MIN_CONTENT else 0
 
 
-def without_frame(image: NDArray[np.float64], box: Box) -> NDArray[np.float64]:
-    """Return the image with its content, without defects, mirrored into the frame: filters see no step."""
-    margins = [(part.start, size - part.stop) for part, size in zip(box, image.shape, strict=True)]
-    clean = without_defects(np.ascontiguousarray(image[box]))
-    return np.pad(clean, margins, mode="symmetric") if np.any(margins) else clean
-
-
 def without_defects(image: NDArray[np.float64]) -> NDArray[np.float64]:
     """Replace single pixels that are much brighter or darker than all their neighbours.
 

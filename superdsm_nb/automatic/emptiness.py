@@ -21,7 +21,6 @@ POWERS = ((0, 0), (1, 0), (0, 1), (2, 0), (0, 2), (1, 1))  # of row and column
 
 def foreground_or_nothing(
     image: NDArray[np.float64],
-    inside: tuple[slice, slice],
     *,
     height: float,
     least_height: float,
@@ -39,8 +38,6 @@ def foreground_or_nothing(
     ----------
     image : (h, w) float64
         Intensities.
-    inside : (slice, slice)
-        The part whose intensities count for the image-wide statistics.
     height, least_height : float
         Height of the threshold, see `local_foreground`.
     **widths : float
@@ -51,23 +48,22 @@ def foreground_or_nothing(
     Foreground
         Intensities relative to the threshold, and how much the foreground stands out.
     """
-    found = local_foreground(image, inside, height=height, least_height=least_height, **widths)
+    found = local_foreground(image, height=height, least_height=least_height, **widths)
     if found.distinctness >= SURE:
         return found
-    flat = without_shading(image, inside)
-    again = local_foreground(flat, inside, height=height, least_height=least_height, **widths)
+    flat = without_shading(image)
+    again = local_foreground(flat, height=height, least_height=least_height, **widths)
     is_faint = again.distinctness * again.dip < FAINT * least_height
     if again.distinctness > (DISTINCT if is_faint else SMOOTH_NOISE):
         return max(found, again, key=lambda each: each.distinctness)
     least_height = max(least_height, SAFE * again.dip)
-    return local_foreground(flat, inside, height=height, least_height=least_height, **widths)
+    return local_foreground(flat, height=height, least_height=least_height, **widths)
 
 
-def without_shading(image: NDArray[np.float64], inside: tuple[slice, slice]) -> NDArray[np.float64]:
+def without_shading(image: NDArray[np.float64]) -> NDArray[np.float64]:
     """Subtract the quadratic surface that fits the background best (rows and columns up to power 2)."""
     rows, cols = (np.linspace(-1, 1, size) for size in image.shape)
-    step = [max(1, size // SHADE_SIDE) for size in image.shape]
-    part = tuple(slice(each.start, each.stop, by) for each, by in zip(inside, step, strict=True))
+    part = tuple(slice(0, size, max(1, size // SHADE_SIDE)) for size in image.shape)
     values = image[part].ravel()
     terms = np.stack([np.outer(rows[part[0]] ** a, cols[part[1]] ** b).ravel() for a, b in POWERS], axis=1)
     kept = np.ones(values.size, bool)

@@ -14,7 +14,7 @@ from ..objects import Object, PostprocessedObject
 from ..postprocess import eccentricity
 from ..stage import PipelineData, Stage
 from ..timelimit import undone
-from .defects import Box, content_box, noise, without_frame
+from .defects import Box, noise, without_defects
 from .outlines import Outline, find_outlines
 
 FINE_RADIUS, LARGE_RADIUS = 25.0, 45.0  # pixels; in between, the edges of nuclei are seen ever better
@@ -26,12 +26,12 @@ class AutomaticPostprocessing(Stage[AutomaticPostprocessSettings]):
 
     Whether an object is a nucleus is judged relative to the other objects of the image, and to the noise.
 
-    Reads ``cover``, ``g_raw``, ``canonical``, ``y``, ``radius`` and ``zoom``; adds
+    Reads ``cover``, ``g_raw``, ``content``, ``canonical``, ``y``, ``radius`` and ``zoom``; adds
     ``postprocessed_objects``, a list of `PostprocessedObject` in pixels of the image.
     """
 
     name = AutomaticPostprocessSettings.section
-    inputs = ("cover", "g_raw", "canonical", "y", "radius", "zoom")
+    inputs = ("cover", "g_raw", "content", "canonical", "y", "radius", "zoom")
     optional_inputs = ("foreground",)
     outputs = ("postprocessed_objects",)
     settings_type = AutomaticPostprocessSettings
@@ -43,11 +43,11 @@ class AutomaticPostprocessing(Stage[AutomaticPostprocessSettings]):
         objects = inputs["cover"].solution
         if not objects:
             return {"postprocessed_objects": []}
-        image = inputs.get("foreground")
-        is_given = image is not None
-        box = content_box(inputs["g_raw"])
-        if image is None:
-            image = without_frame(inputs["g_raw"], box)
+        box, given = inputs["content"], inputs.get("foreground")
+        is_given = given is not None
+        image = np.ascontiguousarray((inputs["g_raw"] if given is None else given)[box])
+        if given is None:
+            image = without_defects(image)
         outlines = find_outlines(
             objects,
             inputs["canonical"].shape,
@@ -64,7 +64,7 @@ class AutomaticPostprocessing(Stage[AutomaticPostprocessSettings]):
             objects = objects[: len(outlines)]
             if not objects:
                 return {"postprocessed_objects": []}
-        judge = _Judge(outlines, inputs["radius"], noise(image[box]), settings)
+        judge = _Judge(outlines, inputs["radius"], noise(image), settings)
         accepted = []
         for item, outline in zip(objects, outlines, strict=True):
             brightness = float(inputs["y"][item.box][item.fg_fragment].mean())
@@ -73,7 +73,8 @@ class AutomaticPostprocessing(Stage[AutomaticPostprocessSettings]):
                 accepted.append(_postprocessed(item, outline, box))
             else:
                 row, col = (
-                    start + size // 2 for start, size in zip(outline.offset, outline.mask.shape, strict=True)
+                    part.start + start + size // 2
+                    for part, start, size in zip(box, outline.offset, outline.mask.shape, strict=True)
                 )
                 emit(ObjectDiscarded(reason, row, col, tuple(sorted(item.footprint))))
         return {"postprocessed_objects": accepted}
@@ -154,19 +155,14 @@ def _weighted_median(values: NDArray[np.float64], weights: NDArray[np.int64]) ->
 
 
 def _postprocessed(item: Object, outline: Outline, box: Box) -> PostprocessedObject:
-    """Return the object on the pixels of the image, without a frame around it."""
+    """Return the object on the pixels of the image; its outline is on those without the frame."""
     result = PostprocessedObject(
         original=item,
         norm_energy=item.energy / item.pixels,
         contrast=outline.mean / outline.low if outline.low > 0 else math.inf,
         eccentricity=eccentricity(outline.mask),
     )
-    (top, left), (height, width) = outline.offset, outline.mask.shape
-    rows, cols = (
-        slice(max(part.start - start, 0), min(part.stop - start, size))
-        for part, start, size in zip(box, (top, left), (height, width), strict=True)
-    )
-    rest = outline.mask[rows, cols]
-    where = np.nonzero(rest)
-    result.set_pixels(where[0] + top + rows.start, where[1] + left + cols.start)
+    rows, cols = np.nonzero(outline.mask)
+    (top, left), (above, beside) = outline.offset, (part.start for part in box)
+    result.set_pixels(rows + top + above, cols + left + beside)
     return result

@@ -11,7 +11,7 @@ from scipy import sparse
 from ..config import AutomaticPreprocessSettings
 from ..events import Emit, LogLine
 from ..stage import PipelineData, Stage
-from .defects import NO_NOISE, Box, content_box, noise, without_frame
+from .defects import NO_NOISE, content_box, noise, without_defects
 from .emptiness import foreground_or_nothing
 from .objectsize import radius_of_objects
 from .size import estimated_radius, radius_of_mask
@@ -35,14 +35,15 @@ class AutomaticPreprocessing(Stage[AutomaticPreprocessSettings]):
     matters.
 
     Reads ``g_raw`` (H, W) float64 in [0, 1], ``foreground`` (H, W) float64 if the user gives it, and
-    ``radius`` if the diameter is given; adds ``radius``, ``zoom``, ``canonical`` (h, w) float64 and ``y``
-    (h, w) float64, positive in the foreground.
+    ``radius`` if the diameter is given; adds ``content``, the rows and columns of the image without a frame,
+    of which alone all others are; ``radius``, ``zoom``, ``canonical`` (h, w) float64 and ``y`` (h, w)
+    float64, positive in the foreground.
     """
 
     name = AutomaticPreprocessSettings.section
     inputs = ("g_raw",)
     optional_inputs = ("foreground", "radius")
-    outputs = ("radius", "zoom", "canonical", "y")
+    outputs = ("content", "radius", "zoom", "canonical", "y")
     settings_type = AutomaticPreprocessSettings
 
     def process(
@@ -50,28 +51,26 @@ class AutomaticPreprocessing(Stage[AutomaticPreprocessSettings]):
     ) -> PipelineData:
         """Compute radius, canonical image and foreground."""
         box = content_box(inputs["g_raw"])
-        g = without_frame(inputs["g_raw"], box)
+        g = without_defects(np.ascontiguousarray(inputs["g_raw"][box]))
         given = inputs.get("foreground")
-        pixel_noise = noise(g[box]) if given is None else NO_NOISE
+        if given is not None:
+            given = np.ascontiguousarray(given[box])
+        pixel_noise = noise(g) if given is None else NO_NOISE
 
         def at(radius: float) -> PipelineData:
             zoom = _zoom(radius, settings)
             canonical = resized(g, zoom)
-            y = np.full(canonical.shape, -1.0)
-            inside = _scaled(box, g.shape, canonical.shape)
-            y[inside] = (
-                _foreground(canonical, inside, radius, zoom, pixel_noise, settings)
+            y = (
+                _foreground(canonical, radius, zoom, pixel_noise, settings)
                 if given is None
                 else _in_units_of_its_core(resized(given, zoom))
-            )[inside]
-            return {"radius": radius, "zoom": zoom, "canonical": canonical, "y": y}
+            )
+            return {"content": box, "radius": radius, "zoom": zoom, "canonical": canonical, "y": y}
 
         if "radius" in inputs:
             result = at(inputs["radius"])
         else:
-            first = (
-                _first_radius(g[box], pixel_noise, settings) if given is None else radius_of_mask(given > 0)
-            )
+            first = _first_radius(g, pixel_noise, settings) if given is None else radius_of_mask(given > 0)
             result = at(first if math.isfinite(first) else FALLBACK_RADIUS)
             for _ in range(MAX_ROUNDS):
                 radius = radius_of_objects(result["y"], result["radius"], result["zoom"])
@@ -96,8 +95,7 @@ def _first_radius(
     radius = estimated_radius(image)
     if not radius < TINY:
         return radius
-    everything = (slice(0, image.shape[0]), slice(0, image.shape[1]))
-    return radius_of_mask(_foreground(image, everything, FALLBACK_RADIUS, 1.0, pixel_noise, settings) > 0)
+    return radius_of_mask(_foreground(image, FALLBACK_RADIUS, 1.0, pixel_noise, settings) > 0)
 
 
 def _zoom(radius: float, settings: AutomaticPreprocessSettings) -> float:
@@ -107,7 +105,6 @@ def _zoom(radius: float, settings: AutomaticPreprocessSettings) -> float:
 
 def _foreground(
     canonical: NDArray[np.float64],
-    inside: Box,
     radius: float,
     zoom: float,
     pixel_noise: float,
@@ -117,7 +114,6 @@ def _foreground(
     left = smoothed_noise(pixel_noise, settings.noise_smoothing * radius)
     return foreground_or_nothing(
         canonical,
-        inside,
         smoothing=settings.noise_smoothing * radius * zoom,
         reach=settings.reach * radius * zoom,
         height=settings.threshold_height,
@@ -145,19 +141,6 @@ def _averages(old: int, new: int) -> sparse.csr_array:
     weights /= weights.sum(axis=1, keepdims=True)
     places = np.repeat(np.arange(new), source.shape[1]), np.clip(source, 0, old - 1).ravel()
     return sparse.csr_array((weights.ravel(), places), shape=(new, old))
-
-
-def _scaled(box: Box, old: tuple[int, ...], new: tuple[int, ...]) -> Box:
-    rows, cols = (
-        _scaled_part(part, before, after) for part, before, after in zip(box, old, new, strict=True)
-    )
-    return rows, cols
-
-
-def _scaled_part(part: slice, old: int, new: int) -> slice:
-    """Return the pixels that lie in a part of a side, at least one."""
-    start = min(math.ceil(part.start * new / old), new - 1)
-    return slice(start, max(start + 1, part.stop * new // old))
 
 
 def _in_units_of_its_core(foreground: NDArray[np.float64]) -> NDArray[np.float64]:

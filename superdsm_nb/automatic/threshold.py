@@ -55,7 +55,6 @@ class Foreground(NamedTuple):
 
 def local_foreground(
     image: NDArray[np.float64],
-    inside: tuple[slice, slice],
     *,
     smoothing: float,
     reach: float,
@@ -69,8 +68,6 @@ def local_foreground(
     ----------
     image : (h, w) float64
         Intensities.
-    inside : (slice, slice)
-        The part whose intensities count for the image-wide statistics.
     smoothing, reach : float
         Widths of the Gaussians against noise, and of the local means (pixels).
     height : float
@@ -86,19 +83,18 @@ def local_foreground(
         Intensities relative to the threshold, and how much the foreground stands out.
     """
     smooth = np.ascontiguousarray(blurred(image, smoothing))
-    values = sorted_sample(smooth[inside])
+    values = sorted_sample(smooth)
     highest = highest_of_nuclei(values)
     lowest = min(percentile(values, LOWEST), highest)
     values = np.clip(values, lowest, highest)
     threshold, middle = otsu(values), percentile(values, 50)
     grid = Grid(image.shape, reach)
     tau = np.full(grid.shape, 0.5 * (threshold + middle) if threshold > middle else threshold)
-    box = np.array([side for part in inside for side in (part.start, part.stop)])
     clipped_image = (smooth, lowest, highest)
-    near_all, _, whole, size = kernels.bright_blocks(*clipped_image, np.full(grid.shape, NOWHERE), box)
+    near_all, _, whole, size = kernels.bright_blocks(*clipped_image, np.full(grid.shape, NOWHERE))
     near_all = grid.smoothed(near_all)
     for _ in range(ROUNDS):
-        bright, share, total, count = kernels.bright_blocks(*clipped_image, tau, box)
+        bright, share, total, count = kernels.bright_blocks(*clipped_image, tau)
         bright_mean = total / count if count else 0.0
         dark_mean = (whole - total) / (size - count) if count < size else 0.0
         near_bright, share = grid.smoothed(bright), grid.smoothed(share)
@@ -107,7 +103,7 @@ def local_foreground(
         least = max(min_contrast * (bright_mean - dark_mean), least_height / height, NO_NOISE)
         contrast = np.maximum(high - low, least)
         tau = low + height * contrast
-    rows, cols = sample_of(inside)
+    rows, cols = sample_of(tuple(slice(0, size) for size in image.shape))
     low, step, limit = (grid.at(each, rows, cols) for each in (low, high - low, tau))
     is_bright = smooth[rows, cols] > limit
     below = (low - smooth[rows, cols])[~is_bright]

@@ -199,7 +199,7 @@ def interpolated_line(blocks, below, weight, line):
 
 
 @jit
-def bright_blocks(image, lowest, highest, thresholds, box):
+def bright_blocks(image, lowest, highest, thresholds):
     """Means over blocks of what is brighter than interpolated thresholds.
 
     Parameters
@@ -210,8 +210,6 @@ def bright_blocks(image, lowest, highest, thresholds, box):
         They are clipped to this range.
     thresholds : (m, n) float64
         For each block.
-    box : (4,) int64
-        First and last row and first and last column (each exclusive at its end) of the part that is summed.
 
     Returns
     -------
@@ -219,7 +217,7 @@ def bright_blocks(image, lowest, highest, thresholds, box):
         Means over blocks of the intensity, 0 where it is not above the threshold; and of the share of pixels
         that are above it.
     total, count : float
-        Sum and number of the bright intensities in the box.
+        Sum and number of the bright intensities.
     """
     height, width = image.shape
     rows, cols = thresholds.shape
@@ -235,7 +233,6 @@ def bright_blocks(image, lowest, highest, thresholds, box):
         _clear(sums)
         _clear(counts)
         own = image[row]
-        in_rows = box[0] <= row < box[1]
         for col in range(width):
             k = col_below[col]
             value = min(max(own[col], lowest), highest)
@@ -246,9 +243,8 @@ def bright_blocks(image, lowest, highest, thresholds, box):
                 counts[k] += part
                 sums[k + 1] += (1 - part) * value
                 counts[k + 1] += 1 - part
-                if in_rows and box[2] <= col < box[3]:
-                    total += value
-                    count += 1
+                total += value
+                count += 1
         _add_line(sums, row_block[row], row_share[row], brightness)
         _add_line(counts, row_block[row], row_share[row], share)
     scale = (rows / height) * (cols / width)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..canonical import moved_object
+from ..canonical import Place
 from ..errors import ConfigError, PipelineError
 from ..filters import dense_rank, dilated, eroded, squared_distance, within_distance
 from ..kernels.watershed import watershed
@@ -247,12 +247,12 @@ def _objects_of(
             "disabled, or the pipeline ended before it)."
         )
     shape = data["g_raw"].shape
-    small = data["canonical"].shape if "canonical" in data else None
+    place = Place.of(data) if "canonical" in data else None
     is_final = objects in data and objects != "cover"
     for item in data[objects] if is_final else data["cover"].solution:
         moved = item
-        if small is not None and not isinstance(item, PostprocessedObject):
-            moved = moved_object(item, small, shape)
+        if place is not None and not isinstance(item, PostprocessedObject):
+            moved = place.object(item)
         moved = _dilated(moved, dilate, shape)
         if moved.area > 0:
             yield item, moved

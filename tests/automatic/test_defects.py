@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from superdsm_nb import synthetic
-from superdsm_nb.automatic.defects import content_box, noise, without_defects, without_frame
+from superdsm_nb.automatic.defects import content_box, noise, without_defects
 
 from support import naive
 
@@ -61,20 +61,6 @@ def test_a_constant_image_is_whole(shape):
 
     assert content_box(image) == tuple(slice(0, size) for size in shape)
     assert without_defects(image) is image
-
-
-def test_the_content_is_mirrored_into_the_frame():
-    content = np.array([[1.0, 2.0], [3.0, 4.0]])
-    image = np.pad(content, ((1, 0), (0, 2)))
-
-    result = without_frame(image, (slice(1, 3), slice(0, 2)))
-
-    assert result.tolist() == [[1, 2, 2, 1], [1, 2, 2, 1], [3, 4, 4, 3]]
-
-
-def test_without_a_frame_the_image_stays_as_it_is():
-    image = textured()
-    np.testing.assert_array_equal(without_frame(image, content_box(image)), image)
 
 
 @naive.settings_for(100)

@@ -35,6 +35,7 @@ def judged(small_radius, small_brightness):
     inputs = {
         "cover": SimpleNamespace(solution=objects),
         "g_raw": image,
+        "content": (slice(0, 60), slice(0, 100)),
         "canonical": image,
         "y": y,
         "radius": RADIUS,
