@@ -13,7 +13,7 @@ from ..events import Remark, from_plain, to_plain
 from ..performance import ClusterReport, PerformanceReport
 from ..results.tables import OBJECT_COLUMNS
 
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)

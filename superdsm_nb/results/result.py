@@ -24,7 +24,7 @@ from ..performance import PerformanceReport
 from ..render import render_atoms
 from ..render.labelmap import rasterize_with_sources
 from .outlines import Outline, outlines
-from .tables import object_rows
+from .tables import object_rows, saturation_level
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,14 @@ class Segmentation:
             return []
         labels, sources = self._rasterized
         g, _ = intensities(self.image.pixels, self.data["g_rgb"] is not None)
-        return object_rows(labels, g, sources)
+        return object_rows(
+            labels,
+            g,
+            sources,
+            pixel_size=self.image.pixel_size,
+            graph=self.data.get("adjacencies"),
+            saturation=saturation_level(g) if self.data["g_rgb"] is None else None,
+        )
 
     @cached_property
     def _rasterized(self) -> tuple[NDArray[Any], Sequence[Sequence[BaseObject]]]:

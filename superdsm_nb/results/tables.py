@@ -5,24 +5,37 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
+from ..atoms import AtomAdjacencyGraph
 from ..errors import ConfigError
 from ..objects import BaseObject, Object, PostprocessedObject
+from .shape import PHYSICAL_COLUMNS, SHAPE_COLUMNS, Pixels, position_columns, shape_columns
 
-MEASURED = ("label", "area", "centroid", "bbox", "eccentricity", "intensity_mean")
 OBJECT_COLUMNS = (
     *("label", "area", "centroid-0", "centroid-1", "bbox-0", "bbox-1", "bbox-2", "bbox-3"),
     *("eccentricity", "intensity_mean", "energy", "norm_energy", "contrast", "on_boundary"),
+    *SHAPE_COLUMNS,
+    *PHYSICAL_COLUMNS,
+    *("touches_border", "saturated_fraction", "cluster", "cluster_size"),
 )
+CAMERA_BITS = (8, 10, 12, 14, 16)  # bits per pixel, whatever the type that the values are stored in
 
 
 def object_rows(
-    labels: NDArray[Any], g: NDArray[Any], sources: Sequence[Sequence[BaseObject]]
+    labels: NDArray[Any],
+    g: NDArray[Any],
+    sources: Sequence[Sequence[BaseObject]],
+    *,
+    pixel_size: Sequence[float] | None = None,
+    graph: AtomAdjacencyGraph | None = None,
+    saturation: float | None = None,
 ) -> list[dict[str, Any]]:
     """Measure the objects of a label map.
 
@@ -34,30 +47,87 @@ def object_rows(
         Intensities in the unit of the image.
     sources : sequence of sequences of BaseObject
         The objects behind each label, from 1; several if they were merged.
+    pixel_size : (float, float), optional
+        Height and width of a pixel in micrometres.
+    graph : AtomAdjacencyGraph, optional
+        Says to which cluster each atom belongs.
+    saturation : float, optional
+        Intensity of saturated pixels, see `saturation_level`.
 
     Returns
     -------
     list of dict
         A row per label with the keys `OBJECT_COLUMNS`: area (pixels), centroid and bounding box (rows and
-        columns, pixels), eccentricity and mean intensity as `skimage.measure.regionprops_table` names and
-        defines them; the energy and the energy per pixel of the region; the contrast to the surroundings (NaN
-        if it was not computed; the lowest one for merged objects); and whether the model reaches beyond the
-        border of the image.
+        columns, pixels), shape and mean intensity as `skimage.measure.regionprops_table` names and defines
+        them; the energy and the energy per pixel of the region; the contrast to the surroundings (NaN if it
+        was not computed; the lowest one for merged objects); whether the model reaches beyond the border of
+        the image; lengths and areas in micrometres; whether a pixel is on the border of the image; which part
+        of the pixels is saturated; and the label of the cluster and the number of objects in it. What is not
+        known is NaN.
     """
-    from skimage.measure import regionprops_table  # noqa: PLC0415 - takes 0.1 s; label maps do not need it
-
-    columns = regionprops_table(labels, g, properties=MEASURED)
+    pixels = Pixels.of(labels)
+    columns = position_columns(pixels)
+    values = pixels.of_image(g)
+    columns["intensity_mean"] = np.array([each.mean() for each in values], np.float64)
+    columns |= shape_columns(pixels, pixel_size)
+    top, left, bottom, right = pixels.box
+    height, width = labels.shape
+    at_border = (top == 0) | (left == 0) | (bottom == height) | (right == width)
+    columns["touches_border"] = at_border.astype(np.int64)
+    columns["saturated_fraction"] = np.array(
+        [
+            math.nan if saturation is None else np.count_nonzero(each >= saturation) / each.size
+            for each in values
+        ]
+    )
+    own = [_cluster(sources[label - 1], graph) for label in pixels.labels]
+    sizes = Counter(own)
     rows = []
-    for number, label in enumerate(columns["label"].tolist()):
-        row = {name: values[number].item() for name, values in columns.items()}
-        rows.append({**row, **_of_model(sources[label - 1])})
+    for number, label in enumerate(pixels.labels.tolist()):
+        row = {name: each[number].item() for name, each in columns.items()}
+        row["cluster"], row["cluster_size"] = own[number], sizes[own[number]]
+        if own[number] is None:
+            row["cluster"] = row["cluster_size"] = math.nan
+        row |= _of_model(sources[label - 1])
+        rows.append({name: row[name] for name in OBJECT_COLUMNS})
     return rows
+
+
+def saturation_level(image: NDArray[Any]) -> float:
+    """Return the intensity from which on the pixels of an image are saturated.
+
+    Parameters
+    ----------
+    image : (H, W) array
+        Intensities as stored.
+
+    Returns
+    -------
+    float
+        The maximum of the image if it is the largest value of its type or of a camera of 8 to 16 bits, or 1
+        in a floating-point image; otherwise infinity, as nothing is known to be saturated.
+    """
+    largest = image.max()
+    limits = {2**bits - 1 for bits in CAMERA_BITS}
+    limits.add(np.iinfo(image.dtype).max if image.dtype.kind in "iu" else 1)
+    return float(largest) if largest in limits else math.inf
+
+
+def _cluster(sources: Sequence[BaseObject], graph: AtomAdjacencyGraph | None) -> int | None:
+    """Label of the cluster of the first object behind a label; None if it is not known."""
+    atoms = [atom for item in _fitted(sources) for atom in item.footprint]
+    return None if graph is None or not atoms else graph.get_cluster_label(min(atoms))
+
+
+def _fitted(sources: Sequence[BaseObject]) -> list[Object]:
+    """Objects of the cover behind one label."""
+    originals = [item.original if isinstance(item, PostprocessedObject) else item for item in sources]
+    return [item for item in originals if isinstance(item, Object)]
 
 
 def _of_model(sources: Sequence[BaseObject]) -> dict[str, Any]:
     """Measurements of the models behind one label."""
-    originals = [item.original if isinstance(item, PostprocessedObject) else item for item in sources]
-    fitted = [item for item in originals if isinstance(item, Object)]
+    fitted = _fitted(sources)
     contrasts = [item.contrast for item in sources if isinstance(item, PostprocessedObject)]
     energy, pixels = sum(item.energy for item in fitted), sum(item.pixels for item in fitted)
     return {
