@@ -14,7 +14,7 @@ from .automation import process_image
 from .config import Config, GeneralSettings, Preset, with_preset
 from .diameter import with_diameter
 from .errors import errors_name
-from .events import READING, Emit, Event, LogLine, StageStarted, Warned, ignore, naming
+from .events import READING, Emit, Event, LogLine, ObjectDiscarded, StageStarted, Warned, ignore, naming
 from .image import unmasked
 from .io import LoadedImage, Source, imread
 from .pipeline import pipeline_of
@@ -152,8 +152,8 @@ def analyze(
     Returns
     -------
     Segmentation
-        With ``labels``, ``rows`` (measurements of the objects), ``data`` (atoms, objects, cover), ``config``,
-        ``scale`` and ``provenance``; `superdsm_nb.write_outputs` writes it to files.
+        With ``labels``, ``rows`` (measurements of the objects), ``discarded``, ``data`` (atoms, objects,
+        cover), ``config``, ``scale`` and ``provenance``; `superdsm_nb.write_outputs` writes it to files.
 
     Raises
     ------
@@ -165,12 +165,19 @@ def analyze(
     given = with_preset(Config(config), preset, has_foreground=foreground is not None)
     given = with_diameter(given, diameter, loaded.pixel_size)
     emit(LogLine(f"preset {given['preset']}"))
+    discarded: list[ObjectDiscarded] = []
+
+    def collect(event: Event) -> None:
+        if isinstance(event, ObjectDiscarded):
+            discarded.append(event)
+        emit(event)
+
     with limited(time_limit, keep_finished):
         data, used, timings = process_image(
-            pipeline_of(given["preset"]), given, loaded.pixels, foreground=foreground, emit=emit
+            pipeline_of(given["preset"]), given, loaded.pixels, foreground=foreground, emit=collect
         )
         is_complete = not has_passed()
-    result = Segmentation(loaded, data, used, timings, drawing or Drawing(), is_complete)
+    result = Segmentation(loaded, data, used, timings, drawing or Drawing(), is_complete, tuple(discarded))
     warn_if_empty(result, emit)
     return result
 

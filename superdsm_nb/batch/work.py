@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import time
 import traceback
+from dataclasses import replace
 from typing import cast
 
 from ..automation import process_image
 from ..config import STAGE_NAMES, GeneralSettings
 from ..diameter import is_size_given
 from ..errors import ImageError, StoredResultError, SuperDSMError, errors_name
-from ..events import WRITING, Emit, StageStarted, Warned, naming
+from ..events import WRITING, Emit, ObjectDiscarded, StageStarted, Warned, naming
 from ..io import LoadedImage, check_writable, file_digest, write_file
 from ..pipeline import pipeline_of
 from ..results.outputs import write_outputs
@@ -96,6 +97,8 @@ def _work(
 ) -> Summary:
     """Run the remaining stages, and write and store the result."""
     result = _resume(job, image, pickup, recorder) if pickup else _start(job, image, recorder)
+    remarks = [each for said in recorder.remarks.values() for each in said]
+    result = replace(result, discarded=tuple(each for each in remarks if isinstance(each, ObjectDiscarded)))
     recorder(StageStarted(WRITING))
     writing = time.perf_counter()
     warn_if_empty(result, recorder)

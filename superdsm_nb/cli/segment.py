@@ -122,7 +122,7 @@ def segment(
             source, drawing = Source(path, channel, plane, time), Drawing(border_width=border)
             try:
                 segmented = _segment_one(
-                    source, target, base, diameter, given, drawing, limit, listener, bool(tables)
+                    source, target, base, diameter, given, drawing, limit, listener, tables
                 )
             except SuperDSMError as error:
                 message = error.worded("--{} N".format)
@@ -167,7 +167,7 @@ class _Done:
     """What is kept of an image once its files are written."""
 
     record: dict[str, Any]
-    rows: list[dict[str, Any]]
+    rows: dict[str, list[dict[str, Any]]]  # by kind of table
     performance: PerformanceReport
     pruning: str
 
@@ -181,7 +181,7 @@ def _segment_one(
     drawing: Drawing,
     limit: _Limit,
     listener: _Listener,
-    with_rows: bool,
+    tables: Iterable[str],
 ) -> _Done:
     """Segment one image and write its files; nothing of the size of the image is kept."""
     from ..results.outputs import write_outputs
@@ -203,7 +203,7 @@ def _segment_one(
     written = write_outputs(result, target, listener)
     return _Done(
         _record(result, _paths(written, target, result.object_count), perf_counter() - start),
-        image_rows(source.path.name, result.rows) if with_rows else [],
+        {kind: image_rows(source.path.name, OUTPUTS[kind].rows(result)) for kind in tables},
         result.performance,
         str(result.config.get("global-energy-minimization/pruning")),
     )
@@ -242,10 +242,10 @@ def _result_line(path: Path, record: Mapping[str, Any]) -> str:
 
 
 def _write_table(kind: str, path: Path, done: Sequence[_Done]) -> None:
-    """Write the objects of all images to one table."""
+    """Write the rows of all images to one table."""
     write_rows = OUTPUTS[kind].write_rows
     assert write_rows is not None, "tables only"
-    write_rows(path, [row for each in done for row in each.rows])
+    write_rows(path, [row for each in done for row in each.rows[kind]])
 
 
 def _show_summary(display: ProgressDisplay, done: Sequence[_Done], total: int) -> None:

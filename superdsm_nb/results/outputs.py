@@ -40,9 +40,11 @@ class OutputKind:
     needs : str or None
         Entry of the pipeline data object that is required for writing.
     write_rows : callable or None
-        For tables: called as ``write_rows(path, rows)`` to write the objects of several images to one file.
+        For tables: called as ``write_rows(path, rows)`` to write the rows of several images to one file.
     check : callable or None
         Raises `ConfigError` if such files cannot be written on this system.
+    rows : callable
+        For tables: gives the rows of a segmentation, without the name of the image.
     """
 
     noun: str
@@ -52,6 +54,7 @@ class OutputKind:
     needs: str | None = "cover"
     write_rows: Callable[[Path, Rows], None] | None = None
     check: Callable[[], None] | None = None
+    rows: Callable[[Segmentation], Rows] = lambda result: result.rows
 
     @property
     def suffix_text(self) -> str:
@@ -200,6 +203,19 @@ def _write_parquet_rows(path: Path, rows: Rows) -> None:
     write_file(path, parquet_bytes(["image", *OBJECT_COLUMNS], rows))
 
 
+def _write_discarded_rows(path: Path, rows: Rows) -> None:
+    from ..io import write_file
+    from .tables import DISCARDED_COLUMNS, csv_text
+
+    write_file(path, csv_text(["image", *DISCARDED_COLUMNS], rows).encode())
+
+
+def _discarded_rows(result: Segmentation) -> Rows:
+    from .tables import discarded_rows
+
+    return discarded_rows(result.discarded)
+
+
 def _check_parquet() -> None:
     from .tables import check_parquet
 
@@ -266,5 +282,15 @@ OUTPUTS: Mapping[str, OutputKind] = {
         write=lambda result, path: _write_parquet_rows(path, image_rows(result.image.name, result.rows)),
         write_rows=_write_parquet_rows,
         check=_check_parquet,
+    ),
+    "discarded": OutputKind(
+        noun="table of discarded objects",
+        meaning="Table of the objects that were found and discarded, with the reasons",
+        suffixes=(".csv",),
+        write=lambda result, path: _write_discarded_rows(
+            path, image_rows(result.image.name, _discarded_rows(result))
+        ),
+        write_rows=_write_discarded_rows,
+        rows=_discarded_rows,
     ),
 }

@@ -17,6 +17,7 @@ from .._version import __version__
 from ..canonical import at_image_size
 from ..config import Config, Preset, resolve_preset
 from ..diameter import is_size_given
+from ..events import ObjectDiscarded
 from ..image import intensities
 from ..io import LoadedImage
 from ..objects import BaseObject
@@ -64,6 +65,8 @@ class Segmentation:
         How objects become label maps and contours.
     is_complete : bool
         Whether nothing was left out because the time was over.
+    discarded : tuple of ObjectDiscarded
+        Objects of the cover that are not part of the result, and why.
     """
 
     image: LoadedImage
@@ -72,6 +75,7 @@ class Segmentation:
     timings: Mapping[str, float] = field(default_factory=dict)
     drawing: Drawing = Drawing()
     is_complete: bool = True
+    discarded: tuple[ObjectDiscarded, ...] = ()
 
     @property
     def scale(self) -> float:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..atoms import AtomAdjacencyGraph
 from ..errors import ConfigError
+from ..events import ObjectDiscarded
 from ..objects import BaseObject, Object, PostprocessedObject
 from .shape import PHYSICAL_COLUMNS, SHAPE_COLUMNS, Pixels, position_columns, shape_columns
 
@@ -25,6 +26,7 @@ OBJECT_COLUMNS = (
     *PHYSICAL_COLUMNS,
     *("touches_border", "saturated_fraction", "cluster", "cluster_size"),
 )
+DISCARDED_COLUMNS = ("row", "col", "reason", "atoms")
 CAMERA_BITS = (8, 10, 12, 14, 16)  # bits per pixel, whatever the type that the values are stored in
 
 
@@ -91,6 +93,26 @@ def object_rows(
         row |= _of_model(sources[label - 1])
         rows.append({name: row[name] for name in OBJECT_COLUMNS})
     return rows
+
+
+def discarded_rows(discarded: Iterable[ObjectDiscarded]) -> list[dict[str, Any]]:
+    """Describe the objects that were discarded.
+
+    Parameters
+    ----------
+    discarded : iterable of ObjectDiscarded
+        The objects.
+
+    Returns
+    -------
+    list of dict
+        A row for each with the keys `DISCARDED_COLUMNS`: row and column of its middle (pixels; None if it has
+        no pixels), the reason as a clause, and the labels of its atoms, separated by spaces.
+    """
+    return [
+        {"row": each.row, "col": each.col, "reason": each.reason, "atoms": " ".join(map(str, each.atoms))}
+        for each in discarded
+    ]
 
 
 def saturation_level(image: NDArray[Any]) -> float:

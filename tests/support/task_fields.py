@@ -24,6 +24,7 @@ EXAMPLES = {
     "atoms_pathpattern": ("atoms/%s.png", "other/%s.tif", lambda task: task.patterns["atoms"]),
     "csv_pathpattern": ("csv/%s.csv", "other/%s.csv", lambda task: task.patterns["csv"]),
     "parquet_pathpattern": ("parquet/%s.parquet", "other/%s", lambda task: task.patterns["parquet"]),
+    "discarded_pathpattern": ("discarded/%s.csv", "other/%s", lambda task: task.patterns["discarded"]),
     "file_ids": ([1, "x/y"], [2], lambda task: list(task.file_ids)),
     "last_stage": ("dsm", "preprocess", lambda task: task.last_stage),
     "dilate": (-2, 3, lambda task: task.dilate),
