@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ __all__ = ["Drawing", "Segmentation", "analyze", "segment", "segment_file"]
 NOTHING_FOUND = (
     "no object was found: check that nuclei are brighter than the background and that their size is right"
 )
+NUMBER = re.compile(r"-?\d[\d.]*(e[+-]?\d+)?")
+MAX_REASONS = 3  # of all that were discarded that a warning names
 PACKAGE = str(Path(__file__).parent)
 
 
@@ -184,8 +187,20 @@ def analyze(
 
 def warn_if_empty(result: Segmentation, emit: Emit) -> None:
     """Warn that a finished segmentation has no object."""
-    if result.has_objects and result.is_complete and result.object_count == 0:
-        emit(Warned(NOTHING_FOUND))
+    if not (result.has_objects and result.is_complete and result.object_count == 0):
+        return
+    emit(Warned(all_discarded(result.discarded) if result.discarded else NOTHING_FOUND))
+
+
+def all_discarded(discarded: Sequence[ObjectDiscarded]) -> str:
+    """Say that everything that was found was discarded, and the most frequent reasons, with an example."""
+    examples: dict[str, list[str]] = {}
+    for event in discarded:
+        examples.setdefault(NUMBER.sub("", event.reason), []).append(event.reason)
+    frequent = sorted(examples.values(), key=len, reverse=True)[:MAX_REASONS]
+    reasons = "; ".join(f"{len(each)}: {each[0]}" if len(discarded) > 1 else each[0] for each in frequent)
+    count = "1 candidate was" if len(discarded) == 1 else f"{len(discarded)} candidates were"
+    return f"no object was found: {count} discarded ({reasons})"
 
 
 def segment_file(

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 import superdsm_nb
+from superdsm_nb.config import Config
 from superdsm_nb.diameter import scale_of_diameter
 from superdsm_nb.errors import ImageError, PipelineError
-from superdsm_nb.events import StageStarted, Warned
+from superdsm_nb.events import ObjectDiscarded, StageStarted, Warned
 from superdsm_nb.io import PixelSize, Source, imsave
-from superdsm_nb.segmentation import NOTHING_FOUND, warn
+from superdsm_nb.segmentation import all_discarded, warn
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_provenance_says_how_it_was_made(image_path):
     made = result.provenance
     assert made["image"] == "cells.tif"
     assert made["image_sha256"] == hashlib.sha256(image_path.read_bytes()).hexdigest()
-    assert (made["scale"], made["config"], made["channel"]) == (11, result.config.entries, None)
+    assert (made["scale"], Config(made["config"]), made["channel"]) == (11, result.config, None)
 
 
 def test_an_array_has_no_file_to_name(sample):
@@ -93,7 +94,25 @@ def test_without_objects_there_is_an_empty_label_map_and_a_warning(sample):
     config = {"AF_scale": 11, "postprocess": {"min_contrast": 1000}}
     result = superdsm_nb.analyze(sample.image, config, emit=heard.append)
     assert (result.object_count, result.rows, result.labels.any()) == (0, [], False)
-    assert [event.text for event in heard if isinstance(event, Warned)] == [NOTHING_FOUND]
+    (warning,) = [event.text for event in heard if isinstance(event, Warned)]
+    assert warning.startswith(f"no object was found: {len(result.discarded)} candidates were discarded (")
+    assert "its contrast of" in warning
+    assert "is below 1000" in warning
+
+
+def test_reasons_that_differ_in_a_number_only_are_counted_together():
+    discarded = [
+        ObjectDiscarded("its area of 3e-05 is below 0.1"),
+        ObjectDiscarded("its contrast of 0.2 is below 1"),
+        ObjectDiscarded("its area of 2 is below 0.1"),
+    ]
+    assert all_discarded(discarded) == (
+        "no object was found: 3 candidates were discarded (2: its area of 3e-05 is below 0.1; "
+        "1: its contrast of 0.2 is below 1)"
+    )
+    assert all_discarded(discarded[:1]) == (
+        "no object was found: 1 candidate was discarded (its area of 3e-05 is below 0.1)"
+    )
 
 
 def test_without_the_search_there_is_no_label_map(sample):
