@@ -79,13 +79,13 @@ def finished_map(
     Returns
     -------
     list
-        What `function` returned, for as many items as were finished in time, from the first on.
+        What `function` returned, for as many items as were finished in time, from the first on: at least one.
     """
     results: list[R] = []
     try:
         results.extend(_mapped(function, list(items), report))
     except TimeLimitError:
-        if not leave_undone():
+        if not results or not leave_undone():
             raise
     return results
 

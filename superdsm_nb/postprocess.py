@@ -56,7 +56,7 @@ class Postprocessing(Stage[PostprocessSettings]):
             try:
                 check()
             except TimeLimitError:
-                if not leave_undone():
+                if number == 1 or not leave_undone():
                     raise
                 emit(Warned(undone(number - 1, len(candidates), "objects")))
                 break

@@ -288,3 +288,16 @@ def test_a_map_returns_what_is_finished_if_asked(threads, monkeypatch):
     assert done == list(range(len(done)))
     with time_limit(0.1), pytest.raises(TimeLimitError):
         finished_map(work, range(1000))
+
+
+def test_where_no_outline_is_finished_in_time_there_is_no_result(crowd, monkeypatch):
+    monkeypatch.setenv("SUPERDSM_NB_NUM_THREADS", "1")
+    clock = Clock(monkeypatch, lambda event: False)
+
+    def late(*arguments, find=outlines.nearest_labels):
+        clock.put_forward()
+        return find(*arguments)
+
+    monkeypatch.setattr(outlines, "nearest_labels", late)
+    with pytest.raises(TimeLimitError):
+        superdsm_nb.segment(crowd, time_limit=600, keep_finished=True, emit=ignore)

@@ -6,10 +6,13 @@ the machine code reaches the first one through the cache on disk.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import math
-import multiprocessing
-import signal
+import os
+import subprocess
+import sys
+import threading
 
 import numpy as np
 
@@ -21,20 +24,35 @@ from ..stage import PipelineData
 from .energy import AutomaticEnergyMinimization
 from .outlines import find_outlines
 
+SCRIPT = "from superdsm_nb.automatic import ahead; ahead.compile_until_abandoned()"
 LAST = "outlines.outline"  # the kernel that is compiled last
 SIDE, RADIUS = 64, 16.0  # pixels
 
 
 def start_compiling() -> None:
     """Compile the kernels of the later stages in a process of its own, unless that was done before."""
-    if thread_count() < 2 or is_compiled(LAST):
+    is_script = bool(sys.executable) and not getattr(sys, "frozen", False)
+    if thread_count() < 2 or is_compiled(LAST) or not is_script:
         return
     with contextlib.suppress(OSError):  # without it, the work takes longer
-        multiprocessing.get_context("spawn").Process(target=_quietly, daemon=True).start()
+        # Whatever goes wrong there is not the user's concern, so nothing of it is shown.
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-c", SCRIPT],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        atexit.register(_end, process)
 
 
-def _quietly() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with the process that started it
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.communicate()
+
+
+def compile_until_abandoned() -> None:
+    """Compile, but end at once if the process that started this one ends: it holds the other end of stdin."""
+    threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
     compile_later_stages()
 
 

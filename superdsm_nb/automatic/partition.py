@@ -88,7 +88,7 @@ def minimum_partition(
             try:
                 result = None if unfinished else _optimize(unions, costs, members, 1)
             except TimeLimitError:
-                if not leave_undone():
+                if set(groups.tolist()) == {group} or not leave_undone():
                     raise
                 result = None
             if result is None:

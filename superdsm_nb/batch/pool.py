@@ -75,7 +75,8 @@ def serve(connection: Connection, environ: Mapping[str, str], mode: Mode, slot: 
             job = connection.recv()
             if is_first and slot % 2 and job.preset == "automatic":
                 # Two workers that compile the same kernels side by side take as long as one.
-                compile_later_stages()
+                with contextlib.suppress(Exception):  # what is missing is compiled later
+                    compile_later_stages()
             is_first = False
             connection.send(process(job, mode, emit))
 

@@ -82,6 +82,7 @@ def _provenance(plan: Plan, known: Sequence[tuple[Job, Header]]) -> dict[str, An
                 "scale": header.scale,
                 "config_digest": header.config.digest,
                 "objects": len(header.rows),
+                "complete": header.is_complete,
             }
             for job, header in known
         },

@@ -59,6 +59,16 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     console.print(grid)
 
 
+class ErrorConsole(Console):
+    """Standard error, perhaps a terminal; if its reader is gone, the work and its results go on."""
+
+    def __init__(self) -> None:
+        super().__init__(stderr=True, highlight=False, emoji=False, soft_wrap=True)
+
+    def on_broken_pipe(self) -> None:
+        """Print nothing, instead of ending the program."""
+
+
 class _TimeLeft(ProgressColumn):
     """The remaining time of all images together."""
 
@@ -112,7 +122,7 @@ class ProgressDisplay:
     """
 
     def __init__(self, total: int, verbosity: int = NORMAL, workers: int = 1, title: str = "images") -> None:
-        self._console = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
+        self._console = ErrorConsole()
         self._verbosity = verbosity
         self._estimate = Estimate(total, workers)
         is_wanted = verbosity >= NORMAL and is_intermediate_output_wanted()

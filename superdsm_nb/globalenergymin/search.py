@@ -106,7 +106,7 @@ class Search:
         try:
             self._try_unions(labels)
         except TimeLimitError:
-            if not leave_undone():
+            if self._unfinished == set(self.cover.cluster_labels) or not leave_undone():
                 raise
         else:
             self._unfinished = set()

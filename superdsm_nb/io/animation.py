@@ -61,9 +61,13 @@ def compose(
     ImageError
         If a frame lies outside of the picture, or lets an earlier one shine through.
     """
-    start = next(at for at in range(index, -1, -1) if at == 0 or frames[at].covers(shape))
     if frames[index].covers(shape):
         return decode(index)
+    # What a frame hides comes back after it if it is disposed of in that way.
+    hides = [
+        at == 0 or (frame.covers(shape) and frame.disposal != TO_PREVIOUS) for at, frame in enumerate(frames)
+    ]
+    start = next(at for at in range(index - 1, -1, -1) if hides[at]) if index else 0
     canvas: NDArray[Any] | None = None
     for at in range(start, index + 1):
         frame, pixels = frames[at], decode(at)

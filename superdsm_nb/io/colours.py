@@ -35,7 +35,7 @@ def shown(values: NDArray[Any], samples: Samples, histological: bool) -> NDArray
         values = values[:, :, None]
     if samples.palette is not None:
         palette = samples.palette if histological else grey(samples.palette[None], samples.top)[0]
-        return palette[values[:, :, 0]]
+        return palette[_entries(values[:, :, 0])]
     if samples.colors == GREY or histological:
         blended = blend(values, samples, white=histological)
         return blended[:, :, 0] if samples.colors == GREY else blended
@@ -60,7 +60,7 @@ def component(values: NDArray[Any], samples: Samples, index: int) -> NDArray[Any
         Number of the channel.
     """
     if samples.palette is not None:
-        return samples.palette[:, index][values]
+        return samples.palette[:, index][_entries(values)]
     if values.ndim == 2:
         return upright(values, samples)
     if index == samples.count - 1:
@@ -118,3 +118,8 @@ def grey(colors: NDArray[Any], top: float) -> NDArray[np.float64]:
     """Luminance in [0, 1] of (H, W, 3) colours whose full intensity is `top`."""
     result: NDArray[np.float64] = (colors[:, :, :3].astype(np.float64) / top) @ np.array(LUMINANCE)
     return result
+
+
+def _entries(values: NDArray[Any]) -> NDArray[Any]:
+    """Return values as places in a palette; of one bit they would choose pixels."""
+    return values.astype(np.uint8) if values.dtype == bool else values

@@ -92,7 +92,7 @@ def _read_blocks(path: Path, file: BinaryIO) -> tuple[int, int, list[Block]]:
     while (kind := _read(path, file, 1)) != END:
         if kind == EXTENSION:
             label = _read(path, file, 1)[0]
-            content = _read_sub_blocks(path, file, keep=label == CONTROL)
+            content = _read_sub_blocks(path, file)
             if label == CONTROL and len(content) >= 4:
                 disposal = DISPOSALS.get(content[0] >> 2 & 7, KEPT)
                 transparent = content[3] if content[0] & IS_TRANSPARENT else None
@@ -107,7 +107,7 @@ def _read_blocks(path: Path, file: BinaryIO) -> tuple[int, int, list[Block]]:
             raise ImageError(f"{path} is damaged: it has no colours.")
         offset = file.tell()
         _read(path, file, 1)
-        _read_sub_blocks(path, file, keep=False)
+        _read_sub_blocks(path, file)
         frame = Frame(columns, rows, left, top, disposal, is_over=transparent is not None)
         blocks.append(Block(frame, palette, transparent, place[8] & 0x40, (offset, file.tell() - offset)))
         disposal, transparent = KEPT, None
@@ -168,10 +168,10 @@ def _read(path: Path, file: BinaryIO, length: int) -> bytes:
     return content
 
 
-def _read_sub_blocks(path: Path, file: BinaryIO, keep: bool) -> bytes:
-    """Read or skip blocks of up to 255 bytes up to an empty one."""
-    content = b""
+def _read_sub_blocks(path: Path, file: BinaryIO) -> bytes:
+    """Skip blocks of up to 255 bytes up to an empty one; return the first."""
+    first = b""
     while length := _read(path, file, 1)[0]:
         block = _read(path, file, length)
-        content = content + block if keep else b""
-    return content
+        first = first or block
+    return first

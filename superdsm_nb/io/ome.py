@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import product
+from itertools import islice, product
 from math import prod
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -71,11 +71,14 @@ def own_planes(metadata: str, name: str) -> OwnPlanes | None:
         return None
     is_part = len({_file_of(entry) for entry in entries}) > 1
     planes: dict[tuple[int, ...], int] = {}
+    examined = 0
     for number, pixels in enumerate(pictures):
         for entry in pixels:
             # The only file that is named must be this one: it has been renamed.
             if _tag(entry) == "TiffData" and (_is_own(entry, uuid, name) or not is_part):
-                planes.update(((number, *place), page) for place, page in _planes(entry, pixels))
+                for place, page in islice(_planes(entry, pixels), MAX_PLANES - examined):
+                    planes[number, *place] = page
+                    examined += 1
     if not planes:
         return None
     values = [sorted({place[at] for place in planes}) for at in range(1 + len(AXES))]
@@ -98,7 +101,7 @@ def _planes(entry: ElementTree.Element, pixels: ElementTree.Element) -> Iterator
     start = first[0] + sizes[0] * (first[1] + sizes[1] * first[2])
     rest = prod(sizes) - start
     count = int(entry.get("PlaneCount", entry.get("NumPlanes", 1 if "IFD" in entry.attrib else rest)))
-    for number in range(min(count, rest, MAX_PLANES)):
+    for number in range(min(count, rest)):
         at, place = start + number, {}
         for axis, size in zip(order, sizes, strict=True):
             at, place[axis] = divmod(at, size)

@@ -158,6 +158,9 @@ def _series_stack(path: Path, file: TiffFile, stored: int) -> Stack:
         found = "only reduced pictures" if all_series else "an image without pixels"
         raise ImageError(f"{path} holds {found}: save it at full resolution.")
     series, *others = full
+    if others and all(_is_appended(other, series) for other in full):
+        check_compression(path, len(full) * series.keyframe.nbytes, stored)
+        return Stack([each.keyframe for each in full], "I", (len(full),), series.keyframe.axes, None)
     area = _area(series)
     if any(_area(other) >= area for other in others):
         raise ImageError(
@@ -168,6 +171,13 @@ def _series_stack(path: Path, file: TiffFile, stored: int) -> Stack:
     check_size(path, keyframe.imagelength, keyframe.imagewidth, keyframe.samplesperpixel)
     check_compression(path, series.size * (series.dtype.itemsize if series.dtype else 1), stored)
     return _split(path, series)
+
+
+def _is_appended(series: TiffPageSeries, first: TiffPageSeries) -> bool:
+    """Whether tifffile wrote one page after the other, each of the same kind and described on its own."""
+    page, other = series.keyframe, first.keyframe
+    is_single = series.kind == "shaped" and len(series.pages) == 1 and tuple(series.shape) == page.shape
+    return is_single and page.hash == other.hash and page.shape == other.shape
 
 
 def _area(series: TiffPageSeries) -> int:

@@ -120,9 +120,13 @@ def check_writable(path: Path) -> None:
     OutputError
         If it is a folder, or its folder does not allow new files or cannot be made.
     """
-    if path.is_dir():
+    try:
+        is_folder = path.is_dir()
+        folder = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
+    except OSError as error:  # a name that is too long
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
+    if is_folder:
         raise OutputError(f"{path} cannot be written: it is a folder.")
-    folder = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
     if not folder.is_dir():
         raise OutputError(f"{path} cannot be written: {folder} is not a folder.")
     if not os.access(folder, os.W_OK | os.X_OK):

@@ -82,7 +82,7 @@ def written_path(kind: str, path: Path, object_count: int) -> Path:
         Number of objects of the result.
     """
     is_too_small = kind == "seg" and path.suffix.lower() == ".png" and object_count > MAX_PNG_LABEL
-    return path.with_name(f"{path.stem}.labels.tif") if is_too_small else path
+    return path.with_name(f"{path.name}.tif") if is_too_small else path
 
 
 def write_outputs(
@@ -147,8 +147,10 @@ def _save_picture(result: Segmentation, path: Path, pixels: Any) -> None:  # noq
 
 def _write_labels(result: Segmentation, path: Path) -> None:
     labels = result.labels
-    path = written_path("seg", path, result.object_count)
+    wanted, path = path, written_path("seg", path, result.object_count)
     _save_picture(result, path, labels if labels.dtype == "uint16" else labels.astype("uint32"))
+    if path != wanted:
+        wanted.unlink(missing_ok=True)  # of an earlier run
 
 
 def _write_overlay(result: Segmentation, path: Path) -> None:

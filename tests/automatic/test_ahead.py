@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -41,16 +42,8 @@ def started(monkeypatch):
     """The processes that are started."""
     started = []
 
-    class Process:
-        def __init__(self, target, daemon):
-            assert daemon  # it must not outlive the command
-            started.append(target)
-
-        def start(self):
-            pass
-
-    monkeypatch.setattr(ahead.multiprocessing, "get_context", lambda _: sys.modules[__name__])
-    monkeypatch.setattr(sys.modules[__name__], "Process", Process, raising=False)
+    monkeypatch.setattr(ahead.subprocess, "Popen", lambda command, **_: started.append(command))
+    monkeypatch.setattr(ahead.atexit, "register", lambda *_: None)
     monkeypatch.setenv("SUPERDSM_NB_NUM_THREADS", "2")
     return started
 
@@ -76,3 +69,13 @@ def test_nothing_is_started_on_a_single_processor(started, monkeypatch, tmp_path
     monkeypatch.setenv("SUPERDSM_NB_NUM_THREADS", "1")
     ahead.start_compiling()
     assert not started
+
+
+@pytest.mark.skipif(not naive.COMPILED, reason="nothing is compiled")
+def test_the_process_ends_with_the_one_that_started_it(tmp_path):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    child = subprocess.Popen(
+        [sys.executable, "-P", "-c", ahead.SCRIPT], stdin=subprocess.PIPE, env=environment
+    )
+    child.stdin.close()
+    assert child.wait(10) == 0  # to compile takes longer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
@@ -142,6 +143,12 @@ def test_a_new_file_id_runs_alone_and_enters_the_tables(root):
     assert {row["image"] for row in rows_of(root / "default" / "objects.csv")} == {"a", "b", "c"}
 
 
+def complete_in(folder):
+    """Which images are complete, as the provenance tells it."""
+    images = json.loads((folder / "provenance.json").read_text())["images"]
+    return {name: image["complete"] for name, image in images.items()}
+
+
 @pytest.fixture
 def cut_short(tmp_path, monkeypatch):
     """A folder of tasks whose images were cut short by the time limit, after one object."""
@@ -175,6 +182,7 @@ def test_an_image_that_was_cut_short_is_in_the_tables_and_tried_again_by_the_nex
     rows = rows_of(root / "default" / "objects.csv")
     assert {row["image"] for row in rows} == {"a", "b"}
     assert rows_of(root / "default" / "performance.csv")
+    assert complete_in(root / "default") == {"a": False, "b": False}
 
     failures, again = run_tree(root)
 
@@ -183,4 +191,5 @@ def test_an_image_that_was_cut_short_is_in_the_tables_and_tried_again_by_the_nex
     assert all(result.is_complete for result in again.results.values())
     assert again.results["default", "a"].picked_up is None
     assert len(rows_of(root / "default" / "objects.csv")) > len(rows)
+    assert complete_in(root / "default") == {"a": True, "b": True}
     assert run_tree(root)[1].skips == ["cut", "default", "adapted"]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
+import os
+import subprocess
 import sys
 import time
 
@@ -117,7 +120,7 @@ def test_work_of_less_than_two_seconds_says_nothing(monkeypatch):
 def test_bars_on_a_terminal_show_the_image_and_what_is_left(monkeypatch):
     said = io.StringIO()
     monkeypatch.setattr(
-        console, "Console", lambda **_: Console(file=said, force_terminal=True, width=150, color_system=None)
+        console, "ErrorConsole", lambda: Console(file=said, force_terminal=True, width=150, color_system=None)
     )
     monkeypatch.setattr("superdsm_nb.cli.estimate.LEAST_SECONDS", 0.0)
     monkeypatch.setenv(INTERMEDIATE_VARIABLE, "1")
@@ -129,3 +132,29 @@ def test_bars_on_a_terminal_show_the_image_and_what_is_left(monkeypatch):
         time.sleep(0.3)
     assert "a.tif: postprocess" in said.getvalue()
     assert "left: about 0 s" in said.getvalue()
+
+
+def test_a_reader_of_errors_that_is_gone_takes_nothing_of_the_results_with_it(image_path, tmp_path):
+    script = (
+        "from superdsm_nb.cli import console, main\n"
+        "console.LEAST_SECONDS = console.MOST_SECONDS = 0.01\n"
+        "import superdsm_nb.segmentation as s, time; run = s.segment_file\n"
+        "def slow(*a, emit, **k):\n"
+        "    emit(s.Warned('w')); time.sleep(0.2)\n"
+        "    return run(*a, emit=emit, **k)\n"
+        "s.segment_file = slow\n"
+        "main()"
+    )
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-c", script, "segment", image_path, "-o", tmp_path / "l.png", "--json"],
+        env={**os.environ, INTERMEDIATE_VARIABLE: "1"},
+        stdout=subprocess.PIPE,
+        stderr=writer,
+        text=True,
+        check=False,
+    )
+    os.close(writer)
+    assert json.loads(done.stdout)["status"] == "done"
+    assert done.returncode == 0

@@ -16,7 +16,9 @@ from PIL import Image as Pillow
 from superdsm_nb.errors import ImageError
 from superdsm_nb.image import normalized
 from superdsm_nb.io import imread
-from superdsm_nb.io.colours import LUMINANCE
+from superdsm_nb.io.animation import KEPT, TO_PREVIOUS, Frame, compose
+from superdsm_nb.io.colours import LUMINANCE, component, shown
+from superdsm_nb.io.picture import Samples
 
 GREY = np.arange(35 * 21, dtype=np.uint8).reshape(35, 21)
 DEEP = GREY.astype(np.uint16) * 257
@@ -326,3 +328,39 @@ def test_a_few_deep_planes_are_no_colours(tmp_path, planes):
     with pytest.raises(ImageError, match=f"has {planes} planes of 16 bits: choose a channel"):
         imread(path)
     np.testing.assert_array_equal(imread(path, channel=2), stack[2])
+
+
+def test_pages_that_were_appended_one_by_one_are_planes(tmp_path):
+    planes = np.random.default_rng(0).integers(0, 999, (3, 12, 20)).astype(np.uint16)
+    for plane in planes:
+        tifffile.imwrite(tmp_path / "a.tif", plane, append=True)
+    for index, plane in enumerate(planes):
+        np.testing.assert_array_equal(imread(tmp_path / "a.tif", plane=index), plane)
+    with pytest.raises(ImageError, match="choose a plane"):
+        imread(tmp_path / "a.tif")
+    tifffile.imwrite(tmp_path / "a.tif", planes[0].T, append=True)
+    with pytest.raises(ImageError, match="4 images of different kinds or sizes"):
+        imread(tmp_path / "a.tif")
+
+
+def test_a_palette_of_one_bit_is_looked_up():
+    bits = np.random.default_rng(0).random((9, 16)) < 0.4
+    samples = Samples(1, 1, 255.0, palette=np.array([[0, 51, 0], [255, 0, 0]], np.uint8))
+    np.testing.assert_array_equal(shown(bits, samples, True), samples.palette[bits.astype(int)])
+    np.testing.assert_array_equal(component(bits, samples, 0), np.where(bits, 255, 0))
+
+
+def test_a_frame_that_is_taken_away_again_uncovers_what_was_there(tmp_path):
+    frames = [
+        Frame(6, 6, 0, 0, KEPT, False),
+        Frame(6, 6, 0, 0, TO_PREVIOUS, False),
+        Frame(2, 2, 1, 1, KEPT, False),
+    ]
+
+    def decode(index):
+        return np.full((frames[index].height, frames[index].width, 1), (50, 200, 100)[index], np.uint8)
+
+    last = np.full((6, 6, 1), 50, np.uint8)
+    last[1:3, 1:3] = 100
+    np.testing.assert_array_equal(compose(tmp_path, frames, 1, (6, 6, 1), decode), decode(1))
+    np.testing.assert_array_equal(compose(tmp_path, frames, 2, (6, 6, 1), decode), last)

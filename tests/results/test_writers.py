@@ -86,9 +86,10 @@ def test_more_objects_than_a_png_holds_go_to_a_tiff_beside_it_with_a_warning(res
     crowded = replace(result)
     crowded.__dict__["_rasterized"] = (labels, [[]] * 70_000)
     heard = []
+    (tmp_path / "a.png").write_bytes(b"an earlier result")
     write_outputs(crowded, {"seg": tmp_path / "a.png"}, heard.append)
     write_outputs(crowded, {"seg": tmp_path / "b.tif"}, heard.append)
-    assert {path.name for path in tmp_path.iterdir()} == {"a.labels.tif", "b.tif"}
-    for name in ("a.labels.tif", "b.tif"):
+    assert {path.name for path in tmp_path.iterdir()} == {"a.png.tif", "b.tif"}
+    for name in ("a.png.tif", "b.tif"):
         assert imread(tmp_path / name).max() == 70_000
-    assert [event.text for event in heard] == ["a.png cannot hold 70000 objects: see a.labels.tif"]
+    assert [event.text for event in heard] == ["a.png cannot hold 70000 objects: see a.png.tif"]
