@@ -19,11 +19,13 @@ from .events import READING, Emit, Event, LogLine, ObjectDiscarded, StageStarted
 from .image import unmasked
 from .io import LoadedImage, Source, imread
 from .pipeline import pipeline_of
+from .results.channels import Place, load_channels
+from .results.intensity import Measure, check_measure
 from .results.result import Drawing, Segmentation
 from .timelimit import has_passed
 from .timelimit import time_limit as limited
 
-__all__ = ["Drawing", "Segmentation", "analyze", "segment", "segment_file"]
+__all__ = ["Drawing", "Measure", "Segmentation", "analyze", "segment", "segment_file"]
 
 NOTHING_FOUND = (
     "no object was found: check that nuclei are brighter than the background and that their size is right"
@@ -124,6 +126,7 @@ def analyze(
     preset: Preset | None = None,
     foreground: ArrayLike | None = None,
     drawing: Drawing | None = None,
+    measure: Measure | None = None,
     time_limit: float | None = None,
     keep_finished: bool = False,
     emit: Emit | None = None,
@@ -145,6 +148,8 @@ def analyze(
         Where nuclei are, as for `segment`.
     drawing : Drawing, optional
         How objects become label maps and contours.
+    measure : Measure, optional
+        Other channels whose intensities the ``rows`` tell.
     time_limit : float, optional
         Seconds that the segmentation may take.
     keep_finished : bool
@@ -167,6 +172,8 @@ def analyze(
     emit = naming(loaded.name, emit or warn)
     given = with_preset(Config(config), preset, has_foreground=foreground is not None)
     given = with_diameter(given, diameter, loaded.pixel_size)
+    measure = measure or Measure()
+    check_measure(measure, loaded.pixels.shape[:2], loaded.pixel_size)
     emit(LogLine(f"preset {given['preset']}"))
     discarded: list[ObjectDiscarded] = []
 
@@ -180,7 +187,9 @@ def analyze(
             pipeline_of(given["preset"]), given, loaded.pixels, foreground=foreground, emit=collect
         )
         is_complete = not has_passed()
-    result = Segmentation(loaded, data, used, timings, drawing or Drawing(), is_complete, tuple(discarded))
+    result = Segmentation(
+        loaded, data, used, timings, drawing or Drawing(), is_complete, tuple(discarded), measure
+    )
     warn_if_empty(result, emit)
     return result
 
@@ -211,6 +220,8 @@ def segment_file(
     preset: Preset | None = None,
     foreground: ArrayLike | Path | str | None = None,
     drawing: Drawing | None = None,
+    measure: Mapping[str, Place] | None = None,
+    ring: str | None = None,
     time_limit: float | None = None,
     keep_finished: bool = False,
     emit: Emit = ignore,
@@ -231,6 +242,11 @@ def segment_file(
         Where nuclei are, as for `segment`, or an image file of it.
     drawing : Drawing, optional
         How objects become label maps and contours.
+    measure : mapping of str to int, str, Path or (H, W) array, optional
+        Other channels whose intensities the ``rows`` tell, by the name that the columns get: the number or
+        the name of a channel of the same file, the path of another file, or pixels.
+    ring : str, optional
+        Width of a ring around each object in which they are measured as well, such as "4" (pixels) or "2um".
     time_limit : float, optional
         Seconds that the segmentation may take once the file has been read.
     keep_finished : bool
@@ -255,12 +271,14 @@ def segment_file(
     if isinstance(foreground, str | Path):
         foreground = imread(Path(foreground))
     with errors_name(source.path):
+        channels = load_channels(source, measure or {})
         return analyze(
             loaded,
             config,
             diameter=diameter,
             foreground=foreground,
             drawing=drawing,
+            measure=Measure(channels, ring),
             time_limit=time_limit,
             keep_finished=keep_finished,
             emit=emit,

@@ -16,6 +16,7 @@ from typing_extensions import TypedDict
 from ..config import DECLARATIONS, STAGE_NAMES, Hyperparameter
 from ..errors import shortened
 from ..results.outputs import OUTPUTS
+from ..results.ringwidth import WIDTH_PATTERN, is_ring_width
 
 # Variables that say where libraries, modules and compiled kernels are loaded from.
 CODE_LOADING_VARIABLES = (
@@ -110,6 +111,23 @@ FIELDS: dict[str, Any] = {
     ],
     "plane": Annotated[Index, Field(description="Plane of a stack (zero-based).")],
     "time": Annotated[Index, Field(description="Time point of a series (zero-based).")],
+    "measure": Annotated[
+        list[Annotated[int, Field(ge=0)] | str],
+        Expected("a list of channels, each an integer of at least 0 or a name"),
+        Field(
+            description="Other channels of the file, by number (zero-based) or name, whose intensities in "
+            "each nucleus are columns of the tables."
+        ),
+    ],
+    "ring": Annotated[
+        str,
+        Expected('a width in pixels or as a length, such as "4" or "2um"'),
+        Field(
+            description="Measure them also in a ring around each nucleus that is this wide: pixels or a "
+            "length, as a string.",
+            json_schema_extra={"pattern": WIDTH_PATTERN},
+        ),
+    ],
     "time_limit": Annotated[
         float,
         Field(
@@ -198,6 +216,9 @@ def problems(entries: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     overlap = entries.get("merge_overlap_threshold")
     if isinstance(overlap, float) and math.isnan(overlap):
         wrong["merge_overlap_threshold"] = _mismatch("merge_overlap_threshold", overlap)
+    ring = entries.get("ring")
+    if "ring" not in wrong and ring is not None and not is_ring_width(ring):
+        wrong["ring"] = _mismatch("ring", ring)
     yield from wrong.items()
 
 

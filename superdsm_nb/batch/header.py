@@ -11,6 +11,7 @@ from .._version import __version__
 from ..config import DECLARATIONS_OF, Config, Preset, number_values, resolve_preset
 from ..events import Remark, from_plain, to_plain
 from ..performance import ClusterReport, PerformanceReport
+from ..results.intensity import is_intensity_column
 from ..results.tables import OBJECT_COLUMNS
 
 FORMAT = 3
@@ -106,7 +107,9 @@ def check_header(header: Header) -> None:
     require(all(isinstance(digest, str) for digest in header.written.values()), "its header is wrong")
     require(isinstance(header.rows, list), "its table is wrong")
     for row in header.rows:
-        require(isinstance(row, dict) and set(row) == set(OBJECT_COLUMNS), "its table is wrong")
+        require(isinstance(row, dict) and set(OBJECT_COLUMNS) <= set(row), "its table is wrong")
+        others = set(row) - set(OBJECT_COLUMNS)
+        require(all(map(is_intensity_column, others)), "its table is wrong")
         require(all(isinstance(value, (int, float)) for value in row.values()), "its table is wrong")
     DECLARATIONS_OF[header.preset].check(header.config.entries)
     measures = header.performance.row().values()

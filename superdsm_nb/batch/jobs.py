@@ -58,6 +58,10 @@ class Job:
         Seconds that it may take.
     keep_finished : bool
         Whether the nuclei that are finished by then are kept.
+    measure : sequence of int or str
+        Other channels of the file that are measured.
+    ring : str or None
+        Width of the ring in which they are measured as well.
     """
 
     file_id: str
@@ -71,6 +75,8 @@ class Job:
     folder: Path
     time_limit: float | None = None
     keep_finished: bool = False
+    measure: Sequence[int | str] = ()
+    ring: str | None = None
 
     @property
     def image(self) -> Path:
@@ -101,9 +107,12 @@ class Job:
         # Results of the published method stay up to date whether or not it is named.
         config.pop("preset")
         preset = {} if self.preset == "published" else {"preset": self.preset}
+        # Those of tasks that measure nothing else are as before.
+        measure = {"measure": list(self.measure), "ring": self.ring} if self.measure else {}
         return digest_of(
             {
                 **preset,
+                **measure,
                 "config": config.digest,
                 "last_stage": self.last_stage,
                 "source": self.source.part,
@@ -154,6 +163,8 @@ def expand_jobs(task: Task, root: Path) -> list[Job]:
             task.folder,
             task.time_limit,
             task.keep_finished,
+            task.measure,
+            task.ring,
         )
         for file_id in file_ids
     ]

@@ -56,6 +56,10 @@ class Task:
     channel : int, str or None
     plane, time : int or None
         Which part of the files to use.
+    measure : sequence of int or str
+        Other channels of the files that are measured.
+    ring : str or None
+        Width of the ring in which they are measured as well.
     time_limit : float or None
         Seconds that an image may take.
     keep_finished : bool
@@ -80,6 +84,8 @@ class Task:
     channel: int | str | None = None
     plane: int | None = None
     time: int | None = None
+    measure: Sequence[int | str] = ()
+    ring: str | None = None
     time_limit: float | None = None
     keep_finished: bool = False
     base_config: Path | None = None
@@ -260,7 +266,7 @@ def _resolve(
 ) -> Task:
     plain = (
         *("img_pathpattern", "num_cpus", "last_stage", "dilate", "merge_overlap_threshold", "seg_border"),
-        *("channel", "plane", "time", "time_limit", "keep_finished"),
+        *("channel", "plane", "time", "measure", "ring", "time_limit", "keep_finished"),
     )
     suffix = "_pathpattern"
     file_ids = entries.get("file_ids", ())

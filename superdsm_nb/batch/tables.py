@@ -13,7 +13,7 @@ from ..events import WRITING
 from ..io import utf8, write_atomically
 from ..performance import PerformanceReport
 from ..results.outputs import image_rows
-from ..results.tables import OBJECT_COLUMNS, csv_text
+from ..results.tables import csv_text, object_columns
 from .header import Header
 from .jobs import PROVENANCE, REPORT, RESULTS, Job
 from .log import STAGES
@@ -39,11 +39,9 @@ def write_tables(plan: Plan, failures: Mapping[str, str]) -> None:
     """
     known = [(state.job, state.header) for state in plan.states if state.header is not None]
     total = sum((header.performance for _, header in known), PerformanceReport())
+    rows = [row for job, header in known for row in image_rows(job.file_id, header.rows)]
     files = {
-        "objects.csv": csv_text(
-            ["image", *OBJECT_COLUMNS],
-            [row for job, header in known for row in image_rows(job.file_id, header.rows)],
-        ),
+        "objects.csv": csv_text(object_columns(rows), rows),
         "performance.csv": csv_text(
             ["file_id", *PerformanceReport().row()],
             [

@@ -77,6 +77,26 @@ TimeOption = Annotated[
     int | None,
     typer.Option(metavar="N", help="Time point of a series (zero-based).", min=0, show_default=False),
 ]
+MeasureOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--measure",
+        metavar="FILE|N|NAME",
+        help="Also measure the intensities of another channel in each nucleus: a file or, for several "
+        "images, a folder with a file of the same name for each; or the number (zero-based) or the name of a "
+        "channel of the same file. Repeatable.",
+        show_default=False,
+    ),
+]
+RingOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WIDTH",
+        help="Measure them also in a ring around each nucleus that is this wide: pixels (4), or a length "
+        "(2um).",
+        show_default=False,
+    ),
+]
 TimeLimitOption = Annotated[
     float | None,
     typer.Option(

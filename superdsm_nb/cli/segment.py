@@ -11,18 +11,21 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from ..diameter import with_diameter
-from ..errors import SuperDSMError, errors_name
+from ..errors import ConfigError, SuperDSMError, errors_name
 from ..events import Event, Warned
 from ..results.outputs import OUTPUTS, image_rows, written_path
+from ..results.ringwidth import ring_width
 from ..timelimit import check_time_limit
 from .options import (
     ChannelOption,
     ConfigOption,
     DiameterOption,
     KeepFinishedOption,
+    MeasureOption,
     PlaneOption,
     PresetOption,
     QuietOption,
+    RingOption,
     SetOption,
     TimeLimitOption,
     TimeOption,
@@ -30,7 +33,7 @@ from .options import (
     output_options,
     read_config,
 )
-from .targets import find_foregrounds, find_images, plan_targets
+from .targets import find_foregrounds, find_images, find_measured, plan_targets
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
     from ..performance import PerformanceReport
     from ..results.result import Drawing, Segmentation
     from .console import ProgressDisplay
+
+MEASURING = frozenset({"csv", "parquet", "geojson"})  # outputs that tell what was measured
 
 
 @output_options
@@ -80,6 +85,8 @@ def segment(
     channel: ChannelOption = None,
     plane: PlaneOption = None,
     time: TimeOption = None,
+    measure: MeasureOption = None,
+    ring: RingOption = None,
     time_limit: TimeLimitOption = None,
     keep_finished: KeepFinishedOption = False,
     border: Annotated[
@@ -103,7 +110,10 @@ def segment(
     check_time_limit(time_limit)
     files = find_images(images, pattern)
     foregrounds = find_foregrounds(files, foreground)
-    targets, tables = plan_targets(files, {"seg": out, **outputs}, foregrounds)
+    measured = find_measured(files, measure or ())
+    _check_measured(bool(measure), ring, outputs)
+    others = [place for each in measured for place in each.values() if isinstance(place, Path)]
+    targets, tables = plan_targets(files, {"seg": out, **outputs}, foregrounds, others)
     from ..automatic import start_compiling
     from ..config import resolve_preset
     from ..io import Source
@@ -116,13 +126,13 @@ def segment(
     limit = _Limit(time_limit, keep_finished)
     done: list[_Done] = []
     with ProgressDisplay(len(files), verbosity) as display:
-        for path, target, given in zip(files, targets, foregrounds, strict=True):
+        for path, target, given, places in zip(files, targets, foregrounds, measured, strict=True):
             display.image_started(path.name)
             listener = _Listener(display)
             source, drawing = Source(path, channel, plane, time), Drawing(border_width=border)
             try:
                 segmented = _segment_one(
-                    source, target, base, diameter, given, drawing, limit, listener, tables
+                    source, target, base, diameter, given, drawing, limit, listener, tables, places, ring
                 )
             except SuperDSMError as error:
                 message = error.worded("--{} N".format)
@@ -140,6 +150,16 @@ def segment(
         _show_summary(display, done, len(files))
     if len(done) < len(files):
         raise typer.Exit(1)
+
+
+def _check_measured(is_measuring: bool, ring: str | None, outputs: Mapping[str, Path]) -> None:
+    """Refuse what is measured for nothing."""
+    if ring is not None:
+        ring_width(ring)
+        if not is_measuring:
+            raise ConfigError("--ring needs --measure: it says where the other channels are measured.")
+    if is_measuring and not MEASURING.intersection(outputs):
+        raise ConfigError("--measure adds columns to a table: give --csv, --parquet or --geojson as well.")
 
 
 class _Listener:
@@ -182,6 +202,8 @@ def _segment_one(
     limit: _Limit,
     listener: _Listener,
     tables: Iterable[str],
+    measure: Mapping[str, int | str | Path],
+    ring: str | None,
 ) -> _Done:
     """Segment one image and write its files; nothing of the size of the image is kept."""
     from ..results.outputs import write_outputs
@@ -194,6 +216,8 @@ def _segment_one(
         diameter=diameter,
         foreground=foreground,
         drawing=drawing,
+        measure=measure,
+        ring=ring,
         time_limit=limit.seconds,
         keep_finished=limit.keep_finished,
         emit=listener,

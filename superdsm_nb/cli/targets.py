@@ -107,25 +107,78 @@ def find_foregrounds(images: Sequence[Path], foreground: Path | None) -> list[Pa
     """
     if foreground is None:
         return [None] * len(images)
-    if not foreground.is_dir():
+    return list(_companions(images, foreground, "foreground"))
+
+
+def find_measured(images: Sequence[Path], given: Iterable[str]) -> list[dict[str, int | str | Path]]:
+    """Find the channels to measure of each image.
+
+    Parameters
+    ----------
+    images : sequence of Path
+        The images.
+    given : iterable of str
+        For each channel its number or name, a file for a single image, or a folder with a file for each.
+
+    Returns
+    -------
+    list of dict of str to int, str or Path
+        In the order of the images; where each channel is, by the name of its columns.
+
+    Raises
+    ------
+    ConfigError
+        If there is no file for an image, or more than one, or a single file for several images; or if two
+        channels have the same name.
+    """
+    from ..results.channels import named_channels  # imports NumPy, which help does without
+
+    places = [_place(text) for text in given]
+    found: list[dict[str, int | str | Path]] = [{} for _ in images]
+    for name, place in named_channels(places).items():
+        if isinstance(place, Path):
+            for each, path in zip(found, _companions(images, place, "measured channel"), strict=True):
+                each[name] = path
+        else:
+            for each in found:
+                each[name] = place
+    return found
+
+
+def _place(text: str) -> int | str | Path:
+    """Tell whether a text stands for a number, a file, or the name of a channel."""
+    if text.isdecimal():
+        return int(text)
+    path = Path(text)
+    if path.exists():
+        return path
+    if path.suffix.lower() in IMAGE_SUFFIXES or len(path.parts) > 1:
+        raise ConfigError(f"--measure: there is no file {text}.")
+    return text
+
+
+def _companions(images: Sequence[Path], given: Path, noun: str) -> list[Path]:
+    """The file that belongs to each image: the one given, or that of the same name in a folder."""
+    if not given.is_dir():
         if len(images) > 1:
-            raise ConfigError(
-                f"Several images need a folder for their foregrounds, but {foreground} is not one."
-            )
-        return [foreground]
-    files = images_in(foreground)
-    found: list[Path | None] = []
+            raise ConfigError(f"Several images need a folder for their {noun}s, but {given} is not one.")
+        return [given]
+    files = images_in(given)
+    found = []
     for image in images:
         same = [path for path in files if path.stem == image.stem]
         if len(same) != 1:
-            problem = "no foreground" if not same else "more than one foreground"
-            raise ConfigError(f"There is {problem} of {image.name} in {foreground}.")
+            problem = f"no {noun}" if not same else f"more than one {noun}"
+            raise ConfigError(f"There is {problem} of {image.name} in {given}.")
         found += same
     return found
 
 
 def plan_targets(
-    images: Sequence[Path], outputs: Mapping[str, Path], inputs: Iterable[Path | None] = ()
+    images: Sequence[Path],
+    outputs: Mapping[str, Path],
+    foregrounds: Iterable[Path | None] = (),
+    measured: Iterable[Path] = (),
 ) -> tuple[list[dict[str, Path]], dict[str, Path]]:
     """Decide where everything goes before any work is done.
 
@@ -136,8 +189,8 @@ def plan_targets(
     outputs : mapping of str to Path
         What the user gave for each kind of output: a file for a single image, or a folder; for tables, which
         hold the objects of all images, a file.
-    inputs : iterable of Path or None
-        Other files that must not be overwritten.
+    foregrounds, measured : iterable of Path
+        Other files that are read; None where there is no foreground.
 
     Returns
     -------
@@ -156,7 +209,8 @@ def plan_targets(
     """
     targets: list[dict[str, Path]] = [{} for _ in images]
     tables: dict[str, Path] = {}
-    taken: dict[Path, str] = {path.resolve(): f"the foreground {path}" for path in inputs if path}
+    taken: dict[Path, str] = {path.resolve(): f"the measured channel {path}" for path in measured}
+    taken |= {path.resolve(): f"the foreground {path}" for path in foregrounds if path}
     taken |= {image.resolve(): f"the image {image}" for image in images}
     for kind, out in outputs.items():
         output = OUTPUTS[kind]

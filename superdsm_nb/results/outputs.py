@@ -193,16 +193,16 @@ def _write_geojson(result: Segmentation, path: Path) -> None:
 
 def _write_csv_rows(path: Path, rows: Rows) -> None:
     from ..io import utf8, write_file
-    from .tables import OBJECT_COLUMNS, csv_text
+    from .tables import csv_text, object_columns
 
-    write_file(path, utf8(csv_text(["image", *OBJECT_COLUMNS], rows)))
+    write_file(path, utf8(csv_text(object_columns(rows), rows)))
 
 
 def _write_parquet_rows(path: Path, rows: Rows) -> None:
     from ..io import write_file
-    from .tables import OBJECT_COLUMNS, parquet_bytes
+    from .tables import object_columns, parquet_bytes
 
-    write_file(path, parquet_bytes(["image", *OBJECT_COLUMNS], rows))
+    write_file(path, parquet_bytes(object_columns(rows), rows))
 
 
 def _write_discarded_rows(path: Path, rows: Rows) -> None:

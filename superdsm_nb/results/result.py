@@ -24,6 +24,7 @@ from ..objects import BaseObject
 from ..performance import PerformanceReport
 from ..render import render_atoms
 from ..render.labelmap import rasterize_with_sources
+from .intensity import Measure
 from .outlines import Outline, outlines
 from .tables import object_rows, saturation_level
 
@@ -67,6 +68,8 @@ class Segmentation:
         Whether nothing was left out because the time was over.
     discarded : tuple of ObjectDiscarded
         Objects of the cover that are not part of the result, and why.
+    measure : Measure
+        Other channels that the rows measure.
     """
 
     image: LoadedImage
@@ -76,6 +79,7 @@ class Segmentation:
     drawing: Drawing = Drawing()
     is_complete: bool = True
     discarded: tuple[ObjectDiscarded, ...] = ()
+    measure: Measure = field(default_factory=Measure)
 
     @property
     def scale(self) -> float:
@@ -128,6 +132,7 @@ class Segmentation:
             pixel_size=self.image.pixel_size,
             graph=self.data.get("adjacencies"),
             saturation=saturation_level(g) if self.data["g_rgb"] is None else None,
+            measure=self.measure,
         )
 
     @cached_property

@@ -17,6 +17,7 @@ from ..atoms import AtomAdjacencyGraph
 from ..errors import ConfigError
 from ..events import ObjectDiscarded
 from ..objects import BaseObject, Object, PostprocessedObject
+from .intensity import Measure, intensity_columns, intensity_columns_of
 from .shape import PHYSICAL_COLUMNS, SHAPE_COLUMNS, Pixels, position_columns, shape_columns
 
 OBJECT_COLUMNS = (
@@ -38,6 +39,7 @@ def object_rows(
     pixel_size: Sequence[float] | None = None,
     graph: AtomAdjacencyGraph | None = None,
     saturation: float | None = None,
+    measure: Measure | None = None,
 ) -> list[dict[str, Any]]:
     """Measure the objects of a label map.
 
@@ -55,6 +57,8 @@ def object_rows(
         Says to which cluster each atom belongs.
     saturation : float, optional
         Intensity of saturated pixels, see `saturation_level`.
+    measure : Measure, optional
+        Other channels to measure, which add the columns of `superdsm_nb.results.intensity`.
 
     Returns
     -------
@@ -84,6 +88,7 @@ def object_rows(
     )
     own = [_cluster(sources[label - 1], graph) for label in pixels.labels]
     sizes = Counter(own)
+    measured = {} if measure is None else intensity_columns(labels, pixels, measure, pixel_size)
     rows = []
     for number, label in enumerate(pixels.labels.tolist()):
         row = {name: each[number].item() for name, each in columns.items()}
@@ -91,8 +96,14 @@ def object_rows(
         if own[number] is None:
             row["cluster"] = row["cluster_size"] = math.nan
         row |= _of_model(sources[label - 1])
-        rows.append({name: row[name] for name in OBJECT_COLUMNS})
+        others = {name: each[number] for name, each in measured.items()}
+        rows.append({name: row[name] for name in OBJECT_COLUMNS} | others)
     return rows
+
+
+def object_columns(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Columns of a table of the objects of several images: those of all, and of the channels measured."""
+    return ["image", *OBJECT_COLUMNS, *intensity_columns_of(rows)]
 
 
 def discarded_rows(discarded: Iterable[ObjectDiscarded]) -> list[dict[str, Any]]:

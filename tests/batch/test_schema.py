@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,7 @@ KEYWORDS = {
     *(
         "type",
         "enum",
+        "pattern",
         "deprecated",
         "anyOf",
         "items",
@@ -64,6 +66,8 @@ def conforms(value, part):
     if not any(TYPES[kind](value) for kind in ([kinds] if isinstance(kinds, str) else kinds)):
         return False
     if "enum" in part and value not in part["enum"]:
+        return False
+    if "pattern" in part and not re.search(part["pattern"], value):
         return False
     if "anyOf" in part and not any(conforms(value, option) for option in part["anyOf"]):
         return False
