@@ -206,10 +206,10 @@ def _write_parquet_rows(path: Path, rows: Rows) -> None:
 
 
 def _write_discarded_rows(path: Path, rows: Rows) -> None:
-    from ..io import write_file
+    from ..io import utf8, write_file
     from .tables import DISCARDED_COLUMNS, csv_text
 
-    write_file(path, csv_text(["image", *DISCARDED_COLUMNS], rows).encode())
+    write_file(path, utf8(csv_text(["image", *DISCARDED_COLUMNS], rows)))
 
 
 def _discarded_rows(result: Segmentation) -> Rows:
