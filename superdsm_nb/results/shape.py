@@ -58,12 +58,15 @@ class Pixels:
     @classmethod
     def of(cls, labels: NDArray[Any]) -> Pixels:
         """Collect them; labels up to 0 are background."""
-        rows, cols = np.nonzero(labels > 0)
-        values = labels[rows, cols].astype(np.int64)
-        order = np.argsort(values, kind="stable")
-        present, first = np.unique(values[order], return_index=True)
-        start = np.append(first, order.size).astype(np.int64)
-        return cls((labels.shape[0], labels.shape[1]), present, start, rows[order], cols[order])
+        places = np.flatnonzero(labels > 0)
+        values = labels.reshape(-1)[places]
+        order = np.argsort(values, kind="stable")  # fast for 16 bits, so the type is kept
+        values, places = values[order], places[order]
+        first = np.flatnonzero(np.append(True, values[1:] != values[:-1])[: values.size])
+        start = np.append(first, values.size).astype(np.int64)
+        rows = places // labels.shape[1]
+        cols = places - rows * labels.shape[1]
+        return cls((labels.shape[0], labels.shape[1]), values[first].astype(np.int64), start, rows, cols)
 
     @cached_property
     def number(self) -> NDArray[np.int64]:
@@ -88,10 +91,16 @@ class Pixels:
         return np.array(ends) + np.array([[0], [0], [1], [1]])
 
     @cached_property
+    def centroid(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean row and mean column of each object; (n,) each."""
+        return self.sums(self.rows) / self.area, self.sums(self.cols) / self.area
+
+    @cached_property
     def covariance(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Variances of the rows and of the columns of each object, and their covariance; (n,) each."""
         rows, cols = (
-            values - (self.sums(values) / self.area)[self.number] for values in (self.rows, self.cols)
+            values - mean[self.number]
+            for values, mean in zip((self.rows, self.cols), self.centroid, strict=True)
         )
         down, along, mixed = (self.sums(each) / self.area for each in (rows * rows, cols * cols, rows * cols))
         return down, along, mixed
@@ -113,8 +122,8 @@ def position_columns(pixels: Pixels) -> dict[str, Column]:
     return {
         "label": pixels.labels,
         "area": area,
-        "centroid-0": pixels.sums(pixels.rows) / area,
-        "centroid-1": pixels.sums(pixels.cols) / area,
+        "centroid-0": pixels.centroid[0],
+        "centroid-1": pixels.centroid[1],
         **{f"bbox-{axis}": values for axis, values in enumerate(pixels.box)},
         "eccentricity": np.sqrt(np.maximum(1 - squared, 0)),
     }

@@ -89,9 +89,10 @@ def object_rows(
     own = [_cluster(sources[label - 1], graph) for label in pixels.labels]
     sizes = Counter(own)
     measured = {} if measure is None else intensity_columns(labels, pixels, measure, pixel_size)
+    plain = {name: each.tolist() for name, each in columns.items()}
     rows = []
     for number, label in enumerate(pixels.labels.tolist()):
-        row = {name: each[number].item() for name, each in columns.items()}
+        row: dict[str, Any] = {name: each[number] for name, each in plain.items()}
         row["cluster"], row["cluster_size"] = own[number], sizes[own[number]]
         if own[number] is None:
             row["cluster"] = row["cluster_size"] = math.nan
