@@ -30,7 +30,7 @@ __all__ = ["Drawing", "Measure", "Segmentation", "analyze", "segment", "segment_
 NOTHING_FOUND = (
     "no object was found: check that nuclei are brighter than the background and that their size is right"
 )
-NUMBER = re.compile(r"-?\d[\d.]*(e[+-]?\d+)?")
+NUMBER = r"-?\d[\d.]*(e[+-]?\d+)?"
 MAX_REASONS = 3  # of all that were discarded that a warning names
 PACKAGE = str(Path(__file__).parent)
 
@@ -205,7 +205,7 @@ def all_discarded(discarded: Sequence[ObjectDiscarded]) -> str:
     """Say that everything that was found was discarded, and the most frequent reasons, with an example."""
     examples: dict[str, list[str]] = {}
     for event in discarded:
-        examples.setdefault(NUMBER.sub("", event.reason), []).append(event.reason)
+        examples.setdefault(re.sub(NUMBER, "", event.reason), []).append(event.reason)
     frequent = sorted(examples.values(), key=len, reverse=True)[:MAX_REASONS]
     reasons = "; ".join(f"{len(each)}: {each[0]}" if len(discarded) > 1 else each[0] for each in frequent)
     count = "1 candidate was" if len(discarded) == 1 else f"{len(discarded)} candidates were"

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._version import __version__
-from ..config import DECLARATIONS_OF, Config, Preset, number_values, resolve_preset
+from ..config import DECLARATIONS_OF, Config, Preset, resolve_preset
 from ..events import Remark, from_plain, to_plain
 from ..performance import ClusterReport, PerformanceReport
 from ..results.intensity import is_intensity_column
 from ..results.tables import OBJECT_COLUMNS
+from ..strictjson import number_values
 
 FORMAT = 3
 

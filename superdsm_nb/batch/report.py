@@ -22,12 +22,13 @@ from numpy.typing import NDArray
 from PIL import Image, features
 
 from .._version import __version__
-from ..config import Config, GeneralSettings, strict_values
+from ..config import Config, GeneralSettings
 from ..errors import SuperDSMError
 from ..events import WRITING, ObjectDiscarded, Remark, Warned
 from ..io import imread
 from ..performance import PerformanceReport
 from ..render import render_result_over_image
+from ..strictjson import strict_values
 from .header import Header
 from .jobs import Job
 from .log import STAGES as COMPUTING

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..atoms import AtomAdjacencyGraph
-from ..config import strict_values
 from ..errors import StoredResultError
 from ..io import file_digest, write_file
 from ..minsetcover import SolvedCover
 from ..objects import BaseObject, Object, PostprocessedObject
+from ..strictjson import strict_values
 from .header import FORMAT, Header, performance_of, require
 from .jobs import Job
 

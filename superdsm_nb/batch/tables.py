@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._version import __version__
-from ..config import strict_values
 from ..errors import OutputError
 from ..events import WRITING
 from ..io import utf8, write_atomically
 from ..performance import PerformanceReport
 from ..results.outputs import image_rows
 from ..results.tables import csv_text, object_columns
+from ..strictjson import strict_values
 from .header import Header
 from .jobs import PROVENANCE, REPORT, RESULTS, Job
 from .log import STAGES

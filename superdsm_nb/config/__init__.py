@@ -3,7 +3,7 @@
 Nothing here imports NumPy or Numba: a task is checked before anything is computed.
 """
 
-from .config import Config, number_values, read_json_object, strict_values
+from .config import Config, read_json_object
 from .hyperparameters import Declarations, Hyperparameter, Section, StageSettings
 from .kinds import Scaling
 from .presets import (
@@ -67,10 +67,8 @@ __all__ = [
     "Scaling",
     "Section",
     "StageSettings",
-    "number_values",
     "preset_of",
     "read_json_object",
     "resolve_preset",
-    "strict_values",
     "with_preset",
 ]

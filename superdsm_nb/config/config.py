@@ -5,15 +5,13 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-import math
 from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
-
-NOT_FINITE = {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan}  # JSON has no such numbers
+from ..strictjson import NOT_FINITE, strict_values
 
 
 class Config:
@@ -179,26 +177,6 @@ def _json_value(value: Any) -> Any:  # noqa: ANN401
     if isinstance(value, Integral):
         return int(value)
     return float(value) if isinstance(value, Real) else repr(value)
-
-
-def strict_values(value: Any) -> Any:  # noqa: ANN401
-    """Replace infinity and NaN, which JSON does not have, by strings that `Config` understands."""
-    if isinstance(value, Mapping):
-        return {key: strict_values(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [strict_values(each) for each in value]
-    if isinstance(value, Real) and not math.isfinite(value):
-        return next(name for name, each in NOT_FINITE.items() if str(each) == str(float(value)))
-    return value
-
-
-def number_values(value: Any) -> Any:  # noqa: ANN401
-    """Replace the strings of `strict_values` by the numbers that they stand for."""
-    if isinstance(value, Mapping):
-        return {key: number_values(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [number_values(each) for each in value]
-    return NOT_FINITE.get(value, value) if isinstance(value, str) else value
 
 
 def _plain(entries: Any) -> Any:  # noqa: ANN401

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import PngImagePlugin
 
 from ..errors import ImageError, OutputError
+from ..strictjson import strict_values
 from .pixelsize import MICROMETERS_PER_INCH, PixelSize
 from .reading import first_line
 
@@ -58,7 +59,7 @@ def imsave(
         raise ImageError(f"{path}: a PNG holds 8 or 16 bits, not {image.dtype}: use the suffix .tif instead.")
     if png and image.ndim == 3 and image.dtype != np.uint8:
         raise ImageError(f"{path}: a colour PNG holds 8 bits, not {image.dtype}: use .tif instead.")
-    text = json.dumps(provenance, allow_nan=False) if provenance is not None else None
+    text = json.dumps(strict_values(provenance), allow_nan=False) if provenance is not None else None
     buffer = BytesIO()
     if png:
         entries = PngImagePlugin.PngInfo()

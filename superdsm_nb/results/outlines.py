@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import find_contours
 
+from ..strictjson import strict_values
+
 NAMESPACE = uuid.UUID("5b0f4a5e-6c0e-4b43-9d0e-0a3d3e1f0c55")  # of the identifiers of objects
 
 
@@ -155,7 +157,7 @@ def geojson(
     ]
     collection = {"type": "FeatureCollection", "features": features}
     content = collection if provenance is None else {**collection, "provenance": provenance}
-    return json.dumps(content, allow_nan=False)
+    return json.dumps(strict_values(content), allow_nan=False)
 
 
 def _oriented(ring: NDArray[np.float64], is_exterior: bool) -> NDArray[np.float64]:
