@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy import ndimage as ndi
 
 from superdsm_nb.errors import ConfigError
-from superdsm_nb.synthetic import _keep_largest_components, generate
+from superdsm_nb.synthetic import generate
+from superdsm_nb.synthetic.nuclei import keep_largest_components
 
 few = settings(deadline=None, max_examples=12, database=None)
 seeds = st.integers(0, 2**32 - 1)
@@ -270,7 +271,7 @@ def test_a_label_cut_in_pieces_keeps_the_biggest_and_its_surroundings_take_the_o
     owner[0, 11] = 1  # in the background
     expected = owner.copy()
     expected[4, 8], expected[0, 11] = 2, 0
-    np.testing.assert_array_equal(_keep_largest_components(owner), expected)
+    np.testing.assert_array_equal(keep_largest_components(owner), expected)
 
 
 @pytest.mark.parametrize(

@@ -165,12 +165,6 @@ class ProgressDisplay:
         if not self._progress.disable:  # rich before 14.3 prints an empty line even if nothing was shown
             self._progress.stop()
 
-    def image_started(self, name: str, slot: int = 0) -> None:
-        """Record that work on an image begins."""
-        self._names[slot] = name
-        self._estimate.started(name, slot)
-        self._progress.update(self._images, detail="" if self._many else name)
-
     def image_finished(self, name: str) -> None:
         """Record that an image is finished."""
         self._estimate.finished(name)
@@ -180,7 +174,9 @@ class ProgressDisplay:
         """Show what happens in the work on an image."""
         match event:
             case ImageStarted(name):
-                self.image_started(name, slot)
+                self._names[slot] = name
+                self._estimate.started(name, slot)
+                self._progress.update(self._images, detail="" if self._many else name)
             case StageStarted(name):
                 self._estimate.stage(name, slot)
                 title = f"{self._names[slot]}: {name}" if self._many else name

@@ -12,7 +12,7 @@ import typer
 
 from ..diameter import with_diameter
 from ..errors import ConfigError, SuperDSMError, errors_name
-from ..events import Event, Warned
+from ..events import Event, ImageStarted, Warned
 from ..results.outputs import OUTPUTS, image_rows, written_path
 from ..results.ringwidth import ring_width
 from ..timelimit import check_time_limit
@@ -127,7 +127,7 @@ def segment(
     done: list[_Done] = []
     with ProgressDisplay(len(files), verbosity) as display:
         for path, target, given, places in zip(files, targets, foregrounds, measured, strict=True):
-            display.image_started(path.name)
+            display.emit(ImageStarted(path.name))
             listener = _Listener(display)
             source, drawing = Source(path, channel, plane, time), Drawing(border_width=border)
             try:

@@ -31,7 +31,7 @@ print(min(ahead), ahead == versions())
 """
 
 
-@pytest.mark.skipif(not naive.COMPILED, reason="nothing is compiled")
+@naive.compiled_only
 def test_what_is_compiled_ahead_is_what_a_segmentation_needs():
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["1", "True"]
@@ -71,7 +71,7 @@ def test_nothing_is_started_on_a_single_processor(started, monkeypatch, tmp_path
     assert not started
 
 
-@pytest.mark.skipif(not naive.COMPILED, reason="nothing is compiled")
+@naive.compiled_only
 def test_the_process_ends_with_the_one_that_started_it(tmp_path):
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     child = subprocess.Popen(

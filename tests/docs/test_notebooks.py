@@ -19,9 +19,6 @@ from support.published import image_names
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 IMAGE = "SUPERDSM_NB_NOTEBOOK_IMAGE"
-compiled_only = pytest.mark.skipif(
-    not naive.COMPILED, reason="the text gives results of images that take hours without compiled kernels"
-)
 
 
 def run_notebook(name, monkeypatch, image=None, scale=None):
@@ -68,7 +65,7 @@ def real_image(tmp_path):
     return path
 
 
-@compiled_only
+@naive.compiled_only
 def test_the_first_segmentation_finds_the_nuclei_of_its_sample(monkeypatch):
     names = run_notebook("01", monkeypatch)
 
@@ -97,7 +94,7 @@ def check_descent(names):
     assert by_alpha[1] == full.energy
 
 
-@compiled_only
+@naive.compiled_only
 def test_the_model_explained_reaches_the_minimum_of_the_package(monkeypatch):
     names = run_notebook("02", monkeypatch)
 
@@ -126,7 +123,7 @@ def check_tuning(names):
     assert json.loads(names["text"])["config"] == names["choice"]
 
 
-@compiled_only
+@naive.compiled_only
 def test_tuning_shows_what_the_hyperparameters_do(monkeypatch):
     names = run_notebook("03", monkeypatch)
 
@@ -142,7 +139,7 @@ def test_tuning_shows_what_the_hyperparameters_do_to_a_real_image(monkeypatch, r
     assert names["choice"]["AF_scale"] == 10
 
 
-@compiled_only
+@naive.compiled_only
 def test_the_answers_from_a_batch_are_those_that_the_text_gives(monkeypatch):
     names = run_notebook("04", monkeypatch)
 

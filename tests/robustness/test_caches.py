@@ -25,7 +25,6 @@ from support import naive
 from support.processes import as_an_ordinary_user
 
 pytestmark = pytest.mark.slow
-compiled_only = pytest.mark.skipif(not naive.COMPILED, reason="without compiled kernels nothing is cached")
 HELPER = """
 from ._jit import jit
 
@@ -164,14 +163,14 @@ def filled(place, normal):
 # ---------------------------------------------------------------- folders that cannot be written
 
 
-@compiled_only
+@naive.compiled_only
 def test_without_any_folder_that_can_be_written_kernels_are_compiled(place):
     place.forbid_other_folders()
     assert place.run(CALL, NUMBA_CACHE_DIR=None) == ("1011", 0, 1)
     assert not list(place.folder.rglob("*.nbc"))
 
 
-@compiled_only
+@naive.compiled_only
 def test_a_cache_folder_that_is_read_only_and_empty_does_not_matter(place):
     place.cache.mkdir(mode=0o555)
     place.forbid_other_folders()
@@ -179,14 +178,14 @@ def test_a_cache_folder_that_is_read_only_and_empty_does_not_matter(place):
     assert not list(place.folder.rglob("*.nbc"))
 
 
-@compiled_only
+@naive.compiled_only
 def test_a_cache_folder_that_cannot_be_made_does_not_matter(place):
     place.forbid_other_folders()
     place.cache.write_text("a file")
     assert place.run(CALL, NUMBA_CACHE_DIR=place.cache / "below") == ("1011", 0, 1)
 
 
-@compiled_only
+@naive.compiled_only
 def test_a_full_disk_does_not_matter(place):
     def no_space():
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
@@ -195,14 +194,14 @@ def test_a_full_disk_does_not_matter(place):
     assert not list(place.folder.rglob("*.nbc*"))
 
 
-@compiled_only
+@naive.compiled_only
 def test_without_a_home_nothing_is_written_where_the_process_happens_to_be(place):
     place.forbid_other_folders()
     assert place.run(CALL, NUMBA_CACHE_DIR=None, HOME="~") == ("1011", 0, 1)
     assert not (place.folder / "~").exists()
 
 
-@compiled_only
+@naive.compiled_only
 def test_what_the_wished_folder_cannot_take_goes_to_the_next(place):
     place.cache.mkdir(mode=0o555)
     assert place.run(CALL) == ("1011", 0, 1)
@@ -210,7 +209,7 @@ def test_what_the_wished_folder_cannot_take_goes_to_the_next(place):
     assert list((place.package / "kernels" / "__pycache__").rglob("*.nbc"))
 
 
-@compiled_only
+@naive.compiled_only
 def test_a_cache_that_is_read_only_is_read(filled, normal):
     filled.forbid_other_folders()
     for folder in (*filled.cache.iterdir(), filled.cache):
@@ -223,7 +222,7 @@ def test_a_cache_that_is_read_only_is_read(filled, normal):
     assert misses == 0
 
 
-@compiled_only
+@naive.compiled_only
 def test_machine_code_that_cannot_be_stored_does_not_matter(place):
     refusing = "from superdsm_nb.kernels import _cache\n_cache.dumps = lambda content: content.missing\n"
     assert place.run(refusing + CALL) == ("1011", 0, 1)
@@ -243,7 +242,7 @@ def other_bytes(content):
 # ---------------------------------------------------------------- files that are damaged
 
 
-@compiled_only
+@naive.compiled_only
 def test_damaged_files_are_compiled_anew_and_replaced(filled, normal):
     damages = {"group_pixels": cut_off, "component_sizes": other_bytes, "touching_pairs": lambda content: b""}
     for name, damage in damages.items():
@@ -255,7 +254,7 @@ def test_damaged_files_are_compiled_anew_and_replaced(filled, normal):
     assert filled.run(SEGMENT)[::2] == (normal, 0)
 
 
-@compiled_only
+@naive.compiled_only
 def test_whole_files_of_something_else_are_compiled_anew(place):
     assert place.run(CALL) == ("1011", 0, 1)
     for path in place.cache.rglob("*.nbc"):
@@ -267,7 +266,7 @@ def test_whole_files_of_something_else_are_compiled_anew(place):
 # ---------------------------------------------------------------- several processes
 
 
-@compiled_only
+@naive.compiled_only
 def test_two_processes_that_compile_at_once_leave_a_cache_for_a_third(place):
     started = [place.start(AT_ONCE), place.start(AT_ONCE)]
     first, second = [finish(process) for process in started]
@@ -293,12 +292,12 @@ def compiled(place, cache_of_the_probe):
 # ---------------------------------------------------------------- versions, settings, processors
 
 
-@compiled_only
+@naive.compiled_only
 def test_the_same_version_in_another_folder_is_not_compiled_again(compiled):
     assert compiled.run(CALL) == ("1011", 1, 0)
 
 
-@compiled_only
+@naive.compiled_only
 @pytest.mark.parametrize(
     ("name", "before", "after", "result"),
     [
@@ -318,7 +317,7 @@ def test_another_version_of_the_package_never_takes_what_this_one_compiled(
     assert compiled.run(CALL) == ("1011", 1, 0)
 
 
-@compiled_only
+@naive.compiled_only
 @pytest.mark.parametrize(
     "variables",
     [{"NUMBA_CPU_NAME": "generic"}, {"NUMBA_BOUNDSCHECK": 1}],
@@ -329,7 +328,7 @@ def test_code_for_another_processor_or_made_otherwise_is_left_alone(compiled, va
     assert compiled.run(CALL) == ("1011", 1, 0)
 
 
-@compiled_only
+@naive.compiled_only
 @pytest.mark.parametrize("library", ["numpy", "numba"])
 def test_code_made_with_another_version_of_a_library_is_left_alone(compiled, library):
     changed = f"import numba, {library}\n{library}.__version__ += '.1'\n"

@@ -11,11 +11,13 @@ import heapq
 
 import numba
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, settings
 from scipy import ndimage
 from scipy.special import expit
 
 COMPILED = not numba.config.DISABLE_JIT
+compiled_only = pytest.mark.skipif(not COMPILED, reason="kernels are not compiled")
 HUGE = np.iinfo(np.int64).max
 
 
