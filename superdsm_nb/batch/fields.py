@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
@@ -37,10 +37,13 @@ Text = Annotated[str, Expected("a string")]
 Pattern = Annotated[str, Expected("a string in which %s, %d or %03d stands for the file id")]
 Count = Annotated[int, Expected("an integer")]
 Size = Annotated[int, Field(ge=1), Expected("an integer of at least 1")]
-Index = Annotated[int, Field(ge=0), Expected("an integer of at least 0")]
+Index = Annotated[
+    Annotated[int, Field(ge=0)] | Literal["max", "mean"],
+    Expected('an integer of at least 0, or "max" or "mean" of all'),
+]
 Channel = Annotated[
     Annotated[int, Field(ge=0)] | str,
-    Expected("an integer of at least 0, or the name of a channel"),
+    Expected('an integer of at least 0, the name of a channel, or "max" or "mean" of all'),
 ]
 
 
@@ -107,10 +110,18 @@ FIELDS: dict[str, Any] = {
     ],
     "seg_border": Annotated[Size, Field(description="Width of the contours in pixels. Default: 2.")],
     "channel": Annotated[
-        Channel, Field(description="Channel of a multichannel file: its number (zero-based), or its name.")
+        Channel,
+        Field(
+            description='Channel of a multichannel file: its number (zero-based), its name, or "max" or '
+            '"mean" of all channels.'
+        ),
     ],
-    "plane": Annotated[Index, Field(description="Plane of a stack (zero-based).")],
-    "time": Annotated[Index, Field(description="Time point of a series (zero-based).")],
+    "plane": Annotated[
+        Index, Field(description='Plane of a stack (zero-based), or "max" or "mean" of all planes.')
+    ],
+    "time": Annotated[
+        Index, Field(description='Time point of a series (zero-based), or "max" or "mean" of all.')
+    ],
     "measure": Annotated[
         list[Annotated[int, Field(ge=0)] | str],
         Expected("a list of channels, each an integer of at least 0 or a name"),

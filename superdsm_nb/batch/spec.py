@@ -54,7 +54,7 @@ class Task:
     dilate, merge_overlap_threshold, seg_border
         How results are drawn; see `superdsm_nb.render`.
     channel : int, str or None
-    plane, time : int or None
+    plane, time : int, str or None
         Which part of the files to use.
     measure : sequence of int or str
         Other channels of the files that are measured.
@@ -82,8 +82,8 @@ class Task:
     merge_overlap_threshold: float = math.inf
     seg_border: int = Drawing.border_width
     channel: int | str | None = None
-    plane: int | None = None
-    time: int | None = None
+    plane: int | str | None = None
+    time: int | str | None = None
     measure: Sequence[int | str] = ()
     ring: str | None = None
     time_limit: float | None = None

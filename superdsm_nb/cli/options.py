@@ -52,7 +52,7 @@ DiameterOption = Annotated[
 
 
 def _channel(text: str) -> int | str:
-    """Return the number or the name of a channel."""
+    """Return the number or the name of a channel, or a word for several."""
     if text.removeprefix("-").isdecimal():
         if text.startswith("-"):
             raise typer.BadParameter(f"{text} is not in the range x>=0.")
@@ -60,22 +60,41 @@ def _channel(text: str) -> int | str:
     return text
 
 
+def _place(text: str) -> int | str:
+    """Return the number of a plane or a time point, or a word for several."""
+    place = _channel(text)
+    if isinstance(place, str) and place not in WORDS:
+        raise typer.BadParameter(f"{text!r} is not a number, {', '.join(WORDS[:-1])} or {WORDS[-1]}.")
+    return place
+
+
+WORDS = ("all", "max", "mean")
 ChannelOption = Annotated[
     str | None,
     typer.Option(
-        metavar="N|NAME",
-        help="Channel of a multichannel file: its number (zero-based), or its name.",
+        metavar="N|NAME|WORD",
+        help="Channel of a multichannel file: its number (zero-based), its name, or a word as for --plane.",
         parser=_channel,
         show_default=False,
     ),
 ]
 PlaneOption = Annotated[
-    int | None,
-    typer.Option(metavar="N", help="Plane of a stack (zero-based).", min=0, show_default=False),
+    str | None,
+    typer.Option(
+        metavar="N|WORD",
+        help="Plane of a stack: its number (zero-based), 'max' or 'mean' of all, or 'all', each by itself.",
+        parser=_place,
+        show_default=False,
+    ),
 ]
 TimeOption = Annotated[
-    int | None,
-    typer.Option(metavar="N", help="Time point of a series (zero-based).", min=0, show_default=False),
+    str | None,
+    typer.Option(
+        metavar="N|WORD",
+        help="Time point of a series: its number (zero-based), or a word as for --plane.",
+        parser=_place,
+        show_default=False,
+    ),
 ]
 MeasureOption = Annotated[
     list[str] | None,

@@ -2,7 +2,7 @@
 
 from .formats import is_image
 from .pixelsize import PixelSize, pixel_size
-from .reading import imread
+from .reading import Planes, imread, open_planes
 from .source import LoadedImage, Source, file_digest
 from .writing import (
     PNG,
@@ -22,6 +22,7 @@ __all__ = [
     "UNFINISHED",
     "LoadedImage",
     "PixelSize",
+    "Planes",
     "Source",
     "check_suffix",
     "check_writable",
@@ -29,6 +30,7 @@ __all__ = [
     "imread",
     "imsave",
     "is_image",
+    "open_planes",
     "pixel_size",
     "utf8",
     "write_atomically",

@@ -23,15 +23,16 @@ class Source:
     path : Path
         The file.
     channel : int, str or None
-        Number (zero-based) or name of the channel to use if the file has several.
-    plane, time : int or None
-        Plane of a stack and time point (zero-based) to use if the file has several.
+        Number (zero-based) or name of the channel to use if the file has several; or "max" or "mean" of all,
+        or "all", one after the other, for `superdsm_nb.segment_stack`.
+    plane, time : int, str or None
+        Plane of a stack and time point (zero-based) to use if the file has several; likewise.
     """
 
     path: Path
     channel: int | str | None = None
-    plane: int | None = None
-    time: int | None = None
+    plane: int | str | None = None
+    time: int | str | None = None
 
     @property
     def part(self) -> dict[str, Any]:

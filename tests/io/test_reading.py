@@ -299,7 +299,7 @@ def test_what_a_library_remarks_about_our_calls_is_a_warning(tmp_path, monkeypat
         warnings.warn("call it in another way", DeprecationWarning, stacklevel=1)
         return GREY
 
-    monkeypatch.setattr("superdsm_nb.io.reading._read", deprecated)
+    monkeypatch.setattr("superdsm_nb.io.reading._decode", deprecated)
     with pytest.warns(DeprecationWarning, match="call it in another way"):
         imread(save(tmp_path / "a.png", GREY))
 

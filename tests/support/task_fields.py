@@ -7,6 +7,8 @@ import math
 from superdsm_nb.config import STAGE_NAMES
 
 IDS = 'a list of integers or strings, or a pattern such as "*"'
+CHANNEL = 'an integer of at least 0, the name of a channel, or "max" or "mean" of all'
+PLACE = 'an integer of at least 0, or "max" or "mean" of all'
 PATTERN = "a string in which %s, %d or %03d stands for the file id"
 
 # Field, two values of it, and where a task has them.
@@ -31,8 +33,8 @@ EXAMPLES = {
     "merge_overlap_threshold": (0.25, 1, lambda task: task.merge_overlap_threshold),
     "seg_border": (1, 5, lambda task: task.seg_border),
     "channel": (0, "DAPI", lambda task: task.channel),
-    "plane": (0, 2, lambda task: task.plane),
-    "time": (0, 2, lambda task: task.time),
+    "plane": (0, "max", lambda task: task.plane),
+    "time": (2, "mean", lambda task: task.time),
     "measure": ([1, "GFP"], ["p53"], lambda task: task.measure),
     "ring": ("4", "2um", lambda task: task.ring),
     "time_limit": (60, 2.5, lambda task: task.time_limit),
@@ -89,12 +91,14 @@ WRONG = [
     ("merge_overlap_threshold", True, "a number of at least 0"),
     ("seg_border", 0, "an integer of at least 1"),
     ("seg_border", "8", "an integer of at least 1"),
-    ("channel", -1, "an integer of at least 0, or the name of a channel"),
-    ("channel", 1.0, "an integer of at least 0, or the name of a channel"),
-    ("channel", True, "an integer of at least 0, or the name of a channel"),
-    ("plane", -1, "an integer of at least 0"),
-    ("plane", [0], "an integer of at least 0"),
-    ("time", -1, "an integer of at least 0"),
+    ("channel", -1, CHANNEL),
+    ("channel", 1.0, CHANNEL),
+    ("channel", True, CHANNEL),
+    ("plane", -1, PLACE),
+    ("plane", [0], PLACE),
+    ("plane", "min", PLACE),
+    ("plane", "all", PLACE),
+    ("time", -1, PLACE),
     ("measure", "GFP", "a list of channels, each an integer of at least 0 or a name"),
     ("measure", [-1], "a list of channels, each an integer of at least 0 or a name"),
     ("ring", 4, 'a width in pixels or as a length, such as "4" or "2um"'),

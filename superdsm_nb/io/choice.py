@@ -1,0 +1,215 @@
+"""Which pictures of a stack are chosen, and how several become one."""
+
+from __future__ import annotations
+
+import itertools
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import AxisChoiceError, ImageError, joined, shortened
+from .picture import AXES, RGB, Picture
+
+ALL = "all"
+PROJECTIONS = ("max", "mean")
+ORDER = ("time", "plane", "channel")  # of the axes of what is made of all planes
+COLORS = ("red", "green", "blue")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is chosen of a picture or a stack.
+
+    Attributes
+    ----------
+    places : tuple of int or str
+        For each axis of the stack, and for the samples, a number, "all", or a projection; None for all
+        samples together, whose colours are the picture.
+    sizes : tuple of int
+        Lengths of these axes.
+    axes : mapping of str to int
+        Where "time", "plane" and "channel" are among them, if all are chosen that there are; in this order.
+    names : tuple of str
+        Names of the channels; empty if the file does not name them.
+    """
+
+    places: tuple[int | str | None, ...]
+    sizes: tuple[int, ...]
+    axes: Mapping[str, int]
+    names: tuple[str, ...]
+
+    def at(self, position: Mapping[str, int]) -> Choice:
+        """Return the choice of one of all."""
+        places = list(self.places)
+        for axis, at in self.axes.items():
+            places[at] = position[axis]
+        return Choice(tuple(places), self.sizes, {}, self.names)
+
+    def read(
+        self, decode: Callable[[tuple[int, ...], int | None], NDArray[Any]], first: int = 0
+    ) -> NDArray[Any]:
+        """Decode what is chosen; of what is projected, only one picture at a time is held.
+
+        Parameters
+        ----------
+        decode : callable
+            Takes the position in the stack and the number of the sample.
+        first : int
+            Where to look for the next projection.
+        """
+        for at in range(first, len(self.places)):
+            if self.places[at] in PROJECTIONS:
+                one_by_one = (
+                    Choice((*self.places[:at], place, *self.places[at + 1 :]), self.sizes, {}, ()).read(
+                        decode, at + 1
+                    )
+                    for place in range(self.sizes[at])
+                )
+                return _largest(one_by_one) if self.places[at] == "max" else _mean(one_by_one)
+        *stack, sample = self.places
+        assert not isinstance(sample, str), "one is chosen by now"
+        return decode(tuple(place for place in stack if isinstance(place, int)), sample)
+
+
+def _largest(pictures: Iterable[NDArray[Any]]) -> NDArray[Any]:
+    pictures = iter(pictures)
+    result = next(pictures).copy()
+    for each in pictures:
+        np.maximum(result, each, out=result)
+    return result
+
+
+def _mean(pictures: Iterable[NDArray[Any]]) -> NDArray[np.float64]:
+    pictures = iter(pictures)
+    total, count = next(pictures).astype(np.float64), 1
+    for each in pictures:
+        total += each
+        count += 1
+    total /= count
+    return total
+
+
+def positions(axes: Sequence[str], sizes: Sequence[int]) -> list[dict[str, int]]:
+    """List the position of every plane, the last axis the fastest.
+
+    Examples
+    --------
+    >>> positions(("time", "plane"), (1, 2))
+    [{'time': 0, 'plane': 0}, {'time': 0, 'plane': 1}]
+    """
+    return [dict(zip(axes, place, strict=True)) for place in itertools.product(*map(range, sizes))]
+
+
+def choose(path: Path, picture: Picture, chosen: Mapping[str, int | str | None]) -> Choice:
+    """Find what is chosen.
+
+    Parameters
+    ----------
+    path : Path
+        The file, for messages.
+    picture : Picture
+        What it declares.
+    chosen : mapping of str to int or str
+        For "channel", "plane" and "time" a number, "all" or a projection, a name of a channel, or None.
+
+    Raises
+    ------
+    AxisChoiceError
+        If there are several channels, planes or time points and none is chosen.
+    ImageError
+        If there is none of that name or number.
+    """
+    axes, sizes = f"{picture.axes}{picture.samples.axis}", (*picture.sizes, picture.samples.choices)
+    places: list[int | str | None] = [0 if size == 1 else None for size in sizes]
+    of_all: dict[str, int] = {}
+    names: tuple[str, ...] = ()
+    for what, wanted in chosen.items():
+        if wanted is None:
+            continue
+        at = next((at for at, axis in enumerate(axes) if axis in AXES[what] and sizes[at] > 1), None)
+        size = 1 if at is None else sizes[at]
+        own_names = names_of(picture, size) if what == "channel" else ()
+        if isinstance(wanted, str):
+            place = _place(path, what, wanted, own_names, picture.remark)
+        else:
+            place = operator.index(wanted)  # of NumPy, too
+        if isinstance(place, int) and not 0 <= place < size:
+            raise _no_such_place(path, what, place, size, picture.remark)
+        if at is not None:
+            places[at] = place
+            if place == ALL:
+                of_all[what] = at
+                names = own_names or names
+    undecided = [axis for axis, place in zip(axes[:-1], places[:-1], strict=True) if place is None]
+    if undecided:
+        missing = [what for what, wanted in chosen.items() if wanted is None]
+        raise _too_many_dimensions(path, picture, undecided, missing)
+    sample = None if sizes[-1] == 1 else places[-1]
+    samples = picture.samples
+    if sample is None and samples.colors == 0:
+        where = "channels of {} bits in each pixel" if samples.together else "planes of {} bits"
+        what = next((what for what, axis in AXES.items() if samples.axis in axis), "channel")
+        raise AxisChoiceError(path, f"has {samples.count} {where.format(samples.bits)}", [what])
+    ordered = {axis: of_all[axis] for axis in ORDER if axis in of_all}
+    return Choice((*places[:-1], sample), sizes, ordered, names)
+
+
+def names_of(picture: Picture, size: int) -> tuple[str, ...]:
+    """Return the names of as many channels as there are to choose from."""
+    names = picture.channel_names or (
+        COLORS if picture.samples.colors == RGB and "C" not in picture.axes else ()
+    )
+    return names if len(names) == size else ()
+
+
+def _place(path: Path, what: str, name: str, names: Sequence[str], remark: str) -> int | str:
+    """Find the number of a channel by its name; numbers may be given as text, and words stand for several."""
+    found = [at for at, each in enumerate(names) if each == name] or [
+        at for at, each in enumerate(names) if each.casefold() == name.casefold()
+    ]
+    if len(found) == 1:
+        return found[0]
+    if not found and name in (ALL, *PROJECTIONS):
+        return name
+    if not found and name.isascii() and name.isdigit() and len(name) < 10:
+        return int(name)
+    if not names:
+        nouns = f"{_noun(what)}s"
+        raise ImageError(
+            f"{path} does not name its {nouns}: choose {shortened(name)!r} by its number, or "
+            f"{joined([ALL, *PROJECTIONS], 'or')}."
+        )
+    problem = "has several channels" if found else "has no channel"
+    raise ImageError(f"{path} {problem} {shortened(name)!r}, but {joined(list(names))}{remark}.")
+
+
+def _noun(what: str) -> str:
+    return "time point" if what == "time" else what
+
+
+def _no_such_place(path: Path, what: str, index: int, size: int, remark: str) -> ImageError:
+    noun = _noun(what)
+    if size == 1:
+        return ImageError(f"{path} has only one {noun}: there is no {noun} {index}{remark}.")
+    return ImageError(f"{path} has the {noun}s 0 to {size - 1}: there is no {noun} {index}{remark}.")
+
+
+def _too_many_dimensions(
+    path: Path, picture: Picture, undecided: Sequence[str], missing: Sequence[str]
+) -> ImageError:
+    names = names_of(picture, picture.sizes[picture.axes.index("C")]) if "C" in undecided else ()
+    named = f"; channels {joined(list(names))}" if names else ""
+    contents = f"has more than two dimensions ({picture.dimensions}{named})"
+    if picture.samples.colors == 0 and "channel" in missing:
+        undecided = [*undecided, picture.samples.axis]
+    choices = [
+        what for what, names in AXES.items() if what in missing and any(axis in names for axis in undecided)
+    ]
+    if choices:
+        return AxisChoiceError(path, contents, choices)
+    return ImageError(f"{path} {contents}: save the part to be segmented as a separate image.")
