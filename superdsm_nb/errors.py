@@ -85,7 +85,7 @@ class ImageError(SuperDSMError, ValueError):
 
 
 class AxisChoiceError(ImageError):
-    """A file holds several planes, channels or time points, and none was chosen.
+    """A file holds several scenes, planes, channels or time points, and none was chosen.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ class AxisChoiceError(ImageError):
     contents : str
         What is ambiguous: "has more than two dimensions (3 in Z, 64 in Y, 64 in X)".
     axes : sequence of str
-        What has to be chosen: some of "plane", "channel" and "time".
+        What has to be chosen: "scene", or some of "plane", "channel" and "time".
     """
 
     def __init__(self, file: Path, contents: str, axes: Sequence[str]) -> None:

@@ -231,7 +231,7 @@ def segment_file(
     Parameters
     ----------
     source : Source, Path or str
-        The file; a `Source` also selects the channel, plane and time point.
+        The file; a `Source` also selects the scene, channel, plane and time point.
     config : Config or mapping, optional
         Hyperparameters that differ from their defaults.
     diameter : float or str, optional

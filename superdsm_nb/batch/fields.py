@@ -41,6 +41,10 @@ Index = Annotated[
     Annotated[int, Field(ge=0)] | Literal["max", "mean"],
     Expected('an integer of at least 0, or "max" or "mean" of all'),
 ]
+Scene = Annotated[
+    Annotated[int, Field(ge=0)] | str,
+    Expected("an integer of at least 0, or the name of a scene"),
+]
 Channel = Annotated[
     Annotated[int, Field(ge=0)] | str,
     Expected('an integer of at least 0, the name of a channel, or "max" or "mean" of all'),
@@ -109,6 +113,13 @@ FIELDS: dict[str, Any] = {
         Expected("a number of at least 0"),
     ],
     "seg_border": Annotated[Size, Field(description="Width of the contours in pixels. Default: 2.")],
+    "scene": Annotated[
+        Scene,
+        Field(
+            description="Picture of a file that holds several (series, wells, positions): its number "
+            "(zero-based), or its name."
+        ),
+    ],
     "channel": Annotated[
         Channel,
         Field(

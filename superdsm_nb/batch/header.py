@@ -29,7 +29,7 @@ class Header:
     image_sha256 : str
         Digest of the image file.
     source : dict
-        Channel, plane and time point used.
+        Scene, channel, plane and time point used.
     config : Config
         Hyperparameters used, every default filled in.
     scale : float

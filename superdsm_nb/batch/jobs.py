@@ -150,7 +150,7 @@ def expand_jobs(task: Task, root: Path) -> list[Job]:
     return [
         Job(
             str(file_id),
-            Source(_image_path(task, file_id, root), task.channel, task.plane, task.time),
+            Source(_image_path(task, file_id, root), task.channel, task.plane, task.time, task.scene),
             {
                 kind: _output_path(task, kind, pattern, file_id, root)
                 for kind, pattern in task.patterns.items()

@@ -53,7 +53,7 @@ class Task:
         Where the pipeline ends.
     dilate, merge_overlap_threshold, seg_border
         How results are drawn; see `superdsm_nb.render`.
-    channel : int, str or None
+    scene, channel : int, str or None
     plane, time : int, str or None
         Which part of the files to use.
     measure : sequence of int or str
@@ -81,6 +81,7 @@ class Task:
     dilate: int = 0
     merge_overlap_threshold: float = math.inf
     seg_border: int = Drawing.border_width
+    scene: int | str | None = None
     channel: int | str | None = None
     plane: int | str | None = None
     time: int | str | None = None
@@ -266,7 +267,7 @@ def _resolve(
 ) -> Task:
     plain = (
         *("img_pathpattern", "num_cpus", "last_stage", "dilate", "merge_overlap_threshold", "seg_border"),
-        *("channel", "plane", "time", "measure", "ring", "time_limit", "keep_finished"),
+        *("scene", "channel", "plane", "time", "measure", "ring", "time_limit", "keep_finished"),
     )
     suffix = "_pathpattern"
     file_ids = entries.get("file_ids", ())

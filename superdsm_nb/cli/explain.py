@@ -16,6 +16,7 @@ from .options import (
     DiameterOption,
     PlaneOption,
     PresetOption,
+    SceneOption,
     SetOption,
     TimeOption,
     read_config,
@@ -31,6 +32,7 @@ def explain_config(
     preset: PresetOption = None,
     config: ConfigOption = None,
     settings: SetOption = None,
+    scene: SceneOption = None,
     channel: ChannelOption = None,
     plane: PlaneOption = None,
     time: TimeOption = None,
@@ -54,7 +56,7 @@ def explain_config(
     from .console import NORMAL, QUIET, ProgressDisplay, table
 
     base = read_config(config, settings, preset)
-    loaded = Source(image, channel, plane, time).load(GeneralSettings.of(base).histological)
+    loaded = Source(image, channel, plane, time, scene).load(GeneralSettings.of(base).histological)
     display = ProgressDisplay(1, QUIET if quiet else NORMAL)
     with errors_name(image):
         given = with_diameter(base, diameter, loaded.pixel_size)

@@ -51,8 +51,8 @@ DiameterOption = Annotated[
 ]
 
 
-def _channel(text: str) -> int | str:
-    """Return the number or the name of a channel, or a word for several."""
+def _number_or_name(text: str) -> int | str:
+    """Return the number or the name of a scene or a channel, or a word for several channels."""
     if text.removeprefix("-").isdecimal():
         if text.startswith("-"):
             raise typer.BadParameter(f"{text} is not in the range x>=0.")
@@ -62,7 +62,7 @@ def _channel(text: str) -> int | str:
 
 def _place(text: str) -> int | str:
     """Return the number of a plane or a time point, or a word for several."""
-    place = _channel(text)
+    place = _number_or_name(text)
     if isinstance(place, str) and place not in WORDS:
         raise typer.BadParameter(f"{text!r} is not a number, {', '.join(WORDS[:-1])} or {WORDS[-1]}.")
     return place
@@ -74,7 +74,17 @@ ChannelOption = Annotated[
     typer.Option(
         metavar="N|NAME|WORD",
         help="Channel of a multichannel file: its number (zero-based), its name, or a word as for --plane.",
-        parser=_channel,
+        parser=_number_or_name,
+        show_default=False,
+    ),
+]
+SceneOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N|NAME",
+        help="Picture of a file that holds several (series, wells, positions): its number (zero-based), or "
+        "its name.",
+        parser=_number_or_name,
         show_default=False,
     ),
 ]

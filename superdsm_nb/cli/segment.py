@@ -26,6 +26,7 @@ from .options import (
     PresetOption,
     QuietOption,
     RingOption,
+    SceneOption,
     SetOption,
     TimeLimitOption,
     TimeOption,
@@ -82,6 +83,7 @@ def segment(
     ] = None,
     config: ConfigOption = None,
     settings: SetOption = None,
+    scene: SceneOption = None,
     channel: ChannelOption = None,
     plane: PlaneOption = None,
     time: TimeOption = None,
@@ -129,7 +131,7 @@ def segment(
         for path, target, given, places in zip(files, targets, foregrounds, measured, strict=True):
             display.emit(ImageStarted(path.name))
             listener = _Listener(display)
-            source, drawing = Source(path, channel, plane, time), Drawing(border_width=border)
+            source, drawing = Source(path, channel, plane, time, scene), Drawing(border_width=border)
             try:
                 segmented = _segment_one(
                     source, target, base, diameter, given, drawing, limit, listener, tables, places, ring

@@ -1,8 +1,8 @@
 """Reading and writing images."""
 
 from .formats import is_image
-from .pixelsize import PixelSize, pixel_size
-from .reading import Planes, imread, open_planes
+from .picture import PixelSize
+from .reading import Planes, imread, open_planes, pixel_size
 from .source import LoadedImage, Source, file_digest
 from .writing import (
     PNG,

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import AxisChoiceError, ImageError, joined, shortened
+from ..errors import AxisChoiceError, ImageError, joined
+from .choosing import check_index, index_of
 from .picture import AXES, RGB, Picture
 
 ALL = "all"
@@ -138,8 +139,8 @@ def choose(path: Path, picture: Picture, chosen: Mapping[str, int | str | None])
             place = _place(path, what, wanted, own_names, picture.remark)
         else:
             place = operator.index(wanted)  # of NumPy, too
-        if isinstance(place, int) and not 0 <= place < size:
-            raise _no_such_place(path, what, place, size, picture.remark)
+        if isinstance(place, int):
+            check_index(path, what, place, size, picture.remark)
         if at is not None:
             places[at] = place
             if place == ALL:
@@ -168,35 +169,9 @@ def names_of(picture: Picture, size: int) -> tuple[str, ...]:
 
 
 def _place(path: Path, what: str, name: str, names: Sequence[str], remark: str) -> int | str:
-    """Find the number of a channel by its name; numbers may be given as text, and words stand for several."""
-    found = [at for at, each in enumerate(names) if each == name] or [
-        at for at, each in enumerate(names) if each.casefold() == name.casefold()
-    ]
-    if len(found) == 1:
-        return found[0]
-    if not found and name in (ALL, *PROJECTIONS):
-        return name
-    if not found and name.isascii() and name.isdigit() and len(name) < 10:
-        return int(name)
-    if not names:
-        nouns = f"{_noun(what)}s"
-        raise ImageError(
-            f"{path} does not name its {nouns}: choose {shortened(name)!r} by its number, or "
-            f"{joined([ALL, *PROJECTIONS], 'or')}."
-        )
-    problem = "has several channels" if found else "has no channel"
-    raise ImageError(f"{path} {problem} {shortened(name)!r}, but {joined(list(names))}{remark}.")
-
-
-def _noun(what: str) -> str:
-    return "time point" if what == "time" else what
-
-
-def _no_such_place(path: Path, what: str, index: int, size: int, remark: str) -> ImageError:
-    noun = _noun(what)
-    if size == 1:
-        return ImageError(f"{path} has only one {noun}: there is no {noun} {index}{remark}.")
-    return ImageError(f"{path} has the {noun}s 0 to {size - 1}: there is no {noun} {index}{remark}.")
+    """Find the number of a channel by its name; words stand for several, unless a channel is called so."""
+    is_word = name in (ALL, *PROJECTIONS) and name not in map(str.casefold, names)
+    return name if is_word else index_of(path, name, names, what, remark)
 
 
 def _too_many_dimensions(

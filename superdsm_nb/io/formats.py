@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 from ..errors import ImageError
+from .choosing import choose_scene
 from .limits import check_file
 from .picture import Picture
 
@@ -82,7 +83,7 @@ def is_image(path: Path) -> bool:
 
 
 @contextmanager
-def open_picture(path: Path, stored: int) -> Iterator[Picture]:
+def open_picture(path: Path, stored: int, scene: int | str | None = None) -> Iterator[Picture]:
     """Open an image file and read what it declares.
 
     Parameters
@@ -91,6 +92,8 @@ def open_picture(path: Path, stored: int) -> Iterator[Picture]:
         A file for which `check_file` returned.
     stored : int
         Its size in bytes.
+    scene : int or str, optional
+        Number (zero-based) or name of the picture to open if there are several.
 
     Yields
     ------
@@ -99,6 +102,8 @@ def open_picture(path: Path, stored: int) -> Iterator[Picture]:
 
     Raises
     ------
+    AxisChoiceError
+        If it holds several pictures and none is chosen.
     ImageError
         If it is of no format that is read here, or declares what is not known here.
     """
@@ -108,8 +113,8 @@ def open_picture(path: Path, stored: int) -> Iterator[Picture]:
     if name is None:
         raise _unknown(path, start)
     # Decoders take up to 0.1 s to import, so only the one that is needed is.
-    with import_module(f".{name}", __package__).open_file(path, stored) as picture:
-        yield picture
+    with import_module(f".{name}", __package__).open_file(path, stored) as found:
+        yield choose_scene(path, found, scene)
 
 
 def _unknown(path: Path, start: bytes) -> ImageError:

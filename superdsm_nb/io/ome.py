@@ -92,6 +92,21 @@ def own_planes(metadata: str, name: str) -> OwnPlanes | None:
     return OwnPlanes(axes, tuple(size for _, size in sizes), pages, channels, is_part)
 
 
+def image_count(metadata: str) -> int:
+    """Return how many pictures OME-XML describes; 0 if it cannot be understood.
+
+    Examples
+    --------
+    >>> image_count('<OME><Image><Pixels/></Image><Image><Pixels/></Image></OME>')
+    2
+    """
+    try:
+        root = ElementTree.fromstring(metadata)
+    except ElementTree.ParseError:
+        return 0
+    return sum(_tag(element) == "Pixels" for element in root.iter())
+
+
 def _planes(entry: ElementTree.Element, pixels: ElementTree.Element) -> Iterator[tuple[tuple[int, ...], int]]:
     """Yield position and page of the planes of an entry."""
     order = [axis for axis in pixels.get("DimensionOrder", "XYCZT")[2:] if axis in AXES]

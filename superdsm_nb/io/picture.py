@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 AXES = {"plane": "ZQIR", "channel": "CS", "time": "T"}  # as tifffile names them
 GREY, RGB = 1, 3  # numbers of colours
+
+
+class PixelSize(NamedTuple):
+    """Height and width of a pixel in micrometres."""
+
+    height: float
+    width: float
 
 
 class Opacity(Enum):
@@ -85,6 +92,8 @@ class Picture:
         Names of the channels in their order; empty if the file does not name them all.
     remark : str
         What else there is to know if something is missing; empty, or " (...)".
+    pixel_size : PixelSize or None
+        Size of a pixel as the file declares it.
     """
 
     axes: str
@@ -95,6 +104,7 @@ class Picture:
     read: Callable[[tuple[int, ...], int | None], NDArray[Any]]
     channel_names: tuple[str, ...] = ()
     remark: str = ""
+    pixel_size: PixelSize | None = None
 
     @property
     def dimensions(self) -> str:
@@ -103,6 +113,28 @@ class Picture:
         if self.samples.count > 1:
             axes, sizes = axes + self.samples.axis, (*sizes, self.samples.count)
         return ", ".join(f"{size} in {axis}" for axis, size in zip(axes, sizes, strict=True))
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """Several pictures in a file that is open.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Their names; empty where the file has none.
+    open : callable
+        Returns the picture with a number.
+    main : int or None
+        The one that is meant if none is chosen.
+    noun : str
+        What they are, for messages.
+    """
+
+    names: tuple[str, ...]
+    open: Callable[[int], Picture]
+    main: int | None = None
+    noun: str = "scenes"
 
 
 def full_intensity(dtype: np.dtype[Any], bits: int | None = None) -> float:

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from ..errors import ImageError, SuperDSMError
 from .choice import ALL, choose, positions
 from .colours import component, needs_all, shown
-from .formats import open_picture
+from .formats import START, format_of, open_picture
 from .limits import check_file
-from .picture import Picture
+from .picture import Picture, PixelSize
+from .pixelsize import plausible, size_in_png
 
 # Remarks of tifffile on unusual files go to configured loggers only, not to the terminal.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -31,6 +32,7 @@ def imread(
     channel: int | str | None = None,
     plane: int | str | None = None,
     time: int | str | None = None,
+    scene: int | str | None = None,
 ) -> NDArray[Any]:
     """Read a microscopy image.
 
@@ -47,6 +49,8 @@ def imread(
         Number (zero-based) or name of the channel to use if a file has several; or "max" or "mean" of all.
     plane, time : int or str, optional
         Plane of a stack and time point (zero-based) to use if a file has several; or "max" or "mean" of all.
+    scene : int or str, optional
+        Number (zero-based) or name of the picture to use if a file has several.
 
     Returns
     -------
@@ -57,10 +61,10 @@ def imread(
     Raises
     ------
     AxisChoiceError
-        If the file has several channels, planes or time points and none is chosen.
+        If the file has several scenes, channels, planes or time points and none is chosen.
     ImageError
         If there is no such file, it is not an image that is read here, it is damaged or too large, or it has
-        no such channel, plane or time point.
+        no such scene, channel, plane or time point.
 
     See Also
     --------
@@ -72,7 +76,7 @@ def imread(
                 f'{path}: "all" ({what}) stands for several images where one is needed: choose one, or '
                 '"max" or "mean" of all.'
             )
-    with open_planes(path, histological, channel=channel, plane=plane, time=time) as planes:
+    with open_planes(path, histological, channel=channel, plane=plane, time=time, scene=scene) as planes:
         return planes.read({})
 
 
@@ -113,6 +117,7 @@ def open_planes(
     channel: int | str | None = None,
     plane: int | str | None = None,
     time: int | str | None = None,
+    scene: int | str | None = None,
 ) -> Iterator[Planes]:
     """Open a file to read one or all of its planes.
 
@@ -124,6 +129,8 @@ def open_planes(
         Keep the colours of a colour image.
     channel, plane, time : int or str, optional
         As for `imread`, or "all".
+    scene : int or str, optional
+        As for `imread`.
 
     Yields
     ------
@@ -141,7 +148,7 @@ def open_planes(
     lock = Lock()  # decoders share the open file
     with ExitStack() as opened:
         with _reading(path):
-            picture = opened.enter_context(open_picture(path, stored))
+            picture = opened.enter_context(open_picture(path, stored, scene))
             choice = choose(path, picture, chosen)
 
         def read(position: Mapping[str, int]) -> NDArray[Any]:
@@ -167,6 +174,35 @@ def _reading(path: Path) -> Iterator[None]:
         raise
     except Exception as error:  # decoders can raise anything on a damaged file
         raise ImageError(f"{path} cannot be read as an image: {first_line(error)}.") from error
+
+
+def pixel_size(path: str | Path, scene: int | str | None = None) -> PixelSize | None:
+    """Read the size of a pixel.
+
+    Parameters
+    ----------
+    path : str or Path
+        An image that can be read.
+    scene : int or str, optional
+        Number (zero-based) or name of the picture that is meant if the file has several.
+
+    Returns
+    -------
+    PixelSize or None
+        From the metadata of the file, or the resolution of a TIFF or PNG file; None if it is missing, or too
+        large for a microscope: programs write screen or printer resolutions by default.
+    """
+    path = Path(path)
+    try:
+        stored = check_file(path)
+        with path.open("rb") as content:
+            name = format_of(content.read(START))
+        if name == "png":
+            return plausible(size_in_png(path))
+        with _reading(path), open_picture(path, stored, scene) as picture:
+            return plausible(picture.pixel_size)
+    except Exception:  # noqa: BLE001 - unreadable metadata are ignored, whatever the cause
+        return None
 
 
 def _decode(picture: Picture, place: tuple[int, ...], sample: int | None, histological: bool) -> NDArray[Any]:

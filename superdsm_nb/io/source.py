@@ -10,8 +10,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..errors import ImageError
-from .pixelsize import PixelSize, pixel_size
-from .reading import imread
+from .picture import PixelSize
+from .reading import imread, pixel_size
 
 
 @dataclass(frozen=True)
@@ -27,17 +27,20 @@ class Source:
         or "all", one after the other, for `superdsm_nb.segment_stack`.
     plane, time : int, str or None
         Plane of a stack and time point (zero-based) to use if the file has several; likewise.
+    scene : int, str or None
+        Number (zero-based) or name of the picture to use if the file has several.
     """
 
     path: Path
     channel: int | str | None = None
     plane: int | str | None = None
     time: int | str | None = None
+    scene: int | str | None = None
 
     @property
     def part(self) -> dict[str, Any]:
         """The part of the file that is used, as named by `imread` and the provenance."""
-        return {"channel": self.channel, "plane": self.plane, "time": self.time}
+        return {"scene": self.scene, "channel": self.channel, "plane": self.plane, "time": self.time}
 
     def load(self, histological: bool = False) -> LoadedImage:
         """Read the image and the metadata of its file.
@@ -57,7 +60,7 @@ class Source:
             digest = file_digest(self.path)
         except OSError as error:
             raise ImageError(f"{self.path} cannot be read: {error.strerror or error}.") from error
-        return LoadedImage(pixels, self, digest, pixel_size(self.path))
+        return LoadedImage(pixels, self, digest, pixel_size(self.path, self.scene))
 
 
 @dataclass(frozen=True)

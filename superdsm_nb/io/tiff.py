@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from ..errors import ImageError
 from .channelnames import channel_names, ome_channel_names
 from .limits import check_compression, check_size
-from .ome import OwnPlanes, own_planes
-from .picture import Picture, Samples
+from .ome import OwnPlanes, image_count, own_planes
+from .picture import Picture, Samples, Scenes
+from .pixelsize import size_in_tiff
 from .tiffpages import read_page
 from .tiffsamples import declared_samples
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 REDUCED, MASK = 1, 4  # bits of the tag NewSubfileType
 LARGER = "it holds a larger picture as well: save the one to be segmented as a separate image"
 SAMPLE_AXES = "SCZTQIR"
+DIFFERENT = "images of different kinds or sizes, none of them the main one"
 
 
 class Stack(NamedTuple):
@@ -34,12 +36,13 @@ class Stack(NamedTuple):
     sizes: tuple[int, ...]
     page_axes: str
     offset: int | None  # where the planes lie one after the other, if there is only one page for them
+    image: int | None = 0  # its number in OME-XML
     channel_names: tuple[str, ...] = ()
     remark: str = ""
 
 
 @contextmanager
-def open_file(path: Path, stored: int) -> Iterator[Picture]:
+def open_file(path: Path, stored: int) -> Iterator[Picture | Scenes]:
     """Open a TIFF or BigTIFF file.
 
     Parameters
@@ -51,31 +54,46 @@ def open_file(path: Path, stored: int) -> Iterator[Picture]:
 
     Yields
     ------
-    Picture
-        The stack of largest resolution. Of an OME-TIFF that consists of several files, only the planes in
-        this file.
+    Picture or Scenes
+        Each stack at its largest resolution; the first one is the main one if the others are smaller, such as
+        labels and thumbnails. Of an OME-TIFF that consists of several files, only the planes in this file.
 
     Raises
     ------
     ImageError
-        If it holds several pictures, or declares what is not known here.
+        If it declares what is not known here.
     """
     from tifffile import TiffFile  # noqa: PLC0415 - takes 0.05 s, and other formats do without
 
     # Other files that this one names are never opened: their planes are other pictures.
     with TiffFile(path, _multifile=False, is_ndtiff=False, is_mmstack=False) as file:
         own = own_planes(file.ome_metadata, path.name) if file.ome_metadata else None
-        stack = _series_stack(path, file, stored) if own is None else _own_stack(path, file, own)
-        first = _page(path, next((page for page in stack.pages if page is not None), None))
-        _check_page(path, first)
-        samples = declared_samples(path, first, stack.page_axes.replace("Y", "").replace("X", ""))
+        if own is not None:
+            yield _picture(path, file, _own_stack(path, file, own))
+        else:
+            yield _scenes(path, file, stored)
 
-        def read(place: tuple[int, ...], sample: int | None) -> NDArray[Any]:
-            return _read(path, stack, samples, first, (place, sample))
 
-        height, width = first.imagelength, first.imagewidth
-        names = stack.channel_names or channel_names(file, stack.axes)
-        yield Picture(stack.axes, stack.sizes, height, width, samples, read, names, stack.remark)
+def _picture(path: Path, file: TiffFile, stack: Stack) -> Picture:
+    """Check what the first page of a stack declares."""
+    first = _page(path, next((page for page in stack.pages if page is not None), None))
+    _check_page(path, first)
+    samples = declared_samples(path, first, stack.page_axes.replace("Y", "").replace("X", ""))
+
+    def read(place: tuple[int, ...], sample: int | None) -> NDArray[Any]:
+        return _read(path, stack, samples, first, (place, sample))
+
+    return Picture(
+        stack.axes,
+        stack.sizes,
+        first.imagelength,
+        first.imagewidth,
+        samples,
+        read,
+        stack.channel_names or channel_names(file, stack.axes, stack.image),
+        stack.remark,
+        size_in_tiff(file, first, stack.image),
+    )
 
 
 def _read(
@@ -144,8 +162,8 @@ def _check_page(path: Path, page: TiffPage) -> None:
             raise ImageError(f"{path} cannot be read as one picture: {LARGER}.")
 
 
-def _series_stack(path: Path, file: TiffFile, stored: int) -> Stack:
-    """Find the picture of a file: the only one, apart from smaller ones such as labels and thumbnails."""
+def _scenes(path: Path, file: TiffFile, stored: int) -> Picture | Scenes:
+    """Find the pictures of a file."""
     all_series = [series for series in file.series if math.prod(series.shape)]
     if any(series.keyframe.subfiletype & MASK for series in all_series):
         raise ImageError(f"{path} has a transparency mask, which is not read: save the picture without it.")
@@ -157,16 +175,26 @@ def _series_stack(path: Path, file: TiffFile, stored: int) -> Stack:
     if not full:
         found = "only reduced pictures" if all_series else "an image without pixels"
         raise ImageError(f"{path} holds {found}: save it at full resolution.")
-    series, *others = full
-    if others and all(_is_appended(other, series) for other in full):
-        check_compression(path, len(full) * series.keyframe.nbytes, stored)
-        return Stack([each.keyframe for each in full], "I", (len(full),), series.keyframe.axes, None)
-    area = _area(series)
-    if any(_area(other) >= area for other in others):
-        raise ImageError(
-            f"{path} holds {len(full)} images of different kinds or sizes, none of them the main one: save "
-            "the one to be segmented as a separate image."
-        )
+    first, *others = full
+    if others and all(_is_appended(other, first) for other in full):
+        check_compression(path, len(full) * first.keyframe.nbytes, stored)
+        pages = [each.keyframe for each in full]
+        return _picture(path, file, Stack(pages, "I", (len(full),), first.keyframe.axes, None))
+    is_main = all(_area(other) < _area(first) for other in others)
+    is_ome = bool(file.ome_metadata) and all(series.kind == "ome" for series in full)
+    # Pictures without pixels are missing among the series, so numbers would be those of others.
+    is_numbered = len(full) == image_count(file.ome_metadata or "")
+
+    def open_scene(number: int) -> Picture:
+        image = number if is_numbered or number == 0 else None
+        return _picture(path, file, _series_stack(path, full[number], stored)._replace(image=image))
+
+    names = tuple(series.name if is_ome else "" for series in full)
+    return Scenes(names, open_scene, 0 if is_main else None, "scenes" if is_ome else DIFFERENT)
+
+
+def _series_stack(path: Path, series: TiffPageSeries, stored: int) -> Stack:
+    """Return the pages of a picture, after its size has been checked."""
     keyframe = series.keyframe
     check_size(path, keyframe.imagelength, keyframe.imagewidth, keyframe.samplesperpixel)
     check_compression(path, series.size * (series.dtype.itemsize if series.dtype else 1), stored)
@@ -216,4 +244,4 @@ def _own_stack(path: Path, file: TiffFile, own: OwnPlanes) -> Stack:
     remark = " (a file of a multi-file OME-TIFF: only the planes in this file count)" if own.is_part else ""
     names = ome_channel_names(file.ome_metadata or "")
     names = tuple(names[channel] for channel in own.channels if channel < len(names))
-    return Stack(pages, own.axes, own.sizes, page_axes, None, names, remark)
+    return Stack(pages, own.axes, own.sizes, page_axes, None, 0, names, remark)

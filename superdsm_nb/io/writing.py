@@ -17,7 +17,8 @@ from PIL import PngImagePlugin
 
 from ..errors import ImageError, OutputError
 from ..strictjson import strict_values
-from .pixelsize import MICROMETERS_PER_INCH, PixelSize
+from .picture import PixelSize
+from .pixelsize import MICROMETERS_PER_INCH
 from .reading import first_line
 
 TIFF = (".tif", ".tiff")

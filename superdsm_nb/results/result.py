@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from ..config import Config, Preset, resolve_preset
 from ..diameter import is_size_given
 from ..events import ObjectDiscarded
 from ..image import intensities
-from ..io import LoadedImage
+from ..io import LoadedImage, Source
 from ..objects import BaseObject
 from ..performance import PerformanceReport
 from ..render import render_atoms
@@ -182,7 +183,7 @@ class Segmentation:
         """How the result was made, as JSON values for the descriptions of its files."""
         performance, source = self.performance.row(), self.image.source
         size, threshold = self.image.pixel_size, self.drawing.merge_overlap_threshold
-        part = {"channel": None, "plane": None, "time": None} if source is None else source.part
+        part = Source(Path()).part if source is None else source.part
         return {
             "software": f"superdsm_nb {__version__}",
             "preset": self.preset,

@@ -22,6 +22,7 @@ FULL = {f"{kind}_pathpattern": f"{kind}/%s{suffix}" for kind, suffix in SUFFIXES
         {"config": {}},
         {"config": {"AF_scale": 11, "postprocess": {"min_contrast": 1.5}}},
         {"last_stage": "dsm"},
+        {"scene": 0},
         {"channel": 0},
         {"plane": 0},
         {"dilate": 1},

@@ -244,9 +244,10 @@ def subfile_cells() -> Iterator[Cell]:
         yield Cell(f"{where}, thumbnail after", made(main, reduced, **options), grey)
         yield Cell(f"{where}, thumbnail before", made(reduced, main, **options), grey)
         yield Cell(f"{where}, half size after, not declared", made(main, half, **options), grey)
-        yield Cell(
-            f"{where}, half size before, not declared", made(half, main, **options), refusal="none of them"
-        )
+        before = made(half, main, **options)
+        yield Cell(f"{where}, half size before, not declared", before, refusal="none of them the main one")
+        yield Cell(f"{where}, half size before, scene 0", before, small, choice={"scene": 0})
+        yield Cell(f"{where}, half size before, scene 1", before, grey, choice={"scene": 1})
         yield Cell(f"{where}, pyramid inside", made(main, inside=reduced, **options), grey)
         yield Cell(
             f"{where}, larger picture inside", made(reduced, inside=main, **options), refusal="only reduced"
@@ -256,7 +257,9 @@ def subfile_cells() -> Iterator[Cell]:
         yield Cell(f"{where}, mask after", made(main, mask, **options), refusal="mask")
         yield Cell(f"{where}, only a thumbnail", made(reduced, **options), refusal="only reduced")
         other = page_of(values("u", 8), order)
-        yield Cell(f"{where}, other type after", made(main, other, **options), refusal="none of them")
+        yield Cell(f"{where}, other type after", made(main, other, **options), refusal="choose a scene")
+        yield Cell(f"{where}, other type after, scene 1", made(main, other, **options), values("u", 8),
+                   choice={"scene": 1})  # fmt: skip
         inverted = page_of(~values("u", 16, seed=4), order, photometric=0)
         yield Cell(f"{where}, 0 is white after", made(main, inverted, **options), refusal="none of them")
         same = page_of(values("u", 16, seed=4), order)
