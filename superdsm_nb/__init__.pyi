@@ -23,3 +23,4 @@ from .segmentation import Segmentation as Segmentation
 from .segmentation import analyze as analyze
 from .segmentation import segment as segment
 from .segmentation import segment_file as segment_file
+from .stack import segment_stack as segment_stack

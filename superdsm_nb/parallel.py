@@ -59,7 +59,7 @@ def ordered_map(
     list
         What `function` returned for each item.
     """
-    return list(_mapped(function, list(items), report))
+    return list(mapped(function, list(items), report))
 
 
 def finished_map(
@@ -83,16 +83,17 @@ def finished_map(
     """
     results: list[R] = []
     try:
-        results.extend(_mapped(function, list(items), report))
+        results.extend(mapped(function, list(items), report))
     except TimeLimitError:
         if not results or not leave_undone():
             raise
     return results
 
 
-def _mapped(
-    function: Callable[[T], R], work: Sequence[T], report: Callable[[int, int], None] | None
+def mapped(
+    function: Callable[[T], R], work: Sequence[T], report: Callable[[int, int], None] | None = None
 ) -> Iterator[R]:
+    """Yield what `ordered_map` returns, result by result as they come in."""
     done = 0
     threads = min(thread_count(), len(work))
     if threads < 2 or getattr(_inside, "map", False):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -37,10 +37,10 @@ from .options import (
 from .targets import find_foregrounds, find_images, find_measured, plan_targets
 
 if TYPE_CHECKING:
-    from ..config import Config
     from ..io import Source
     from ..performance import PerformanceReport
-    from ..results.result import Drawing, Segmentation
+    from ..results.result import Segmentation
+    from ..results.stack import StackSegmentation
     from .console import ProgressDisplay
 
 MEASURING = frozenset({"csv", "parquet", "geojson"})  # outputs that tell what was measured
@@ -115,7 +115,8 @@ def segment(
     measured = find_measured(files, measure or ())
     _check_measured(bool(measure), ring, outputs)
     others = [place for each in measured for place in each.values() if isinstance(place, Path)]
-    targets, tables = plan_targets(files, {"seg": out, **outputs}, foregrounds, others)
+    is_stack = "all" in (channel, plane, time)
+    targets, tables = plan_targets(files, {"seg": out, **outputs}, foregrounds, others, is_stack)
     from ..automatic import start_compiling
     from ..config import resolve_preset
     from ..io import Source
@@ -125,17 +126,25 @@ def segment(
     if resolve_preset(base) == "automatic":
         start_compiling()
     verbosity = QUIET if quiet or as_json else DETAILED if verbose else NORMAL
-    limit = _Limit(time_limit, keep_finished)
     done: list[_Done] = []
     with ProgressDisplay(len(files), verbosity) as display:
         for path, target, given, places in zip(files, targets, foregrounds, measured, strict=True):
             display.emit(ImageStarted(path.name))
             listener = _Listener(display)
-            source, drawing = Source(path, channel, plane, time, scene), Drawing(border_width=border)
+            source = Source(path, channel, plane, time, scene)
+            options = {
+                "config": base,
+                "diameter": diameter,
+                "foreground": given,
+                "drawing": Drawing(border_width=border),
+                "measure": places,
+                "ring": ring,
+                "time_limit": time_limit,
+                "keep_finished": keep_finished,
+                "emit": listener,
+            }
             try:
-                segmented = _segment_one(
-                    source, target, base, diameter, given, drawing, limit, listener, tables, places, ring
-                )
+                segmented = (_segment_stack if is_stack else _segment_one)(source, options, target, tables)
             except SuperDSMError as error:
                 message = error.worded("--{} N".format)
                 display.error(message)
@@ -150,7 +159,7 @@ def segment(
         for kind, table in tables.items():
             _write_table(kind, table, done)
         _show_summary(display, done, len(files))
-    if len(done) < len(files):
+    if len(done) < len(files) or any(each.record.get("failed_planes") for each in done):
         raise typer.Exit(1)
 
 
@@ -177,13 +186,6 @@ class _Listener:
         self._display.emit(event)
 
 
-class _Limit(NamedTuple):
-    """How long an image may take, and what happens then."""
-
-    seconds: float | None
-    keep_finished: bool
-
-
 @dataclass(frozen=True)
 class _Done:
     """What is kept of an image once its files are written."""
@@ -195,43 +197,49 @@ class _Done:
 
 
 def _segment_one(
-    source: Source,
-    target: Mapping[str, Path],
-    config: Config,
-    diameter: str | None,
-    foreground: Path | None,
-    drawing: Drawing,
-    limit: _Limit,
-    listener: _Listener,
-    tables: Iterable[str],
-    measure: Mapping[str, int | str | Path],
-    ring: str | None,
+    source: Source, options: Mapping[str, Any], target: Mapping[str, Path], tables: Iterable[str]
 ) -> _Done:
     """Segment one image and write its files; nothing of the size of the image is kept."""
     from ..results.outputs import write_outputs
     from ..segmentation import segment_file
 
     start = perf_counter()
-    result = segment_file(
-        source,
-        config,
-        diameter=diameter,
-        foreground=foreground,
-        drawing=drawing,
-        measure=measure,
-        ring=ring,
-        time_limit=limit.seconds,
-        keep_finished=limit.keep_finished,
-        emit=listener,
-    )
+    result = segment_file(source, **options)
     with errors_name(source.path):
         _ = result.labels  # refuses a pipeline that ended before there are any
-    written = write_outputs(result, target, listener)
+    written = write_outputs(result, target, options["emit"])
     return _Done(
-        _record(result, _paths(written, target, result.object_count), perf_counter() - start),
+        {
+            **_record(result, _paths(written, target, result.object_count), perf_counter() - start),
+            "scale": result.scale,
+            "scale_given": result.is_scale_given,
+        },
         {kind: image_rows(source.path.name, OUTPUTS[kind].rows(result)) for kind in tables},
         result.performance,
         str(result.config.get("global-energy-minimization/pruning")),
+    )
+
+
+def _segment_stack(
+    source: Source, options: Mapping[str, Any], target: Mapping[str, Path], tables: Iterable[str]
+) -> _Done:
+    """Segment all planes of one file and write its files."""
+    from ..results.outputs import write_outputs
+    from ..stack import segment_stack
+
+    start = perf_counter()
+    result = segment_stack(source, outputs=[*target, *tables], **options)
+    write_outputs(result, target, options["emit"])
+    return _Done(
+        {
+            **_record(result, target, perf_counter() - start),
+            "axes": dict(zip(result.axes, result.sizes, strict=True)),
+            "planes": len(result.planes),
+            "failed_planes": len(result.failed),
+        },
+        {kind: image_rows(source.path.name, result.rows_of(kind)) for kind in tables},
+        result.performance,
+        str(result.config.get("global-energy-minimization/pruning", "exact")),
     )
 
 
@@ -240,16 +248,16 @@ def _paths(kinds: Iterable[str], target: Mapping[str, Path], object_count: int) 
     return {kind: written_path(kind, target[kind], object_count) for kind in kinds}
 
 
-def _record(result: Segmentation, target: Mapping[str, Path], seconds: float) -> dict[str, Any]:
-    """The JSON record of a segmented image."""
+def _record(
+    result: Segmentation | StackSegmentation, target: Mapping[str, Path], seconds: float
+) -> dict[str, Any]:
+    """The JSON record of a segmented image or stack."""
     performance = result.performance
     return {
         "status": "done",
         "preset": result.preset,
         "objects": result.object_count,
         "complete": result.is_complete,
-        "scale": result.scale,
-        "scale_given": result.is_scale_given,
         "seconds": round(seconds, 3),
         "outputs": {kind: str(path) for kind, path in target.items()},
         "clusters": len(performance.clusters),
@@ -260,11 +268,14 @@ def _record(result: Segmentation, target: Mapping[str, Path], seconds: float) ->
 
 def _result_line(path: Path, record: Mapping[str, Any]) -> str:
     noun = "object" if record["objects"] == 1 else "objects"
-    given = " (given)" if record["scale_given"] else ""
-    return (
-        f"{path.name}: {record['objects']} {noun}, scale {record['scale']:.1f} pixels{given}, "
-        f"{record['seconds']:.1f} s -> {record['outputs']['seg']}"
-    )
+    if "planes" in record:
+        failed = f" ({record['failed_planes']} failed)" if record["failed_planes"] else ""
+        planes = "plane" if record["planes"] == 1 else "planes"
+        what = f"{record['planes']} {planes}{failed}, {record['objects']} {noun}"
+    else:
+        given = " (given)" if record["scale_given"] else ""
+        what = f"{record['objects']} {noun}, scale {record['scale']:.1f} pixels{given}"
+    return f"{path.name}: {what}, {record['seconds']:.1f} s -> {record['outputs']['seg']}"
 
 
 def _write_table(kind: str, path: Path, done: Sequence[_Done]) -> None:

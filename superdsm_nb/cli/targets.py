@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ..errors import ConfigError
-from ..results.outputs import OUTPUTS, OutputKind
+from ..results.outputs import OUTPUTS, OutputKind, stack_output
 
 IMAGE_SUFFIXES = frozenset(
     f".{suffix}"
@@ -179,6 +179,7 @@ def plan_targets(
     outputs: Mapping[str, Path],
     foregrounds: Iterable[Path | None] = (),
     measured: Iterable[Path] = (),
+    is_stack: bool = False,
 ) -> tuple[list[dict[str, Path]], dict[str, Path]]:
     """Decide where everything goes before any work is done.
 
@@ -191,6 +192,8 @@ def plan_targets(
         hold the objects of all images, a file.
     foregrounds, measured : iterable of Path
         Other files that are read; None where there is no foreground.
+    is_stack : bool
+        Whether each image is a stack, so that its pictures become TIFF files.
 
     Returns
     -------
@@ -213,7 +216,7 @@ def plan_targets(
     taken |= {path.resolve(): f"the foreground {path}" for path in foregrounds if path}
     taken |= {image.resolve(): f"the image {image}" for image in images}
     for kind, out in outputs.items():
-        output = OUTPUTS[kind]
+        output = stack_output(kind) if is_stack else OUTPUTS[kind]
         if output.check is not None:
             output.check()
         if output.write_rows is not None:

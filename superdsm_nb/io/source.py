@@ -10,6 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..errors import ImageError
+from .choice import ALL
 from .picture import PixelSize
 from .reading import imread, pixel_size
 
@@ -41,6 +42,11 @@ class Source:
     def part(self) -> dict[str, Any]:
         """The part of the file that is used, as named by `imread` and the provenance."""
         return {"scene": self.scene, "channel": self.channel, "plane": self.plane, "time": self.time}
+
+    @property
+    def is_stack(self) -> bool:
+        """Whether it stands for several images: something was chosen as "all"."""
+        return ALL in (self.channel, self.plane, self.time)
 
     def load(self, histological: bool = False) -> LoadedImage:
         """Read the image and the metadata of its file.

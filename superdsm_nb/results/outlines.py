@@ -17,6 +17,7 @@ from skimage.measure import find_contours
 
 from ..strictjson import strict_values
 
+ROI_AXES = {"time": "t", "plane": "z", "channel": "c"}  # as ImageJ and QuPath name them
 NAMESPACE = uuid.UUID("5b0f4a5e-6c0e-4b43-9d0e-0a3d3e1f0c55")  # of the identifiers of objects
 
 
@@ -90,19 +91,38 @@ def rois(labels: NDArray[Any], traced: Iterable[Outline] | None = None) -> bytes
     bytes
         A region per connected component, named after its label; ImageJ regions cannot have holes.
     """
+    return rois_of_planes([({}, outlines(labels) if traced is None else traced)])
+
+
+def rois_of_planes(planes: Iterable[tuple[Mapping[str, int], Iterable[Outline]]]) -> bytes:
+    """Outlines in the planes of a stack as a ZIP file of regions, each shown in its plane only.
+
+    Parameters
+    ----------
+    planes : iterable of (mapping of str to int, iterable of Outline)
+        For each plane its position (see `superdsm_nb.io.Planes`) and the outlines in it.
+
+    Returns
+    -------
+    bytes
+        As of `rois`; the names of the regions begin with the position: "t0003-z0012-0001".
+    """
     from roifile import ImagejRoi  # noqa: PLC0415 - imported only if regions are written
 
     buffer = io.BytesIO()
-    pieces: dict[int, int] = {}
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for outline in outlines(labels) if traced is None else traced:
-            pieces[outline.label] = pieces.get(outline.label, 0) + 1
-            number = pieces[outline.label]
-            name = f"{outline.label:04d}" + (f"-{number}" if number > 1 else "")
-            roi = ImagejRoi.frompoints(outline.exterior[:-1], name=name)
-            info = zipfile.ZipInfo(f"{name}.roi")
-            info.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(info, roi.tobytes())
+        for position, traced in planes:
+            place = {ROI_AXES[axis]: index for axis, index in position.items()}
+            start = "".join(f"{axis}{index:04d}-" for axis, index in place.items())
+            pieces: dict[int, int] = {}
+            for outline in traced:
+                pieces[outline.label] = pieces.get(outline.label, 0) + 1
+                number = pieces[outline.label]
+                name = f"{start}{outline.label:04d}" + (f"-{number}" if number > 1 else "")
+                roi = ImagejRoi.frompoints(outline.exterior[:-1], name=name, **place)
+                info = zipfile.ZipInfo(f"{name}.roi")
+                info.compress_type = zipfile.ZIP_DEFLATED
+                archive.writestr(info, roi.tobytes())
     return buffer.getvalue()
 
 
@@ -130,19 +150,57 @@ def geojson(
     str
         A feature collection; coordinates in pixels, objects with several components as multi-polygons.
     """
-    measurements = {row["label"]: row for row in rows}
-    polygons: dict[int, list[list[list[list[float]]]]] = {}
-    for outline in outlines(labels) if traced is None else traced:
-        rings = [_oriented(outline.exterior, True), *(_oriented(hole, False) for hole in outline.holes)]
-        polygons.setdefault(outline.label, []).append([ring.tolist() for ring in rings])
+    return geojson_of_planes([({}, rows, outlines(labels) if traced is None else traced)], provenance)
+
+
+def geojson_of_planes(
+    planes: Iterable[tuple[Mapping[str, int], Sequence[Mapping[str, Any]], Iterable[Outline]]],
+    provenance: Mapping[str, Any] | None = None,
+) -> str:
+    """Outlines in the planes of a stack as GeoJSON, in the planes where QuPath shows them.
+
+    Parameters
+    ----------
+    planes : iterable of (mapping of str to int, sequence of mapping, iterable of Outline)
+        For each plane its position (see `superdsm_nb.io.Planes`), the rows of its objects, and the outlines
+        in it.
+    provenance : mapping, optional
+        How the label maps were made.
+
+    Returns
+    -------
+    str
+        As of `geojson`.
+    """
     origin = json.dumps(provenance, sort_keys=True)
     features = [
-        {
-            "type": "Feature",
-            "id": str(uuid.uuid5(NAMESPACE, f"{origin} {label}")),
-            "geometry": {"type": "Polygon", "coordinates": pieces[0]}
+        feature for position, rows, traced in planes for feature in _features(position, rows, traced, origin)
+    ]
+    collection = {"type": "FeatureCollection", "features": features}
+    content = collection if provenance is None else {**collection, "provenance": provenance}
+    return json.dumps(strict_values(content), allow_nan=False)
+
+
+def _features(
+    position: Mapping[str, int], rows: Sequence[Mapping[str, Any]], traced: Iterable[Outline], origin: str
+) -> Iterator[dict[str, Any]]:
+    """Objects of one plane as features of GeoJSON."""
+    measurements = {row["label"]: row for row in rows}
+    polygons: dict[int, list[list[list[list[float]]]]] = {}
+    for outline in traced:
+        rings = [_oriented(outline.exterior, True), *(_oriented(hole, False) for hole in outline.holes)]
+        polygons.setdefault(outline.label, []).append([ring.tolist() for ring in rings])
+    place = {"c": -1, "z": 0, "t": 0} | {ROI_AXES[axis]: index for axis, index in position.items()}
+    for label, pieces in polygons.items():
+        geometry: dict[str, Any] = (
+            {"type": "Polygon", "coordinates": pieces[0]}
             if len(pieces) == 1
-            else {"type": "MultiPolygon", "coordinates": pieces},
+            else {"type": "MultiPolygon", "coordinates": pieces}
+        )
+        yield {
+            "type": "Feature",
+            "id": str(uuid.uuid5(NAMESPACE, " ".join([origin, *map(str, position.values()), str(label)]))),
+            "geometry": {**geometry, "plane": place} if position else geometry,
             "properties": {
                 "objectType": "detection",
                 "name": str(label),
@@ -153,11 +211,6 @@ def geojson(
                 },
             },
         }
-        for label, pieces in polygons.items()
-    ]
-    collection = {"type": "FeatureCollection", "features": features}
-    content = collection if provenance is None else {**collection, "provenance": provenance}
-    return json.dumps(strict_values(content), allow_nan=False)
 
 
 def _oriented(ring: NDArray[np.float64], is_exterior: bool) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ from `OUTPUTS`. Heavy libraries are imported only by the writers that need them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +15,13 @@ from ..errors import ConfigError
 from ..events import Emit, Warned, ignore
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from .result import Segmentation
+    from .stack import StackSegmentation
 
 PICTURE_SUFFIXES = (".png", ".tif", ".tiff")
+STACK_SUFFIXES = (".tif", ".tiff")
 MAX_PNG_LABEL = 65535
 
 Rows = Sequence[Mapping[str, Any]]
@@ -45,6 +49,8 @@ class OutputKind:
         Raises `ConfigError` if such files cannot be written on this system.
     rows : callable
         For tables: gives the rows of a segmentation, without the name of the image.
+    pixels : callable or None
+        For pictures: gives the pixels for a segmentation.
     """
 
     noun: str
@@ -55,6 +61,7 @@ class OutputKind:
     write_rows: Callable[[Path, Rows], None] | None = None
     check: Callable[[], None] | None = None
     rows: Callable[[Segmentation], Rows] = lambda result: result.rows
+    pixels: Callable[[Segmentation], NDArray[Any]] | None = None
 
     @property
     def suffix_text(self) -> str:
@@ -67,6 +74,21 @@ class OutputKind:
             *first, last = self.suffixes
             listed = f"{', '.join(first)} or {last}" if first else last
             raise ConfigError(f"{path} must end in {listed}.")
+
+
+def stack_output(kind: str) -> OutputKind:
+    """Return a kind of output as it is of a stack: pictures are TIFF files.
+
+    Raises
+    ------
+    ConfigError
+        If stacks have no such output.
+    """
+    if kind not in OUTPUTS or kind == "cfg":  # hyperparameters differ from plane to plane
+        kinds = ", ".join(each for each in OUTPUTS if each != "cfg")
+        raise ConfigError(f"There is no output {kind} of a stack: its outputs are {kinds}.")
+    output = OUTPUTS[kind]
+    return output if output.pixels is None else replace(output, suffixes=STACK_SUFFIXES)
 
 
 def written_path(kind: str, path: Path, object_count: int) -> Path:
@@ -86,14 +108,14 @@ def written_path(kind: str, path: Path, object_count: int) -> Path:
 
 
 def write_outputs(
-    segmentation: Segmentation, targets: Mapping[str, str | Path], emit: Emit = ignore
+    segmentation: Segmentation | StackSegmentation, targets: Mapping[str, str | Path], emit: Emit = ignore
 ) -> list[str]:
     """Write a result to files.
 
     Parameters
     ----------
-    segmentation : Segmentation
-        The result.
+    segmentation : Segmentation or StackSegmentation
+        The result of an image or of a stack.
     targets : mapping of str to path
         Files by kind, such as ``{"seg": "labels.png"}``; see `OUTPUTS`. Missing folders are created.
     emit : callable, optional
@@ -120,6 +142,10 @@ def write_outputs(
     >>> write_outputs(result, {"seg": "labels.png", "csv": "nuclei.csv"})  # doctest: +SKIP
     ['seg', 'csv']
     """
+    from .stack import StackSegmentation, write_stack
+
+    if isinstance(segmentation, StackSegmentation):
+        return write_stack(segmentation, targets)
     written = []
     for kind, target in targets.items():
         if kind not in OUTPUTS:
@@ -139,36 +165,43 @@ def image_rows(name: str, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, A
     return [{"image": name, **row} for row in rows]
 
 
-def _save_picture(result: Segmentation, path: Path, pixels: Any) -> None:  # noqa: ANN401 - an array
+def _write_labels(result: Segmentation, path: Path) -> None:
+    wanted, path = path, written_path("seg", path, result.object_count)
+    _save_picture(result, path, _labels(result))
+    if path != wanted:
+        wanted.unlink(missing_ok=True)  # of an earlier run
+
+
+def _save_picture(result: Segmentation, path: Path, pixels: NDArray[Any]) -> None:
     from ..io import imsave
 
     imsave(path, pixels, result.provenance, result.image.pixel_size)
 
 
-def _write_labels(result: Segmentation, path: Path) -> None:
+def _labels(result: Segmentation) -> NDArray[Any]:
     labels = result.labels
-    wanted, path = path, written_path("seg", path, result.object_count)
-    _save_picture(result, path, labels if labels.dtype == "uint16" else labels.astype("uint32"))
-    if path != wanted:
-        wanted.unlink(missing_ok=True)  # of an earlier run
+    return labels if labels.dtype == "uint16" else labels.astype("uint32")
 
 
-def _write_overlay(result: Segmentation, path: Path) -> None:
+def _overlay(result: Segmentation) -> NDArray[Any]:
     from ..render import render_result_over_image
 
-    picture = render_result_over_image(result.picture, result.labels, result.drawing.border_width)
-    _save_picture(result, path, picture)
+    return render_result_over_image(result.picture, result.labels, result.drawing.border_width)
 
 
-def _write_adjacencies(result: Segmentation, path: Path) -> None:
+def _adjacencies(result: Segmentation) -> NDArray[Any]:
     from ..render import render_adjacencies
 
-    picture = render_adjacencies(result.data_at_image_size, result.picture_of_atoms)
-    _save_picture(result, path, picture)
+    return render_adjacencies(result.data_at_image_size, result.picture_of_atoms)
 
 
-def _write_atoms(result: Segmentation, path: Path) -> None:
-    _save_picture(result, path, result.picture_of_atoms)
+def _atoms(result: Segmentation) -> NDArray[Any]:
+    return result.picture_of_atoms
+
+
+def _picture(pixels: Callable[[Segmentation], NDArray[Any]]) -> Callable[[Segmentation, Path], None]:
+    """Return a writer of pictures."""
+    return lambda result, path: _save_picture(result, path, pixels(result))
 
 
 def _write_config(result: Segmentation, path: Path) -> None:
@@ -207,9 +240,9 @@ def _write_parquet_rows(path: Path, rows: Rows) -> None:
 
 def _write_discarded_rows(path: Path, rows: Rows) -> None:
     from ..io import utf8, write_file
-    from .tables import DISCARDED_COLUMNS, csv_text
+    from .tables import DISCARDED_COLUMNS, axis_columns, csv_text
 
-    write_file(path, utf8(csv_text(["image", *DISCARDED_COLUMNS], rows)))
+    write_file(path, utf8(csv_text(["image", *axis_columns(rows), *DISCARDED_COLUMNS], rows)))
 
 
 def _discarded_rows(result: Segmentation) -> Rows:
@@ -230,26 +263,30 @@ OUTPUTS: Mapping[str, OutputKind] = {
         meaning="Label map: 0 is background, every nucleus has its own number",
         suffixes=PICTURE_SUFFIXES,
         write=_write_labels,
+        pixels=_labels,
     ),
     "overlay": OutputKind(
         noun="overlay",
         meaning="Contours over the image",
         suffixes=PICTURE_SUFFIXES,
-        write=_write_overlay,
+        write=_picture(_overlay),
+        pixels=_overlay,
     ),
     "adj": OutputKind(
         noun="picture of adjacencies",
         meaning="Picture of the atoms and their adjacencies",
         suffixes=PICTURE_SUFFIXES,
-        write=_write_adjacencies,
+        write=_picture(_adjacencies),
         needs="adjacencies",
+        pixels=_adjacencies,
     ),
     "atoms": OutputKind(
         noun="picture of atoms",
         meaning="Picture of the atoms, the regions from which objects are assembled",
         suffixes=PICTURE_SUFFIXES,
-        write=_write_atoms,
+        write=_picture(_atoms),
         needs="atoms",
+        pixels=_atoms,
     ),
     "cfg": OutputKind(
         noun="configuration",

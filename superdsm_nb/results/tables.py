@@ -27,6 +27,7 @@ OBJECT_COLUMNS = (
     *PHYSICAL_COLUMNS,
     *("touches_border", "saturated_fraction", "cluster", "cluster_size"),
 )
+AXIS_COLUMNS = ("time", "plane", "channel")
 DISCARDED_COLUMNS = ("row", "col", "reason", "atoms")
 CAMERA_BITS = (8, 10, 12, 14, 16)  # bits per pixel, whatever the type that the values are stored in
 
@@ -103,8 +104,14 @@ def object_rows(
 
 
 def object_columns(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Columns of a table of the objects of several images: those of all, and of the channels measured."""
-    return ["image", *OBJECT_COLUMNS, *intensity_columns_of(rows)]
+    """Columns of a table of the objects of several images: those of all, of stacks, and of the channels."""
+    return ["image", *axis_columns(rows), *OBJECT_COLUMNS, *intensity_columns_of(rows)]
+
+
+def axis_columns(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Columns that tell where in a stack an object is: those of `AXIS_COLUMNS` that a row has."""
+    present = {name for row in rows for name in AXIS_COLUMNS if name in row}
+    return [name for name in AXIS_COLUMNS if name in present]
 
 
 def discarded_rows(discarded: Iterable[ObjectDiscarded]) -> list[dict[str, Any]]:

@@ -1,0 +1,278 @@
+"""All planes of a stack or of a series, each segmented by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .config import Config, GeneralSettings, Preset, with_preset
+from .diameter import with_diameter
+from .errors import ConfigError, ImageError, SuperDSMError, errors_name
+from .events import READING, Emit, Progress, StageStarted, Warned
+from .image import unmasked
+from .io import LoadedImage, PixelSize, Planes, Source, file_digest, open_planes, pixel_size
+from .parallel import mapped
+from .results.channels import Place
+from .results.intensity import Measure, check_measure
+from .results.outputs import stack_output
+from .results.result import Drawing
+from .results.stack import Plane, StackSegmentation
+from .segmentation import analyze, warn
+from .timelimit import check_time_limit
+
+AXES = {"T": "time", "Z": "plane", "C": "channel"}
+PLANES = "planes"  # the stage that progress is reported of
+
+Read = Callable[[Mapping[str, int]], NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A stack that can be read."""
+
+    planes: Planes
+    source: Source | None = None
+    sha256: str | None = None
+    pixel_size: PixelSize | None = None
+
+    @property
+    def name(self) -> str:
+        return "" if self.source is None else self.source.path.name
+
+
+def segment_stack(
+    stack: Source | Path | str | ArrayLike,
+    config: Config | Mapping[str, Any] | None = None,
+    *,
+    axes: str | None = None,
+    diameter: float | str | None = None,
+    preset: Preset | None = None,
+    foreground: ArrayLike | Path | str | None = None,
+    drawing: Drawing | None = None,
+    measure: Mapping[str, Place] | None = None,
+    ring: str | None = None,
+    outputs: Sequence[str] = ("seg", "csv"),
+    time_limit: float | None = None,
+    keep_finished: bool = False,
+    emit: Emit | None = None,
+) -> StackSegmentation:
+    """Segment all planes of a stack, or all time points of a series, each by itself.
+
+    Planes are segmented in parallel. Nothing is linked between them: numbers of objects begin at 1 in every
+    plane. A plane that cannot be segmented is left empty, with a warning.
+
+    Parameters
+    ----------
+    stack : Source, Path, str or array
+        A file, of which all planes are segmented that a `Source` chooses with "all" (all time points and
+        planes by default), or an array.
+    config : Config or mapping, optional
+        Hyperparameters that differ from their defaults, for all planes.
+    axes : str, optional
+        For an array, what its axes are: "T", "Z" and "C" in any order, and "YX" at the end, such as "TZYX".
+    diameter : float or str, optional
+        Diameter of a typical nucleus, as for `superdsm_nb.analyze`. Estimated from each plane by default.
+    preset : {"automatic", "published"}, optional
+        Which method runs, as for `superdsm_nb.segment`.
+    foreground : array, Path or str, optional
+        Where nuclei are, as for `superdsm_nb.segment`, or an image file of it: for each plane or for all.
+    drawing : Drawing, optional
+        How objects become label maps and contours.
+    measure : mapping of str to int, str, Path or array, optional
+        Other channels to measure, as for `superdsm_nb.segment_file`: of each plane, or one for all.
+    ring : str, optional
+        Width of a ring around each object in which they are measured as well.
+    outputs : sequence of str
+        What is kept of each plane, by the kinds of output that `superdsm_nb.write_outputs` is to write; "seg"
+        for ``labels`` and "csv" for ``rows``.
+    time_limit : float, optional
+        Seconds that a plane may take.
+    keep_finished : bool
+        When the time of a plane is over, keep the nuclei that are finished.
+    emit : callable, optional
+        Takes what happens on the way. Without it, warnings are issued as `UserWarning`.
+
+    Returns
+    -------
+    StackSegmentation
+        With ``labels`` (T, Z, C, H, W, without the axes that are not), ``rows``, ``planes`` and
+        ``provenance``.
+
+    Raises
+    ------
+    SuperDSMError
+        If the stack cannot be read, an option is wrong, or no plane can be segmented.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from superdsm_nb import segment_stack
+    >>> from superdsm_nb.synthetic import generate
+    >>> nuclei = generate(seed=1, shape=(160, 160), nuclei=4).image
+    >>> result = segment_stack(np.stack([nuclei, nuclei[::-1]]), axes="ZYX", diameter=31)
+    >>> result.axes, result.labels.shape
+    (('plane',), (2, 160, 160))
+    """
+    emit = emit or warn
+    for kind in outputs:
+        stack_output(kind)
+    check_time_limit(time_limit)
+    given = with_preset(Config(config), preset, has_foreground=foreground is not None)
+    emit(StageStarted(READING))
+    with ExitStack() as files:
+        opened = files.enter_context(_opened(stack, axes, GeneralSettings.of(given).histological))
+        planes = opened.planes
+        path = opened.source.path if opened.source else None
+        with errors_name(path) if path else ExitStack():
+            given = with_diameter(given, diameter, opened.pixel_size)
+        read_foreground = (
+            None if foreground is None else files.enter_context(_companion(foreground, planes, axes))
+        )
+        channels = {name: _channel(place, opened, axes, files) for name, place in (measure or {}).items()}
+
+        def segment(position: Mapping[str, int]) -> tuple[Plane, list[Warned]]:
+            warned: list[Warned] = []
+            try:
+                pixels = planes.read(position)
+                if pixels.min() == pixels.max():
+                    return Plane(position, error=CONSTANT, is_constant=True), warned
+                measured = Measure({name: read(position) for name, read in channels.items()}, ring)
+                check_measure(measured, pixels.shape[:2], opened.pixel_size)
+                result = analyze(
+                    LoadedImage(pixels, opened.source, opened.sha256, opened.pixel_size),
+                    given,
+                    foreground=None if read_foreground is None else read_foreground(position),
+                    drawing=drawing,
+                    measure=measured,
+                    time_limit=time_limit,
+                    keep_finished=keep_finished,
+                    emit=lambda event: warned.append(event) if isinstance(event, Warned) else None,
+                )
+                return Plane.of(position, result, outputs), warned
+            except ConfigError:  # of all planes
+                raise
+            except SuperDSMError as error:
+                return Plane(position, error=str(error)), warned
+
+        with errors_name(path) if path else ExitStack():
+            found = list(_followed(segment, opened, emit))
+        first = planes.read(planes.positions[0])
+    result = StackSegmentation(
+        LoadedImage(first, opened.source, opened.sha256, opened.pixel_size),
+        planes.axes,
+        planes.sizes,
+        planes.channel_names,
+        found,
+        given,
+    )
+    if all(plane.error is not None for plane in found):
+        reason = result.failed[0].error if result.failed else f"{opened.name or 'The stack'}: {CONSTANT}."
+        raise ImageError(str(reason))
+    return result
+
+
+CONSTANT = "every pixel is the same: there is nothing to segment"
+
+
+def _followed(
+    segment: Callable[[Mapping[str, int]], tuple[Plane, list[Warned]]], opened: _Opened, emit: Emit
+) -> Iterator[Plane]:
+    """Segment all planes and tell of each, in their order."""
+    places = opened.planes.positions
+    emit(StageStarted(PLANES))
+    for done, (plane, warned) in enumerate(mapped(segment, places), 1):
+        where = ", ".join(f"{axis} {place}" for axis, place in plane.position.items())
+        for event in warned:
+            emit(Warned(f"{where}: {event.text}" if where else event.text, opened.name))
+        if plane.error is not None and where:
+            emit(Warned(f"{where} is left empty: {plane.error.rstrip('.')}", opened.name))
+        emit(Progress(done, len(places), PLANES))
+        yield plane
+
+
+@contextmanager
+def _opened(
+    stack: Source | Path | str | ArrayLike, axes: str | None, histological: bool
+) -> Iterator[_Opened]:
+    """Open a file, or take an array apart."""
+    if isinstance(stack, str | Path):
+        stack = Source(Path(stack), plane="all", time="all")
+    if not isinstance(stack, Source):
+        yield _Opened(_planes_of_array(unmasked(stack), axes))
+        return
+    if axes is not None:
+        raise ConfigError("axes are for arrays: a file declares those that it has.")
+    with open_planes(stack.path, histological, **stack.part) as planes:
+        try:
+            digest = file_digest(stack.path)
+        except OSError as error:
+            raise ImageError(f"{stack.path} cannot be read: {error.strerror or error}.") from error
+        yield _Opened(planes, stack, digest, pixel_size(stack.path, stack.scene))
+
+
+def _planes_of_array(array: NDArray[Any], axes: str | None) -> Planes:
+    """Return the planes of an array."""
+    if axes is None:
+        raise ConfigError('An array needs its axes, such as axes="ZYX": T, Z or C, and YX at the end.')
+    outer = axes[:-2]
+    if axes[-2:] != "YX" or set(outer).difference(AXES) or len(set(outer)) < len(outer):
+        raise ConfigError(f"The axes are {axes!r}, but must be T, Z or C, each once, and YX at the end.")
+    if len(axes) != array.ndim:
+        raise ConfigError(f"The axes are {axes}, but the array has {array.ndim} dimensions.")
+    if not array.size:
+        raise ImageError("The stack is empty.")
+    order = [outer.index(axis) for axis in AXES if axis in outer]
+    array = array.transpose(*order, -2, -1)
+    names = tuple(AXES[outer[at]] for at in order)
+
+    def read(position: Mapping[str, int]) -> NDArray[Any]:
+        plane: NDArray[Any] = array[tuple(position[axis] for axis in names)]
+        return plane
+
+    return Planes(names, array.shape[:-2], (), read)
+
+
+@contextmanager
+def _companion(given: ArrayLike | Path | str, planes: Planes, axes: str | None) -> Iterator[Read]:
+    """Open what belongs to a stack: a picture for each plane, or one for all."""
+    if not isinstance(given, str | Path):
+        array = np.asarray(given)
+        if array.ndim == 2:
+            yield lambda position: array
+            return
+        if array.ndim != len(planes.axes) + 2:
+            raise ImageError(f"An array that belongs to the stack has {array.ndim} dimensions: not its own.")
+        letters = "".join(letter for letter, axis in AXES.items() if axis in planes.axes)
+        own = _planes_of_array(array, axes or f"{letters}YX")
+        if own.sizes != planes.sizes:
+            raise ImageError(
+                f"An array that belongs to the stack has {own.sizes} planes, not {planes.sizes}."
+            )
+        yield own.read
+        return
+    with open_planes(given, channel="all", plane="all", time="all") as own:
+        missing = [axis for axis in own.axes if axis not in planes.axes]
+        sizes = dict(zip(planes.axes, planes.sizes, strict=True))
+        if missing or any(sizes[axis] != size for axis, size in zip(own.axes, own.sizes, strict=True)):
+            shape = " x ".join(f"{size} {axis}" for axis, size in zip(own.axes, own.sizes, strict=True))
+            wanted = " x ".join(f"{size} {axis}" for axis, size in sizes.items())
+            raise ImageError(f"{given} has {shape} places, but the stack {wanted or 'one plane'}.")
+        yield lambda position: own.read({axis: position[axis] for axis in own.axes})
+
+
+def _channel(place: Place, opened: _Opened, axes: str | None, files: ExitStack) -> Read:
+    """Return how to read a channel that is measured, for each plane."""
+    planes = opened.planes
+    if not isinstance(place, int | str):
+        return files.enter_context(_companion(place, planes, axes))
+    source = opened.source
+    if source is None:
+        raise ConfigError(f"An array has no channel {place} to measure: give its pixels.")
+    own = files.enter_context(open_planes(source.path, **{**source.part, "channel": place}))
+    return lambda position: own.read({axis: position[axis] for axis in own.axes})
