@@ -1,5 +1,6 @@
 """Label maps of objects, and pictures of what the stages find."""
 
+from .discarded import rasterize_discarded, render_discarded
 from .labelmap import (
     BorderPosition,
     contours,
@@ -27,12 +28,14 @@ __all__ = [
     "contours",
     "draw_line",
     "normalize_image",
+    "rasterize_discarded",
     "rasterize_labels",
     "rasterize_objects",
     "rasterize_regions",
     "rasterize_with_sources",
     "render_adjacencies",
     "render_atoms",
+    "render_discarded",
     "render_foreground_clusters",
     "render_image",
     "render_result_over_image",

@@ -85,7 +85,7 @@ def rasterize_with_sources(
     shape = data["g_raw"].shape
     if merge_overlap_threshold < 0:
         raise ConfigError(f"The overlap threshold is {merge_overlap_threshold:g}, but must be at least 0.")
-    drawn = list(_objects_of(data, objects, dilate))
+    drawn = list(objects_of(data, objects, dilate))
     masks, sources = [moved for _, moved in drawn], [[item] for item, _ in drawn]
     if merge_overlap_threshold < math.inf:
         groups = _groups(masks, merge_overlap_threshold)
@@ -128,7 +128,7 @@ def rasterize_objects(
     (H, W) bool
         Mask of the next object that has pixels, one at a time: all of them might not fit in memory.
     """
-    for _, item in _objects_of(data, objects, dilate):
+    for _, item in objects_of(data, objects, dilate):
         yield item.get_mask(data["g_raw"].shape)
 
 
@@ -237,10 +237,8 @@ def _adjacent_to(
     return found
 
 
-def _objects_of(
-    data: Mapping[str, Any], objects: str, dilate: int
-) -> Iterator[tuple[BaseObject, BaseObject]]:
-    """Objects of an entry of `data`, each as found and dilated, without those that are then empty."""
+def objects_of(data: Mapping[str, Any], objects: str, dilate: int) -> Iterator[tuple[BaseObject, BaseObject]]:
+    """Yield the objects of an entry of `data`, as found and dilated, without those that are then empty."""
     if "cover" not in data and objects not in data:
         raise PipelineError(
             "There are no objects to draw: global-energy-minimization, which finds them, has not run (it is "

@@ -16,6 +16,7 @@ from scipy import ndimage
 from skimage.measure import find_contours
 
 from ..strictjson import strict_values
+from .names import name_of
 
 ROI_AXES = {"time": "t", "plane": "z", "channel": "c"}  # as ImageJ and QuPath name them
 NAMESPACE = uuid.UUID("5b0f4a5e-6c0e-4b43-9d0e-0a3d3e1f0c55")  # of the identifiers of objects
@@ -139,7 +140,8 @@ def geojson(
     labels : (H, W) int array
         Label map.
     rows : sequence of mapping
-        Table of the objects (see `superdsm_nb.tables.object_rows`); its values become measurements.
+        Table of the objects (see `superdsm_nb.tables.object_rows`); its values become measurements,
+        with readable names.
     provenance : mapping, optional
         How the label map was made.
     traced : iterable of Outline, optional
@@ -205,7 +207,7 @@ def _features(
                 "objectType": "detection",
                 "name": str(label),
                 "measurements": {
-                    name: float(value)
+                    name_of(name).readable: float(value)
                     for name, value in measurements.get(label, {}).items()
                     if name not in ("label", "image") and np.isfinite(value)
                 },

@@ -166,8 +166,10 @@ def image_rows(name: str, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, A
 
 
 def _write_labels(result: Segmentation, path: Path) -> None:
+    from .picturefiles import labels
+
     wanted, path = path, written_path("seg", path, result.object_count)
-    _save_picture(result, path, _labels(result))
+    _save_picture(result, path, labels(result))
     if path != wanted:
         wanted.unlink(missing_ok=True)  # of an earlier run
 
@@ -176,32 +178,6 @@ def _save_picture(result: Segmentation, path: Path, pixels: NDArray[Any]) -> Non
     from ..io import imsave
 
     imsave(path, pixels, result.provenance, result.image.pixel_size)
-
-
-def _labels(result: Segmentation) -> NDArray[Any]:
-    labels = result.labels
-    return labels if labels.dtype == "uint16" else labels.astype("uint32")
-
-
-def _overlay(result: Segmentation) -> NDArray[Any]:
-    from ..render import render_result_over_image
-
-    return render_result_over_image(result.picture, result.labels, result.drawing.border_width)
-
-
-def _adjacencies(result: Segmentation) -> NDArray[Any]:
-    from ..render import render_adjacencies
-
-    return render_adjacencies(result.data_at_image_size, result.picture_of_atoms)
-
-
-def _atoms(result: Segmentation) -> NDArray[Any]:
-    return result.picture_of_atoms
-
-
-def _picture(pixels: Callable[[Segmentation], NDArray[Any]]) -> Callable[[Segmentation, Path], None]:
-    """Return a writer of pictures."""
-    return lambda result, path: _save_picture(result, path, pixels(result))
 
 
 def _write_config(result: Segmentation, path: Path) -> None:
@@ -224,25 +200,28 @@ def _write_geojson(result: Segmentation, path: Path) -> None:
     write_file(path, geojson(result.labels, result.rows, result.provenance, result.outlines).encode())
 
 
-def _write_csv_rows(path: Path, rows: Rows) -> None:
-    from ..io import utf8, write_file
-    from .tables import csv_text, object_columns
+def _picture(
+    kind: str,
+    noun: str,
+    meaning: str,
+    needs: str = "cover",
+    write: Callable[[Segmentation, Path], None] | None = None,
+) -> OutputKind:
+    """Describe a kind of picture, whose pixels `superdsm_nb.results.picturefiles` makes."""
 
-    write_file(path, utf8(csv_text(object_columns(rows), rows)))
+    def pixels(result: Segmentation) -> NDArray[Any]:
+        from .picturefiles import PICTURES
 
+        return PICTURES[kind](result)
 
-def _write_parquet_rows(path: Path, rows: Rows) -> None:
-    from ..io import write_file
-    from .tables import object_columns, parquet_bytes
-
-    write_file(path, parquet_bytes(object_columns(rows), rows))
-
-
-def _write_discarded_rows(path: Path, rows: Rows) -> None:
-    from ..io import utf8, write_file
-    from .tables import DISCARDED_COLUMNS, axis_columns, csv_text
-
-    write_file(path, utf8(csv_text(["image", *axis_columns(rows), *DISCARDED_COLUMNS], rows)))
+    return OutputKind(
+        noun=noun,
+        meaning=meaning,
+        suffixes=PICTURE_SUFFIXES,
+        write=write or (lambda result, path: _save_picture(result, path, pixels(result))),
+        needs=needs,
+        pixels=pixels,
+    )
 
 
 def _discarded_rows(result: Segmentation) -> Rows:
@@ -251,42 +230,59 @@ def _discarded_rows(result: Segmentation) -> Rows:
     return discarded_rows(result.discarded)
 
 
-def _check_parquet() -> None:
-    from .tables import check_parquet
+def _table(
+    kind: str,
+    noun: str,
+    meaning: str,
+    suffix: str,
+    extra: str | None = None,
+    rows: Callable[[Segmentation], Rows] = lambda result: result.rows,
+) -> OutputKind:
+    """Describe a kind of table, whose content `superdsm_nb.results.tablefiles` makes."""
 
-    check_parquet()
+    def check() -> None:
+        from .tablefiles import check_extra
+
+        check_extra(str(extra))
+
+    def write_rows(path: Path, rows: Rows) -> None:
+        from ..io import write_file
+        from .tablefiles import FORMS
+
+        write_file(path, FORMS[kind](rows))
+
+    return OutputKind(
+        noun=noun,
+        meaning=meaning,
+        suffixes=(suffix,),
+        write=lambda result, path: write_rows(path, image_rows(result.image.name, rows(result))),
+        write_rows=write_rows,
+        check=None if extra is None else check,
+        rows=rows,
+    )
 
 
 OUTPUTS: Mapping[str, OutputKind] = {
-    "seg": OutputKind(
-        noun="label map",
-        meaning="Label map: 0 is background, every nucleus has its own number",
-        suffixes=PICTURE_SUFFIXES,
+    "seg": _picture(
+        "seg",
+        "label map",
+        "Label map: 0 is background, every nucleus has its own number",
         write=_write_labels,
-        pixels=_labels,
     ),
-    "overlay": OutputKind(
-        noun="overlay",
-        meaning="Contours over the image",
-        suffixes=PICTURE_SUFFIXES,
-        write=_picture(_overlay),
-        pixels=_overlay,
+    "overlay": _picture("overlay", "overlay", "Contours over the image"),
+    "rejects": _picture(
+        "rejects",
+        "picture of discarded objects",
+        "Contours over the image, with those of discarded objects in orange",
     ),
-    "adj": OutputKind(
-        noun="picture of adjacencies",
-        meaning="Picture of the atoms and their adjacencies",
-        suffixes=PICTURE_SUFFIXES,
-        write=_picture(_adjacencies),
-        needs="adjacencies",
-        pixels=_adjacencies,
+    "adj": _picture(
+        "adj", "picture of adjacencies", "Picture of the atoms and their adjacencies", needs="adjacencies"
     ),
-    "atoms": OutputKind(
-        noun="picture of atoms",
-        meaning="Picture of the atoms, the regions from which objects are assembled",
-        suffixes=PICTURE_SUFFIXES,
-        write=_picture(_atoms),
+    "atoms": _picture(
+        "atoms",
+        "picture of atoms",
+        "Picture of the atoms, the regions from which objects are assembled",
         needs="atoms",
-        pixels=_atoms,
     ),
     "cfg": OutputKind(
         noun="configuration",
@@ -307,29 +303,38 @@ OUTPUTS: Mapping[str, OutputKind] = {
         suffixes=(".geojson",),
         write=_write_geojson,
     ),
-    "csv": OutputKind(
-        noun="table",
-        meaning="Table with a row for each object",
-        suffixes=(".csv",),
-        write=lambda result, path: _write_csv_rows(path, image_rows(result.image.name, result.rows)),
-        write_rows=_write_csv_rows,
+    "csv": _table("csv", "table", "Table with a row for each object", ".csv"),
+    "parquet": _table(
+        "parquet",
+        "Parquet table",
+        "Table with a row for each object as a Parquet file",
+        ".parquet",
+        extra="parquet",
     ),
-    "parquet": OutputKind(
-        noun="Parquet table",
-        meaning="Table with a row for each object as a Parquet file",
-        suffixes=(".parquet",),
-        write=lambda result, path: _write_parquet_rows(path, image_rows(result.image.name, result.rows)),
-        write_rows=_write_parquet_rows,
-        check=_check_parquet,
+    "cellprofiler": _table(
+        "cellprofiler",
+        "table for CellProfiler",
+        "Table with the names of columns of CellProfiler",
+        ".csv",
     ),
-    "discarded": OutputKind(
-        noun="table of discarded objects",
-        meaning="Table of the objects that were found and discarded, with the reasons",
-        suffixes=(".csv",),
-        write=lambda result, path: _write_discarded_rows(
-            path, image_rows(result.image.name, _discarded_rows(result))
-        ),
-        write_rows=_write_discarded_rows,
+    "qupath": _table(
+        "qupath",
+        "table as of QuPath",
+        "Table with readable names of columns, as QuPath exports it",
+        ".tsv",
+    ),
+    "h5ad": _table(
+        "h5ad",
+        "AnnData table",
+        "Table of AnnData, for scanpy and squidpy",
+        ".h5ad",
+        extra="anndata",
+    ),
+    "discarded": _table(
+        "discarded",
+        "table of discarded objects",
+        "Table of the objects that were found and discarded, with the reasons",
+        ".csv",
         rows=_discarded_rows,
     ),
 }

@@ -7,14 +7,12 @@ import io
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..atoms import AtomAdjacencyGraph
-from ..errors import ConfigError
 from ..events import ObjectDiscarded
 from ..objects import BaseObject, Object, PostprocessedObject
 from .intensity import Measure, intensity_columns, intensity_columns_of
@@ -25,7 +23,7 @@ OBJECT_COLUMNS = (
     *("eccentricity", "intensity_mean", "energy", "norm_energy", "contrast", "on_boundary"),
     *SHAPE_COLUMNS,
     *PHYSICAL_COLUMNS,
-    *("touches_border", "saturated_fraction", "cluster", "cluster_size"),
+    *("touches_border", "saturated_fraction", "cluster", "cluster_size", "refined"),
 )
 AXIS_COLUMNS = ("time", "plane", "channel")
 DISCARDED_COLUMNS = ("row", "col", "reason", "atoms")
@@ -69,8 +67,8 @@ def object_rows(
         them; the energy and the energy per pixel of the region; the contrast to the surroundings (NaN if it
         was not computed; the lowest one for merged objects); whether the model reaches beyond the border of
         the image; lengths and areas in micrometres; whether a pixel is on the border of the image; which part
-        of the pixels is saturated; and the label of the cluster and the number of objects in it. What is not
-        known is NaN.
+        of the pixels is saturated; the label of the cluster and the number of objects in it; and whether
+        post-processing changed the pixels that the model gave. What is not known is NaN.
     """
     pixels = Pixels.of(labels)
     columns = position_columns(pixels)
@@ -176,38 +174,25 @@ def _of_model(sources: Sequence[BaseObject]) -> dict[str, Any]:
         "norm_energy": float(energy / pixels) if pixels else math.nan,
         "contrast": float(min(contrasts, default=math.nan)),
         "on_boundary": any(item.on_boundary for item in fitted),
+        "refined": int(any(_is_refined(item) for item in sources)),
     }
 
 
-def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
-    """Format rows as comma-separated values; missing values are empty."""
+def _is_refined(item: BaseObject) -> bool:
+    """Whether an object has other pixels than the model it was made from."""
+    original = item.original if isinstance(item, PostprocessedObject) else None
+    if original is None:
+        return False
+    is_same_place = tuple(item.fg_offset) == tuple(original.fg_offset)
+    return not (is_same_place and np.array_equal(item.fg_fragment, original.fg_fragment))
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]], delimiter: str = ",") -> str:
+    """Format rows as values separated by commas or another character; missing values are empty."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n", restval="", extrasaction="ignore")
+    writer = csv.DictWriter(
+        text, columns, lineterminator="\n", restval="", extrasaction="ignore", delimiter=delimiter
+    )
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
-
-
-def check_parquet() -> None:
-    """Raise `ConfigError` unless the library that writes Parquet files is installed."""
-    if find_spec("pyarrow") is None:
-        raise ConfigError("Parquet files need pyarrow: install it with  pip install 'superdsm_nb[parquet]'.")
-
-
-def parquet_bytes(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """Format rows as a Parquet file.
-
-    Raises
-    ------
-    ConfigError
-        If pyarrow is not installed.
-    """
-    check_parquet()
-    import pyarrow  # noqa: PLC0415 - an optional dependency
-    from pyarrow import parquet  # noqa: PLC0415
-
-    table = pyarrow.table({name: [row.get(name) for row in rows] for name in columns})
-    sink = pyarrow.BufferOutputStream()
-    parquet.write_table(table, sink)
-    content: bytes = sink.getvalue().to_pybytes()
-    return content

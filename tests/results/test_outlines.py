@@ -113,4 +113,7 @@ def test_rings_run_as_geojson_wants_them():
 def test_figures_of_the_objects_become_measurements():
     rows = [{"label": 1, "image": "a", "area": 4.0, "contrast": float("inf"), "on_boundary": True}]
     (feature,) = json.loads(geojson(np.ones((2, 2), int), rows))["features"]
-    assert feature["properties"]["measurements"] == {"area": 4.0, "on_boundary": 1.0}
+    assert feature["properties"]["measurements"] == {
+        "Area px^2": 4.0,
+        "Model reaches the image border": 1.0,
+    }
