@@ -12,11 +12,17 @@ IMAGE_SUFFIXES = frozenset(
     f".{suffix}"
     for suffix in [
         "bmp",
+        "czi",
         "gif",
         "j2k",
         "jp2",
         "jpeg",
         "jpg",
+        "lif",
+        "lsm",
+        "nd2",
+        "oib",
+        "oif",
         "pbm",
         "pgm",
         "png",

@@ -1,9 +1,10 @@
 """Reading and writing images."""
 
+from .digest import file_digest
 from .formats import is_image
 from .picture import PixelSize
 from .reading import Planes, imread, open_planes, pixel_size
-from .source import LoadedImage, Source, file_digest
+from .source import LoadedImage, Source
 from .writing import (
     PNG,
     TIFF,

@@ -15,6 +15,9 @@ from .picture import Picture
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 PNG_START = b"\x89PNG\r\n\x1a\n"
 JP2_START = b"\0\0\0\x0cjP  \r\n\x87\n"
+OIF_START = b"\xff\xfe[\0"
+OIF_FOLDER = ".files"  # suffix of the folder beside an OIF file, which holds the planes
+COMPOUND_START = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 START = 1024  # bytes that tell formats apart
 
 FORMATS: tuple[tuple[str, tuple[bytes, ...]], ...] = (
@@ -24,6 +27,10 @@ FORMATS: tuple[tuple[str, tuple[bytes, ...]], ...] = (
     ("jpeg2000", (JP2_START, b"\xff\x4f\xff\x51")),
     ("gif", (b"GIF87a", b"GIF89a")),
     ("raster", (b"BM",)),
+    ("czi", (b"ZISRAWFILE",)),
+    ("lif", (b"\x70\0\0\0",)),
+    ("nd2", (b"\xda\xce\xbe\x0a",)),
+    ("oif", (OIF_START, COMPOUND_START)),
     ("netpbm", tuple(b"P%d%c" % (kind, space) for kind in range(1, 7) for space in b" \t\r\n#")),
 )
 """Modules of this package that read a format, and the bytes with which its files start."""
@@ -48,10 +55,6 @@ OTHERS: tuple[tuple[bytes, str, str], ...] = (
     (b"Pf", "a PFM file", PICTURE),
     (b"\x93NUMPY", "a NumPy file", "load it, and pass the array to superdsm_nb.segment"),
     (b"SIMPLE  =", "a FITS file", PICTURE),
-    (b"ZISRAWFILE", "a CZI file of ZEISS", MICROSCOPE),
-    (b"\xda\xce\xbe\x0a", "an ND2 file of Nikon", MICROSCOPE),
-    (b"\x70\0\0\0", "a LIF file of Leica", MICROSCOPE),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a compound file, such as OIB or ZVI", MICROSCOPE),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file, such as IMS", MICROSCOPE),
     (b"PK\3\4", "a ZIP archive", "unpack it first"),
     (b"\x1f\x8b", "a gzip archive", "unpack it first"),

@@ -42,7 +42,8 @@ def imread(
     Parameters
     ----------
     path : str or Path
-        TIFF, PNG, JPEG, JPEG 2000, GIF, BMP, WebP or Netpbm, whatever its suffix.
+        TIFF, PNG, JPEG, JPEG 2000, GIF, BMP, WebP, Netpbm, CZI, OIF or OIB, whatever its suffix; LIF and ND2
+        with the extra ``formats``.
     histological : bool
         Keep the colours of a colour image.
     channel : int or str, optional

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import ImageError
 from .choice import ALL
+from .digest import file_digest
 from .picture import PixelSize
 from .reading import imread, pixel_size
 
@@ -94,9 +94,3 @@ class LoadedImage:
     def name(self) -> str:
         """Name of the file; empty for an array."""
         return "" if self.source is None else self.source.path.name
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file (hexadecimal)."""
-    with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()

@@ -74,6 +74,12 @@ def open_file(path: Path, stored: int) -> Iterator[Picture | Scenes]:
             yield _scenes(path, file, stored)
 
 
+def page_picture(path: Path, file: TiffFile) -> Picture:
+    """Describe the first page of a file that is part of another one."""
+    page = file.pages.first
+    return _picture(path, file, Stack([page], "", (), page.axes, None))
+
+
 def _picture(path: Path, file: TiffFile, stack: Stack) -> Picture:
     """Check what the first page of a stack declares."""
     first = _page(path, next((page for page in stack.pages if page is not None), None))

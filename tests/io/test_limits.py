@@ -43,7 +43,7 @@ def test_what_is_no_regular_file_is_refused_without_being_opened(tmp_path):
     [
         (b"%!PS-Adobe-3.0 EPSF-3.0\n", "a PostScript file, which is not read"),
         (b"8BPS", "a Photoshop file"),
-        (b"ZISRAWFILE", "a CZI file of ZEISS, which is not read: export it as OME-TIFF"),
+        (b"gimp xcf file", "a GIMP file, which is not read: save it as a TIFF or PNG file"),
         (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
         (bytes(128) + b"DICM", "a DICOM file"),
         (b"\0\0\0\x1cftypheic", "a HEIF, AVIF or film file"),

@@ -1,0 +1,56 @@
+"""Digests of files, and of images that consist of several."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from .formats import OIF_FOLDER, OIF_START
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of all the content that a path stands for (hexadecimal).
+
+    Parameters
+    ----------
+    path : Path
+        A file; an OIF file stands for the folder of its planes as well. Or a folder that is an image.
+
+    Returns
+    -------
+    str
+        For several files, that of their names and digests, in order.
+    """
+    parts = list(_parts(path))
+    if parts == [path]:
+        with path.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    for part in parts:
+        # The name of the image itself does not matter, as for a file.
+        name = os.path.relpath(part, path).replace(os.sep, "/")
+        with part.open("rb") as content:
+            digest.update(name.encode(errors="surrogateescape") + b"\0")
+            digest.update(hashlib.file_digest(content, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _parts(path: Path) -> Iterator[Path]:
+    """Yield the files that a path stands for, in the order of their names."""
+    if path.is_dir():
+        yield from _files_in(path)
+        return
+    yield path
+    folder = path.with_name(f"{path.name}{OIF_FOLDER}")
+    if folder.is_dir():
+        with path.open("rb") as content:
+            if content.read(len(OIF_START)) == OIF_START:
+                yield from _files_in(folder)
+
+
+def _files_in(folder: Path) -> Iterator[Path]:
+    for place, folders, files in os.walk(folder):
+        folders.sort()
+        yield from (Path(place, name) for name in sorted(files))
