@@ -15,7 +15,7 @@ from typing import Any
 
 from ..config import Config, Preset, resolve_preset, with_preset
 from ..errors import ConfigError, TaskError
-from ..io import Source
+from ..io import Source, is_store
 from ..results.outputs import OUTPUTS, PICTURE_SUFFIXES, written_path
 from ..results.result import Drawing
 from .spec import FILE_NAME, Task, substitute_placeholders
@@ -172,11 +172,10 @@ def expand_jobs(task: Task, root: Path) -> list[Job]:
 
 def _check_kinds(task: Task) -> None:
     """Refuse outputs that cannot be written on this system."""
-    for check in (OUTPUTS[kind].check for kind in task.patterns if kind in OUTPUTS):
-        if check is None:
-            continue
+    for kind, pattern in task.patterns.items():
         try:
-            check()
+            if kind in OUTPUTS:
+                OUTPUTS[kind].check_path(Path(pattern))
         except ConfigError as error:
             raise TaskError(f"{task.folder / FILE_NAME}: {error}") from error
 
@@ -201,7 +200,8 @@ def _matching_ids(task: Task, pattern: str, root: Path) -> list[str]:
     start, _, after = str(_image_path(task, ID_PLACEHOLDER, root)).partition(ID_PLACEHOLDER)
     # Path.glob cannot escape brackets in the names of folders.
     found = glob.glob(f"{glob.escape(start)}{pattern}{glob.escape(after)}", recursive=True)  # noqa: PTH207
-    ids = [path[len(start) : len(path) - len(after)] for path in found if Path(path).is_file()]
+    found = [path for path in found if Path(path).is_file() or is_store(Path(path))]
+    ids = [path[len(start) : len(path) - len(after)] for path in found]
     if not ids:
         raise TaskError(f"{where} matches no image: there is no file {start}{pattern}{after}.")
     return sorted(name.replace(os.sep, "/") for name in ids)
@@ -290,7 +290,7 @@ def _output_path(task: Task, kind: str, pattern: str, file_id: int | str, root: 
     if kind == "log" and path.suffix != ".tgz":
         path = path.with_name(f"{path.name}.tgz")
     output = OUTPUTS.get(kind)
-    if output is not None and output.suffixes == PICTURE_SUFFIXES:
+    if output is not None and output.suffixes[0] in PICTURE_SUFFIXES:
         try:
             output.check_suffix(path)
         except ConfigError as error:

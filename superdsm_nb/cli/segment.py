@@ -56,7 +56,7 @@ def segment(
         typer.Option(
             "--out",
             "-o",
-            help="Label map to write (.png or .tif), or a folder for several images.",
+            help="Label map to write (.png, .tif or .zarr), or a folder for several images.",
             metavar="OUT",
         ),
     ],

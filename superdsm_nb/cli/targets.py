@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ..errors import ConfigError
-from ..results.outputs import OUTPUTS, OutputKind, stack_output
+from ..results.outputs import OUTPUTS, STORE_SUFFIX, OutputKind, stack_output
 
 IMAGE_SUFFIXES = frozenset(
     f".{suffix}"
@@ -31,6 +31,7 @@ IMAGE_SUFFIXES = frozenset(
         "tif",
         "tiff",
         "webp",
+        "zarr",
     ]
 )
 
@@ -57,10 +58,12 @@ def find_images(arguments: Iterable[Path], pattern: str | None) -> list[Path]:
     ConfigError
         If there is no image in a folder, or a pattern is given but no folder.
     """
+    from ..io import is_store  # imports NumPy, which help does without
+
     images: list[Path] = []
     folders = 0
     for argument in arguments:
-        if not argument.is_dir():
+        if not argument.is_dir() or is_store(argument):
             images.append(argument)
             continue
         folders += 1
@@ -76,19 +79,27 @@ def find_images(arguments: Iterable[Path], pattern: str | None) -> list[Path]:
 
 def images_in(folder: Path, pattern: str | None = None) -> list[Path]:
     """List the images in a folder, as `find_images` does."""
+    from ..io import is_store
+
     try:
         candidates = folder.iterdir() if pattern is None else folder.glob(pattern)
         return sorted(
             path
             for path in candidates
-            if path.is_file()
+            if (path.is_file() or is_store(path))
             and not any(part.startswith(".") for part in path.relative_to(folder).parts)
             and (pattern is not None or path.suffix.lower() in IMAGE_SUFFIXES)
+            and not any(map(is_store, _between(folder, path)))
         )
     except (ValueError, NotImplementedError) as error:
         raise ConfigError(f"--pattern {pattern} is not a pattern of file names, such as *.tif.") from error
     except OSError as error:
         raise ConfigError(f"{folder} cannot be listed: {error.strerror or error}.") from error
+
+
+def _between(folder: Path, path: Path) -> list[Path]:
+    """The folders between a folder and something below it; what is inside a store is no file of its own."""
+    return [parent for parent in path.parents if parent != folder and parent.is_relative_to(folder)]
 
 
 def find_foregrounds(images: Sequence[Path], foreground: Path | None) -> list[Path | None]:
@@ -165,7 +176,9 @@ def _place(text: str) -> int | str | Path:
 
 def _companions(images: Sequence[Path], given: Path, noun: str) -> list[Path]:
     """The file that belongs to each image: the one given, or that of the same name in a folder."""
-    if not given.is_dir():
+    from ..io import is_store
+
+    if not given.is_dir() or is_store(given):
         if len(images) > 1:
             raise ConfigError(f"Several images need a folder for their {noun}s, but {given} is not one.")
         return [given]
@@ -223,8 +236,6 @@ def plan_targets(
     taken |= {image.resolve(): f"the image {image}" for image in images}
     for kind, out in outputs.items():
         output = stack_output(kind) if is_stack else OUTPUTS[kind]
-        if output.check is not None:
-            output.check()
         if output.write_rows is not None:
             tables[kind] = out
             _reserve(output, out, taken)
@@ -238,7 +249,7 @@ def plan_targets(
 def _target_files(images: Sequence[Path], out: Path, output: OutputKind) -> list[Path]:
     """Where the output of each image goes: a file for one image, or files in a folder."""
     is_file = out.suffix.lower() in output.suffixes or (out.suffix and len(images) == 1)
-    if is_file and not out.is_dir():
+    if is_file and (not out.is_dir() or out.suffix.lower() == STORE_SUFFIX):
         if len(images) > 1:
             raise ConfigError(
                 f"Several images need a folder for their {output.noun}s, but {out} is a file name."
@@ -258,6 +269,7 @@ def _reserve(output: OutputKind, path: Path, taken: dict[Path, str]) -> None:
     from ..io import check_writable
 
     output.check_suffix(path)
+    output.check_path(path)
     check_writable(path)
     real = path.resolve()
     if real in taken:

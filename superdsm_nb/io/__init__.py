@@ -17,24 +17,30 @@ from .writing import (
     write_atomically,
     write_file,
 )
+from .zarrnodes import is_store
+from .zarrwriting import ZARR, check_zarr, save_zarr
 
 __all__ = [
     "PNG",
     "TIFF",
     "UNFINISHED",
+    "ZARR",
     "LoadedImage",
     "PixelSize",
     "Planes",
     "Source",
     "check_suffix",
     "check_writable",
+    "check_zarr",
     "file_digest",
     "imread",
     "imsave",
     "imsave_stack",
     "is_image",
+    "is_store",
     "open_planes",
     "pixel_size",
+    "save_zarr",
     "utf8",
     "write_atomically",
     "write_file",

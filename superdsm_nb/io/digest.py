@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,6 +53,10 @@ def _parts(path: Path) -> Iterator[Path]:
 
 
 def _files_in(folder: Path) -> Iterator[Path]:
+    """Yield the files in a folder; what could be outside of it, or never end, is an error."""
     for place, folders, files in os.walk(folder):
         folders.sort()
-        yield from (Path(place, name) for name in sorted(files))
+        for name in sorted(files):
+            if not stat.S_ISREG(os.lstat(Path(place, name)).st_mode):
+                raise OSError(errno.ELOOP, f"{name} in it is a link or no file")
+            yield Path(place, name)

@@ -11,6 +11,7 @@ from ..errors import ImageError
 from .choosing import choose_scene
 from .limits import check_file
 from .picture import Picture
+from .zarrnodes import is_store
 
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 PNG_START = b"\x89PNG\r\n\x1a\n"
@@ -75,12 +76,24 @@ def format_of(start: bytes) -> str | None:
     return next((name for name, starts in FORMATS if start.startswith(starts)), None)
 
 
+def check_image(path: Path) -> int:
+    """Refuse what is neither a file with content nor a store; return the size of a file."""
+    return 0 if is_store(path) else check_file(path)
+
+
+def format_name(path: Path) -> str | None:
+    """Return the module that reads a file or a store; None if there is none."""
+    if is_store(path):
+        return "omezarr"
+    with path.open("rb") as content:
+        return format_of(content.read(START))
+
+
 def is_image(path: Path) -> bool:
-    """Whether a file starts like one of a format that is read; False if it cannot be read."""
+    """Whether a file starts like one of a format that is read, or a folder is a store; False otherwise."""
     try:
-        check_file(path)
-        with path.open("rb") as content:
-            return format_of(content.read(START)) is not None
+        check_image(path)
+        return format_name(path) is not None
     except (ImageError, OSError):
         return False
 
@@ -110,11 +123,10 @@ def open_picture(path: Path, stored: int, scene: int | str | None = None) -> Ite
     ImageError
         If it is of no format that is read here, or declares what is not known here.
     """
-    with path.open("rb") as content:
-        start = content.read(START)
-    name = format_of(start)
+    name = format_name(path)
     if name is None:
-        raise _unknown(path, start)
+        with path.open("rb") as content:
+            raise _unknown(path, content.read(START))
     # Decoders take up to 0.1 s to import, so only the one that is needed is.
     with import_module(f".{name}", __package__).open_file(path, stored) as found:
         yield choose_scene(path, found, scene)

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from ..errors import ImageError, SuperDSMError
 from .choice import ALL, choose, positions
 from .colours import component, needs_all, shown
-from .formats import START, format_of, open_picture
-from .limits import check_file
+from .formats import check_image, format_name, open_picture
 from .picture import Picture, PixelSize
 from .pixelsize import plausible, size_in_png
 
@@ -43,7 +42,7 @@ def imread(
     ----------
     path : str or Path
         TIFF, PNG, JPEG, JPEG 2000, GIF, BMP, WebP, Netpbm, CZI, OIF or OIB, whatever its suffix; LIF and ND2
-        with the extra ``formats``.
+        with the extra ``formats``, and a folder that is OME-Zarr with the extra ``zarr``.
     histological : bool
         Keep the colours of a colour image.
     channel : int or str, optional
@@ -144,7 +143,7 @@ def open_planes(
         As by `imread`, also when a plane is read.
     """
     path = Path(path)
-    stored = check_file(path)
+    stored = check_image(path)
     chosen = {"channel": channel, "plane": plane, "time": time}
     lock = Lock()  # decoders share the open file
     with ExitStack() as opened:
@@ -195,10 +194,8 @@ def pixel_size(path: str | Path, scene: int | str | None = None) -> PixelSize | 
     """
     path = Path(path)
     try:
-        stored = check_file(path)
-        with path.open("rb") as content:
-            name = format_of(content.read(START))
-        if name == "png":
+        stored = check_image(path)
+        if format_name(path) == "png":
             return plausible(size_in_png(path))
         with _reading(path), open_picture(path, stored, scene) as picture:
             return plausible(picture.pixel_size)

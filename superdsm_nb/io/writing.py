@@ -22,6 +22,7 @@ from ..strictjson import strict_values
 from .picture import PixelSize
 from .pixelsize import MICROMETERS_PER_INCH
 from .reading import first_line
+from .zarrwriting import ZARR, check_store
 
 TIFF = (".tif", ".tiff")
 PNG = (".png",)
@@ -199,14 +200,17 @@ def check_writable(path: Path) -> None:
     Raises
     ------
     OutputError
-        If it is a folder, or its folder does not allow new files or cannot be made.
+        If it is a folder other than a store of this package, or its folder does not allow new files or cannot
+        be made.
     """
     try:
         is_folder = path.is_dir()
         folder = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
     except OSError as error:  # a name that is too long
         raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
-    if is_folder:
+    if path.suffix.lower() in ZARR:
+        check_store(path)
+    elif is_folder:
         raise OutputError(f"{path} cannot be written: it is a folder.")
     if not folder.is_dir():
         raise OutputError(f"{path} cannot be written: {folder} is not a folder.")

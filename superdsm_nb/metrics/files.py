@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import ConfigError, ImageError, SuperDSMError, joined
-from ..io import PNG, TIFF, imread, is_image
+from ..io import PNG, TIFF, imread, is_image, is_store
 from .scores import Score, score
 
 
@@ -34,9 +34,9 @@ def pair_files(predicted: Path, truth: Path) -> tuple[dict[str, tuple[Path, Path
     for path in (predicted, truth):
         if not path.exists():
             raise ConfigError(f"There is no file or folder {path}.")
-    if not predicted.is_dir() and not truth.is_dir():
+    if not _is_folder(predicted) and not _is_folder(truth):
         return {predicted.name: (predicted, truth)}, 0
-    if not (predicted.is_dir() and truth.is_dir()):
+    if not (_is_folder(predicted) and _is_folder(truth)):
         raise ConfigError(f"{predicted} and {truth} must both be files or both be folders.")
     predictions, truths = _images_by_name(predicted), _images_by_name(truth)
     names = [name for name in predictions if name in truths]
@@ -51,11 +51,16 @@ def _images_by_name(folder: Path) -> dict[str, list[Path]]:
     images: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()):
         # A label map that is damaged is named later; other files are told by their content.
-        if not path.name.startswith(".") and path.is_file() and _is_label_map(path):
+        if not path.name.startswith(".") and (path.is_file() or is_store(path)) and _is_label_map(path):
             images.setdefault(path.stem, []).append(path)
     if not images:
         raise ConfigError(f"There are no images in {folder}.")
     return images
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether a path is a folder of files, not one that is an image."""
+    return path.is_dir() and not is_store(path)
 
 
 def _is_label_map(path: Path) -> bool:

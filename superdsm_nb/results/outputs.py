@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ConfigError
+from ..errors import ConfigError, joined
 from ..events import Emit, Warned, ignore
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 PICTURE_SUFFIXES = (".png", ".tif", ".tiff")
 STACK_SUFFIXES = (".tif", ".tiff")
+STORE_SUFFIX = ".zarr"  # of label maps
 MAX_PNG_LABEL = 65535
 
 Rows = Sequence[Mapping[str, Any]]
@@ -65,15 +66,22 @@ class OutputKind:
 
     @property
     def suffix_text(self) -> str:
-        """The suffixes for help: ".png or .tif"."""
-        return " or ".join(suffix for suffix in self.suffixes if suffix != ".tiff")
+        """The suffixes for help: ".png, .tif or .zarr"."""
+        return joined([suffix for suffix in self.suffixes if suffix != ".tiff"], "or")
 
     def check_suffix(self, path: Path) -> None:
         """Raise `ConfigError` unless a path ends in a suffix of this kind."""
         if path.suffix.lower() not in self.suffixes:
-            *first, last = self.suffixes
-            listed = f"{', '.join(first)} or {last}" if first else last
-            raise ConfigError(f"{path} must end in {listed}.")
+            raise ConfigError(f"{path} must end in {joined(self.suffixes, 'or')}.")
+
+    def check_path(self, path: Path) -> None:
+        """Raise `ConfigError` unless a file of this kind can be written to a path on this system."""
+        if self.check is not None:
+            self.check()
+        if path.suffix.lower() == STORE_SUFFIX:
+            from ..io import check_zarr
+
+            check_zarr()
 
 
 def stack_output(kind: str) -> OutputKind:
@@ -88,7 +96,10 @@ def stack_output(kind: str) -> OutputKind:
         kinds = ", ".join(each for each in OUTPUTS if each != "cfg")
         raise ConfigError(f"There is no output {kind} of a stack: its outputs are {kinds}.")
     output = OUTPUTS[kind]
-    return output if output.pixels is None else replace(output, suffixes=STACK_SUFFIXES)
+    if output.pixels is None:
+        return output
+    stores = (STORE_SUFFIX,) if STORE_SUFFIX in output.suffixes else ()
+    return replace(output, suffixes=(*STACK_SUFFIXES, *stores))
 
 
 def written_path(kind: str, path: Path, object_count: int) -> Path:
@@ -168,6 +179,12 @@ def image_rows(name: str, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, A
 def _write_labels(result: Segmentation, path: Path) -> None:
     from .picturefiles import labels
 
+    if path.suffix.lower() == STORE_SUFFIX:
+        from ..io import save_zarr
+
+        size = result.image.pixel_size
+        save_zarr(path, labels(result), labels=True, provenance=result.provenance, pixel_size=size)
+        return
     wanted, path = path, written_path("seg", path, result.object_count)
     _save_picture(result, path, labels(result))
     if path != wanted:
@@ -206,6 +223,7 @@ def _picture(
     meaning: str,
     needs: str = "cover",
     write: Callable[[Segmentation, Path], None] | None = None,
+    suffixes: tuple[str, ...] = PICTURE_SUFFIXES,
 ) -> OutputKind:
     """Describe a kind of picture, whose pixels `superdsm_nb.results.picturefiles` makes."""
 
@@ -217,7 +235,7 @@ def _picture(
     return OutputKind(
         noun=noun,
         meaning=meaning,
-        suffixes=PICTURE_SUFFIXES,
+        suffixes=suffixes,
         write=write or (lambda result, path: _save_picture(result, path, pixels(result))),
         needs=needs,
         pixels=pixels,
@@ -267,6 +285,7 @@ OUTPUTS: Mapping[str, OutputKind] = {
         "seg",
         "label map",
         "Label map: 0 is background, every nucleus has its own number",
+        suffixes=(*PICTURE_SUFFIXES, STORE_SUFFIX),
         write=_write_labels,
     ),
     "overlay": _picture("overlay", "overlay", "Contours over the image"),

@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 
 from .._version import __version__
 from ..config import Config, Preset, resolve_preset
-from ..io import LoadedImage, imsave_stack, utf8, write_file
+from ..io import LoadedImage, imsave_stack, save_zarr, utf8, write_file
 from ..performance import PerformanceReport
 from .outlines import Outline, geojson_of_planes, rois_of_planes
-from .outputs import OUTPUTS, image_rows, stack_output
+from .outputs import OUTPUTS, STORE_SUFFIX, image_rows, stack_output
 
 if TYPE_CHECKING:
     from .result import Segmentation
 
 OUTLINED = ("rois", "geojson")
+AXES_OF_STORES = {"time": "t", "channel": "c", "plane": "z"}
 FAST = 1  # level of compression
 
 Rows = Sequence[Mapping[str, Any]]
@@ -277,6 +278,15 @@ def write_stack(stack: StackSegmentation, targets: Mapping[str, str | Path]) -> 
         elif kind == "geojson":
             planes = ((plane.position, plane.rows.get(kind, ()), plane.outlines) for plane in stack.planes)
             write_file(path, utf8(geojson_of_planes(planes, stack.provenance)))
+        elif path.suffix.lower() == STORE_SUFFIX and kind == "seg":
+            save_zarr(
+                *(path, stack.labels),
+                axes="".join(AXES_OF_STORES[axis] for axis in stack.axes) + "yx",
+                labels=True,
+                provenance=stack.provenance,
+                pixel_size=stack.image.pixel_size,
+                channel_names=stack.channel_names,
+            )
         else:
             imsave_stack(
                 *(path, stack._pictures(kind), stack.axes, stack.sizes),

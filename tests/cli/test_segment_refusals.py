@@ -108,7 +108,8 @@ def test_a_missing_configuration_file_is_refused(run, image_path, tmp_path):
 def test_an_output_of_unknown_type_is_refused_before_any_work(run, image_path, tmp_path, option):
     places = {"--out": tmp_path / "l.png", "--overlay": tmp_path / "o.png", option: tmp_path / "x.jpg"}
     outcome = run("segment", image_path, *[word for pair in places.items() for word in pair], *SCALE)
-    assert_one_sentence(outcome, "x.jpg must end in .png, .tif or .tiff")
+    listed = ".png, .tif, .tiff or .zarr" if option == "--out" else ".png, .tif or .tiff"
+    assert_one_sentence(outcome, f"x.jpg must end in {listed}")
     assert [path.name for path in tmp_path.iterdir()] == ["cells.tif"]
 
 

@@ -75,7 +75,7 @@ def test_a_record_tells_of_planes_and_of_those_that_failed(run, planes, tmp_path
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("-o", "l.png", "--plane", "all"), "l.png must end in .tif or .tiff"),
+        (("-o", "l.png", "--plane", "all"), "l.png must end in .tif, .tiff or .zarr"),
         (("-o", "l.tif", "--plane", "all", "--cfg", "c.json"), "There is no output cfg of a stack"),
         (("-o", "l.tif", "--plane", "min"), "'min' is not a number, all, max or mean"),
         (("-o", "l.tif", "--time", "-1"), "-1 is not in the range x>=0"),
