@@ -14,15 +14,17 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from ..config import DECLARATIONS, STAGE_NAMES, Hyperparameter
-from ..errors import shortened
+from ..errors import joined, shortened
+from ..parallel import THREADS_VARIABLE
 from ..results.outputs import OUTPUTS
 from ..results.ringwidth import WIDTH_PATTERN, is_ring_width
 
-# Variables that say where libraries, modules and compiled kernels are loaded from.
-CODE_LOADING_VARIABLES = (
-    *("LD_", "DYLD_", "NUMBA_", "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONUSERBASE"),
-    *("PYTHONPYCACHEPREFIX", "XDG_CACHE_HOME", "HOME", "LOCALAPPDATA", "USERPROFILE"),
+# The environment variables that a task may set: none of them says what code is loaded, or from where.
+ENVIRON_NAMES = (
+    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS"),
+    *("VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS", THREADS_VARIABLE),
 )
+MAX_THREADS = 1024
 JSON_TYPES = {"float": "number", "int": "integer", "bool": "boolean", "str": "string"}
 
 
@@ -69,8 +71,12 @@ FIELDS: dict[str, Any] = {
     "num_cpus": Annotated[Size, Field(description="Number of parallel workers. Default: all processors.")],
     "environ": Annotated[
         dict[str, str | int],
-        Expected('an object with string values, such as {"OMP_NUM_THREADS": "1"}'),
-        Field(description="Environment variables set for the workers."),
+        Expected('an object of numbers of threads, such as {"OMP_NUM_THREADS": 1}'),
+        Field(
+            description="Numbers of threads, set as environment variables of the workers: "
+            f"{joined(ENVIRON_NAMES, 'or')}. A task sets no other variables.",
+            json_schema_extra={"propertyNames": {"enum": list(ENVIRON_NAMES)}},
+        ),
     ],
     "img_pathpattern": Annotated[
         Pattern,
@@ -222,16 +228,8 @@ def problems(entries: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 wrong[name] = _unknown(name)
             else:
                 wrong[name] = _mismatch(name, entries[name])
-    environ = entries.get("environ", {})
-    if "environ" not in wrong and not all(map(_is_variable, environ.items())):
-        wrong["environ"] = _mismatch("environ", environ)
-    elif "environ" not in wrong:
-        loading = sorted(name for name in environ if _affects_code(name))
-        if loading:
-            wrong["environ"] = (
-                f"the field environ sets {shortened(', '.join(loading))}, which determines what code is "
-                "loaded: set it in the shell that runs the batch, not in a task."
-            )
+    if "environ" not in wrong:
+        wrong.update(("environ", problem) for problem in _environ_problems(entries.get("environ", {})))
     stage = entries.get("last_stage")
     if isinstance(stage, str) and stage not in STAGE_NAMES:
         wrong["last_stage"] = _mismatch("last_stage", stage)
@@ -258,18 +256,21 @@ def _unknown(name: str) -> str:
     return f"unknown field {name}" + (f": did you mean {near[0]}?" if near else ".")
 
 
-def _affects_code(name: str) -> bool:
-    """Whether an environment variable determines what code is loaded."""
-    name = name.upper()
-    begins = any(name.startswith(known) for known in CODE_LOADING_VARIABLES if known.endswith("_"))
-    return name in CODE_LOADING_VARIABLES or (begins and name != "NUMBA_NUM_THREADS")
+def _environ_problems(environ: Mapping[str, str | int]) -> Iterator[str]:
+    """What is wrong with the environment variables of a task, if anything."""
+    forbidden = [json.dumps(name) for name in sorted(set(environ) - set(ENVIRON_NAMES))]
+    if forbidden:
+        yield (
+            f"the field environ sets {shortened(joined(forbidden))}, but a task may only set "
+            f"{joined(ENVIRON_NAMES)}: set other variables in the shell that runs the batch."
+        )
+    elif not all(map(_is_thread_count, environ.values())):
+        yield f"the numbers in the field environ must be integers from 1 to {MAX_THREADS}."
 
 
-def _is_variable(item: tuple[str, str | int]) -> bool:
-    """Whether the operating system accepts this as an environment variable."""
-    name, value = item
-    text = f"{name}{value}"
-    return bool(name) and "=" not in name and "\0" not in text and _is_unicode(text)
+def _is_thread_count(value: str | int) -> bool:
+    text = str(value) if isinstance(value, str) or abs(value) <= MAX_THREADS else ""
+    return text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= MAX_THREADS
 
 
 def _mismatch(name: str, value: Any) -> str:  # noqa: ANN401 - whatever a user writes

@@ -130,13 +130,6 @@ def test_what_a_task_needs_is_never_overwritten(tmp_path, changes):
     assert "which belongs to the task" in line or "would be both a file and a folder" in line
 
 
-@pytest.mark.parametrize("environ", [{"A=B": "1"}, {"": "1"}, {"A": "\0"}])
-def test_environment_variables_that_no_system_takes_are_refused(tmp_path, environ):
-    (line,) = refused(write(tmp_path, environ=environ))
-
-    assert f"the field environ is {json.dumps(environ)}, but must be an object with string values" in line
-
-
 def test_an_empty_file_id_is_refused(tmp_path):
     assert refused(write(tmp_path, file_ids=[""])) == [f"{tmp_path / 'task.json'}: a file id is empty."]
 

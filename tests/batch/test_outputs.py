@@ -235,10 +235,11 @@ def test_environment_variables_are_set_for_the_work_and_only_then(single, monkey
     fit = GlobalEnergyMinimization.fit
 
     def spy(*arguments):
-        seen.append(os.environ.get("SUPERDSM_NB_TEST"))
+        seen.append(os.environ.get("OMP_NUM_THREADS"))
         return fit(*arguments)
 
     monkeypatch.setattr(GlobalEnergyMinimization, "fit", staticmethod(spy))
-    single(environ={"SUPERDSM_NB_TEST": 7})
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    single(environ={"OMP_NUM_THREADS": 7})
     assert set(seen) == {"7"}
-    assert "SUPERDSM_NB_TEST" not in os.environ
+    assert "OMP_NUM_THREADS" not in os.environ

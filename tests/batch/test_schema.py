@@ -42,6 +42,7 @@ KEYWORDS = {
         "anyOf",
         "items",
         "properties",
+        "propertyNames",
         "patternProperties",
         "additionalProperties",
     ),
@@ -66,6 +67,8 @@ def conforms(value, part):
     if not any(TYPES[kind](value) for kind in ([kinds] if isinstance(kinds, str) else kinds)):
         return False
     if "enum" in part and value not in part["enum"]:
+        return False
+    if "propertyNames" in part and not all(conforms(name, part["propertyNames"]) for name in value):
         return False
     if "pattern" in part and not re.search(part["pattern"], value):
         return False

@@ -181,7 +181,7 @@ TASK = {
     "config": {"AF_scale": 5, "dsm": {"alpha": 0.1}},
     "dilate": 0,
     "last_stage": "dsm",
-    "environ": {"A": "1"},
+    "environ": {"OMP_NUM_THREADS": "1"},
     "base_config_path": "base.json",
 }
 

@@ -14,7 +14,7 @@ PATTERN = "a string in which %s, %d or %03d stands for the file id"
 # Field, two values of it, and where a task has them.
 EXAMPLES = {
     "num_cpus": (1, 4, lambda task: task.num_cpus),
-    "environ": ({"OMP_NUM_THREADS": "2"}, {"MKL": "3"}, lambda task: task.environ),
+    "environ": ({"OMP_NUM_THREADS": "2"}, {"MKL_NUM_THREADS": "3"}, lambda task: task.environ),
     "img_pathpattern": ("in/%s.tif", "other/%s.tif", lambda task: task.img_pathpattern),
     "seg_pathpattern": ("out/%s.png", "other/%s.tif", lambda task: task.patterns["seg"]),
     "overlay_pathpattern": ("over/%s.png", "other/%s.tif", lambda task: task.patterns["overlay"]),
@@ -71,9 +71,9 @@ WRONG = [
     ("num_cpus", 0, "an integer of at least 1"),
     ("num_cpus", 2.0, "an integer of at least 1"),
     ("num_cpus", True, "an integer of at least 1"),
-    ("environ", ["A"], 'an object with string values, such as {"OMP_NUM_THREADS": "1"}'),
-    ("environ", {"A": None}, 'an object with string values, such as {"OMP_NUM_THREADS": "1"}'),
-    ("environ", {"A": True}, 'an object with string values, such as {"OMP_NUM_THREADS": "1"}'),
+    ("environ", ["A"], 'an object of numbers of threads, such as {"OMP_NUM_THREADS": 1}'),
+    ("environ", {"A": None}, 'an object of numbers of threads, such as {"OMP_NUM_THREADS": 1}'),
+    ("environ", {"A": True}, 'an object of numbers of threads, such as {"OMP_NUM_THREADS": 1}'),
     ("img_pathpattern", 3, PATTERN),
     ("seg_pathpattern", ["x"], PATTERN),
     ("overlay_pathpattern", True, PATTERN),
