@@ -54,7 +54,10 @@ def _cache() -> str:
     if stats is None:
         return "none: NUMBA_DISABLE_JIT is set, so everything is slow"
     if not stats.cache_path:
-        return "not stored: no cache folder is writable, so every process compiles again; set NUMBA_CACHE_DIR"
+        return (
+            "not stored: no cache folder is writable, and closed to other users, so every process compiles "
+            "again; set NUMBA_CACHE_DIR"
+        )
     folder = Path(stats.cache_path)
     count = len(list(folder.glob("*.nbc"))) if folder.is_dir() else 0
     return f"{folder} ({count} files)"

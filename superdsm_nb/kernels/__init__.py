@@ -1,1 +1,5 @@
-"""Compiled kernels: arrays in, arrays out. They import nothing else of the package except its version."""
+"""Compiled kernels: arrays in, arrays out."""
+
+from . import _settings  # first of all: it imports Numba, and keeps it from the working folder
+
+__all__ = ["_settings"]
