@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ..errors import ConfigError
+from ..errors import ConfigError, shortened
 from ..results.outputs import OUTPUTS
+from ..strictjson import loads
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -187,10 +188,13 @@ def read_config(
         if not separator or not key:
             raise ConfigError(f"--set {setting} must have the form NAME=VALUE, such as dsm/alpha=0.5.")
         try:
-            config[key] = json.loads(text)
+            value = loads(text)
         except json.JSONDecodeError:
             special = {"inf": float("inf"), "-inf": -float("inf"), "none": None}
-            config[key] = special.get(text.lower(), text)
+            value = special.get(text.lower(), text)
+        except ValueError as error:
+            raise ConfigError(f"--set {shortened(key)} has an impossible value: {error}.") from error
+        config[key] = value
     return with_preset(config, preset, has_foreground=has_foreground)
 
 

@@ -10,8 +10,11 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigError
-from ..strictjson import NOT_FINITE, strict_values
+from ..errors import ConfigError, shortened
+from ..regularfiles import read_regular
+from ..strictjson import MAX_SIZE, NOT_FINITE, loads, strict_values
+
+MAX_PARTS = 10  # of the name of a hyperparameter: "dsm/alpha" has two
 
 
 class Config:
@@ -112,7 +115,7 @@ class Config:
         return value
 
     def __setitem__(self, key: str, value: Any) -> None:  # noqa: ANN401
-        *path, name = key.split("/")
+        *path, name = _parts(key)
         node = self.entries
         for part in path:
             node = node.setdefault(part, {})
@@ -142,11 +145,11 @@ def read_json_object(path: str | Path) -> dict[str, Any]:
     Raises
     ------
     ConfigError
-        If the file cannot be read, is not JSON, or does not hold an object.
+        If the file cannot be read, is not JSON, names a key twice, or does not hold an object.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")  # Notepad writes a byte order mark
-        entries = json.loads(text)
+        text = read_regular(Path(path), MAX_SIZE).decode("utf-8-sig")  # Notepad writes a byte order mark
+        entries = loads(text)
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
@@ -154,13 +157,19 @@ def read_json_object(path: str | Path) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise ConfigError(f"{path} is not valid JSON at {where}: {error.msg}{_json_hint(error)}.") from error
-    except (ValueError, RecursionError) as error:  # too many digits, or brackets nested too deeply
-        raise ConfigError(
-            f"{path} is not valid JSON: it is nested too deeply, or a number is too long."
-        ) from error
+    except ValueError as error:  # a key that occurs twice, or no measure
+        raise ConfigError(f"{path} is not valid JSON: {error}.") from error
     if not isinstance(entries, dict):
         raise ConfigError(f"{path} must hold a JSON object, such as {{}}.")
     return entries
+
+
+def _parts(key: str) -> list[str]:
+    """Split the name of a hyperparameter at its slashes."""
+    parts = key.split("/")
+    if len(parts) > MAX_PARTS:
+        raise ConfigError(f"There is no hyperparameter {shortened(key)}: its name has too many parts.")
+    return parts
 
 
 def _json_hint(error: json.JSONDecodeError) -> str:
@@ -186,8 +195,8 @@ def _plain(entries: Any) -> Any:  # noqa: ANN401
     if isinstance(entries, Mapping):
         result: dict[str, Any] = {}
         for key, value in entries.items():
-            section, _, rest = str(key).partition("/")
-            _merge(result, {section: _plain({rest: value} if rest else value)})
+            section, *rest = _parts(str(key))
+            _merge(result, {section: _plain({"/".join(rest): value} if any(rest) else value)})
         return result
     if isinstance(entries, str):
         return NOT_FINITE.get(entries, entries)

@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..regularfiles import open_regular
 from .formats import OIF_FOLDER, OIF_START
 
 
@@ -27,13 +28,13 @@ def file_digest(path: Path) -> str:
     """
     parts = list(_parts(path))
     if parts == [path]:
-        with path.open("rb") as content:
+        with open_regular(path) as content:
             return hashlib.file_digest(content, "sha256").hexdigest()
     digest = hashlib.sha256()
     for part in parts:
         # The name of the image itself does not matter, as for a file.
         name = os.path.relpath(part, path).replace(os.sep, "/")
-        with part.open("rb") as content:
+        with open_regular(part) as content:
             digest.update(name.encode(errors="surrogateescape") + b"\0")
             digest.update(hashlib.file_digest(content, "sha256").digest())
     return digest.hexdigest()
@@ -47,7 +48,7 @@ def _parts(path: Path) -> Iterator[Path]:
     yield path
     folder = path.with_name(f"{path.name}{OIF_FOLDER}")
     if folder.is_dir():
-        with path.open("rb") as content:
+        with open_regular(path) as content:
             if content.read(len(OIF_START)) == OIF_START:
                 yield from _files_in(folder)
 

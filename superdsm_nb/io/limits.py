@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 
 from ..errors import ConfigError, ImageError
+from ..regularfiles import special_kind
 
 MAX_PIXELS = 2**30
 """Largest plane that is read by default: 32768 x 32768 pixels.
@@ -17,13 +17,6 @@ file that declares more is most likely damaged, or made to exhaust memory.
 MAX_PIXELS_VARIABLE = "SUPERDSM_NB_MAX_PIXELS"
 MAX_COLORS = 4  # values per pixel of the largest plane: colours and opacity
 MAX_COMPRESSION = 2000  # deflate reaches 1032; a file that claims more would only exhaust memory
-KINDS = {
-    stat.S_ISDIR: "a folder",
-    stat.S_ISFIFO: "a named pipe",
-    stat.S_ISCHR: "a device",
-    stat.S_ISBLK: "a device",
-    stat.S_ISSOCK: "a socket",
-}
 
 
 def check_file(path: Path) -> int:
@@ -51,8 +44,8 @@ def check_file(path: Path) -> int:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ImageError(f"{path} cannot be read: {reason}.") from error
-    if not stat.S_ISREG(found.st_mode):
-        kind = next((name for test, name in KINDS.items() if test(found.st_mode)), "a special file")
+    kind = special_kind(found.st_mode)
+    if kind is not None:
         raise ImageError(f"{path} is {kind}, not an image.")
     if found.st_size == 0:
         raise ImageError(f"{path} is an empty file (0 bytes).")

@@ -33,13 +33,29 @@ def refused(root):
     return str(error.value).splitlines()
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, '{"dilate": ' + "1" * 5000 + "}"], ids=["nested", "digits"])
-def test_json_without_bounds_is_refused(tmp_path, text):
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[" * 100_000, "it is nested too deeply"),
+        ('{"config": ' * 60 + "{}" + "}" * 60, "it is nested too deeply"),
+        ('{"dilate": ' + "1" * 5000 + "}", "a number is too long"),
+        ('{"dilate": -' + "1" * 400 + "}", "a number is too long"),
+        ('{"dilate": 1, "plane": 2, "dilate": 1}', 'the key "dilate" occurs twice in one object'),
+        ('{"config": {"AF_scale": 1, "AF_scale": 2}}', 'the key "AF_scale" occurs twice in one object'),
+    ],
+    ids=["brackets", "objects", "digits", "overflow", "twice", "twice inside"],
+)
+def test_json_without_bounds_or_with_two_meanings_is_refused(tmp_path, text, problem):
     (tmp_path / "task.json").write_text(text)
 
-    assert refused(tmp_path) == [
-        f"{tmp_path / 'task.json'} is not valid JSON: it is nested too deeply, or a number is too long."
-    ]
+    assert refused(tmp_path) == [f"{tmp_path / 'task.json'} is not valid JSON: {problem}."]
+
+
+def test_a_key_of_many_parts_is_refused(tmp_path):
+    (line,) = refused(write(tmp_path, config={"a/" * 5000 + "a": 1}))
+
+    assert line.endswith("its name has too many parts.")
+    assert len(line) < 400
 
 
 @pytest.mark.parametrize("pattern", ["a\0%s.tif", "~nobodyofthatname/%s.tif", "a\ud800%s.tif"])
