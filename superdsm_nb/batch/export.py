@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config import STAGE_NAMES, Config, GeneralSettings
-from ..errors import AxisChoiceError, ConfigError, ImageError, StoredResultError, TaskError
-from ..io import imsave
+from ..errors import AxisChoiceError, ConfigError, ImageError, StoredResultError, TaskError, shortened
+from ..io import imsave, make_folder, writing_inside
 from ..render import (
     BorderPosition,
     render_adjacencies,
@@ -26,6 +26,7 @@ from ..render import (
 from ..results.result import Segmentation
 from .jobs import AS_FIELD, Job, expand_jobs, plan_all
 from .pickup import PickUp, restore
+from .places import problem_of_folder
 from .spec import Task, choose, find_tasks
 from .store import read_header
 
@@ -142,17 +143,22 @@ def export(
     taken = _protected_paths(root)
     jobs = _requested_jobs(task, root, list(image_ids))
     targets = {job.file_id: target / f"{job.file_id}.png" for job in jobs}
+    base = outdir if outdir is not None else task.folder  # a folder that is asked for may be a link
     for file_id, path in targets.items():
-        if not path.resolve().is_relative_to(target.resolve()):
-            raise TaskError(f"The file id {file_id!r} leads outside {target}.")
+        problem = problem_of_folder(path.parent, base)
+        if problem is not None:
+            raise TaskError(f"The picture of {shortened(file_id)!r}, {path}, {problem}")
         if path.resolve() in taken:
             raise TaskError(
                 f"A picture would overwrite {path}, an image or a result: choose another --outdir."
             )
+    if outdir is not None:
+        make_folder(outdir)
     for job in jobs:
         path = targets[job.file_id]
         picture, provenance = render(job, style)
-        imsave(path, picture, provenance)
+        with writing_inside(base):
+            imsave(path, picture, provenance)
         yield job.file_id, path
 
 

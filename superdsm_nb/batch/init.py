@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def write_task(folder: Path, images: list[Path]) -> Path:
     """
     path = folder / FILE_NAME
     check_folder(folder)
-    if path.exists():
+    if os.path.lexists(path):
         raise TaskError(f"{path} already exists: edit it, or delete it first.")
     if not images:
         raise TaskError(f"There is no image in {folder}.")

@@ -6,7 +6,6 @@ import glob
 import hashlib
 import json
 import os
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,18 +15,17 @@ from typing import Any
 from ..config import Config, Preset, resolve_preset, with_preset
 from ..errors import ConfigError, TaskError
 from ..io import Source, is_store
-from ..results.outputs import OUTPUTS, PICTURE_SUFFIXES, written_path
+from ..results.outputs import OUTPUTS, written_path
 from ..results.result import Drawing
-from .spec import FILE_NAME, Task, substitute_placeholders
+from .places import ID_PLACEHOLDER, Places
+from .spec import FILE_NAME, Task
 
-RESULTS = "results"  # folder of the stored results in a task's folder
 REPORT = "report.html"
 PROVENANCE = "provenance.json"
 TABLES = ("objects.csv", "performance.csv", "timings.csv", REPORT, PROVENANCE)
 AS_FIELD = '"{}" in task.json'.format  # how a parameter is given in a task
 INTERNAL_PREFIX = ".superdsm-nb."  # of the files that a run needs for itself
-ID_PLACEHOLDER = "\0"  # stands for a file id while searching for images; never part of a file name
-PATH_ERRORS = (ValueError, OSError, RuntimeError)  # null characters, loops of links, unknown users
+SEAL = f"{INTERNAL_PREFIX}complete.json"  # digests of the tables of a complete task
 
 
 @dataclass(frozen=True)
@@ -135,8 +133,17 @@ def relative_hint(image: Path) -> str:
     return " (a relative img_pathpattern starts at the working directory; {ROOTDIR}/... starts at ROOT)"
 
 
-def expand_jobs(task: Task, root: Path) -> list[Job]:
+def expand_jobs(task: Task, root: Path, places: Places | None = None) -> list[Job]:
     """List the images of a task with their outputs.
+
+    Parameters
+    ----------
+    task : Task
+        The task.
+    root : Path
+        The root given on the command line.
+    places : Places, optional
+        Places of files that are known already.
 
     Raises
     ------
@@ -145,18 +152,16 @@ def expand_jobs(task: Task, root: Path) -> list[Job]:
         folder.
     """
     _check_kinds(task)
-    file_ids = _file_ids(task, root)
+    places = places or Places(root)
+    file_ids = _file_ids(task, places)
     config = with_preset(task.config)
     return [
         Job(
             str(file_id),
-            Source(_image_path(task, file_id, root), task.channel, task.plane, task.time, task.scene),
-            {
-                kind: _output_path(task, kind, pattern, file_id, root)
-                for kind, pattern in task.patterns.items()
-            },
-            stored_path(task, file_id),
-            {ancestor.folder: stored_path(ancestor, file_id) for ancestor in task.runnable_ancestors},
+            Source(places.image(task, file_id), task.channel, task.plane, task.time, task.scene),
+            {kind: places.output(task, kind, file_id) for kind in task.patterns},
+            places.stored(task, file_id),
+            {ancestor.folder: places.stored(ancestor, file_id) for ancestor in task.runnable_ancestors},
             config,
             task.last_stage,
             Drawing(task.dilate, float(task.merge_overlap_threshold), task.seg_border),
@@ -180,10 +185,10 @@ def _check_kinds(task: Task) -> None:
             raise TaskError(f"{task.folder / FILE_NAME}: {error}") from error
 
 
-def _file_ids(task: Task, root: Path) -> Sequence[int | str]:
+def _file_ids(task: Task, places: Places) -> Sequence[int | str]:
     """The file ids of a task; those that occur twice or are empty are refused."""
     if isinstance(task.file_ids, str):
-        return _matching_ids(task, task.file_ids, root)
+        return _matching_ids(task, task.file_ids, places)
     for name, count in Counter(map(str, task.file_ids)).items():
         if not name:
             raise TaskError(f"{task.folder / FILE_NAME}: a file id is empty.")
@@ -192,12 +197,12 @@ def _file_ids(task: Task, root: Path) -> Sequence[int | str]:
     return task.file_ids
 
 
-def _matching_ids(task: Task, pattern: str, root: Path) -> list[str]:
+def _matching_ids(task: Task, pattern: str, places: Places) -> list[str]:
     """Find the images that a pattern of file ids, such as "*", matches; hidden files are skipped."""
     where = f"{task.folder / FILE_NAME}: file_ids {pattern!r}"
     if task.img_pathpattern.replace("%%", "").count("%s") != 1:
         raise TaskError(f"{where} needs an img_pathpattern with one %s in it.")
-    start, _, after = str(_image_path(task, ID_PLACEHOLDER, root)).partition(ID_PLACEHOLDER)
+    start, _, after = str(places.image(task, ID_PLACEHOLDER)).partition(ID_PLACEHOLDER)
     # Path.glob cannot escape brackets in the names of folders.
     found = glob.glob(f"{glob.escape(start)}{pattern}{glob.escape(after)}", recursive=True)  # noqa: PTH207
     found = [path for path in found if Path(path).is_file() or is_store(Path(path))]
@@ -205,11 +210,6 @@ def _matching_ids(task: Task, pattern: str, root: Path) -> list[str]:
     if not ids:
         raise TaskError(f"{where} matches no image: there is no file {start}{pattern}{after}.")
     return sorted(name.replace(os.sep, "/") for name in ids)
-
-
-def stored_path(task: Task, file_id: int | str) -> Path:
-    """Where the result of one image of a task is stored."""
-    return _inside(task, "the stored result", task.folder / RESULTS / f"{file_id}.npz", file_id)
 
 
 def plan_all(tasks: Sequence[Task], root: Path) -> list[tuple[Task, list[Job]]]:
@@ -222,29 +222,31 @@ def plan_all(tasks: Sequence[Task], root: Path) -> list[tuple[Task, list[Job]]]:
     """
     plans: list[tuple[Task, list[Job]]] = []
     problems: list[str] = []
+    places = Places(root)
     for task in tasks:
         try:
-            plans.append((task, expand_jobs(task, root) if task.runnable else []))
+            plans.append((task, expand_jobs(task, root, places) if task.runnable else []))
         except TaskError as error:
             problems.append(str(error))
-    problems += _conflicts(plans)
+    problems += _conflicts(plans, places)
     if problems:
         raise TaskError("\n".join(problems))
     return plans
 
 
-def _conflicts(plans: Sequence[tuple[Task, list[Job]]]) -> list[str]:
+def _conflicts(plans: Sequence[tuple[Task, list[Job]]], places: Places) -> list[str]:
     """Outputs that would overwrite images, each other, or files of the tasks themselves."""
     jobs = [job for _, jobs in plans for job in jobs]
-    images = {job.image.resolve() for job in jobs}
-    reserved = _reserved(plans)
+    images = {places.real(job.image) for job in jobs}
+    reserved = _reserved(plans, places)
     outputs = [
-        (task, path, path.resolve())
+        (task, path, places.real(path))
         for task, jobs in plans
         for job in jobs
         for path in (*job.outputs.values(), job.stored)
     ]
-    folders = {parent for _, _, real in outputs for parent in real.parents}
+    direct = {real.parent for _, _, real in outputs}
+    folders = direct.union(*(folder.parents for folder in direct))
     taken: set[Path] = set()
     problems: dict[str, None] = {}
     for task, path, real in outputs:
@@ -263,69 +265,11 @@ def _conflicts(plans: Sequence[tuple[Task, list[Job]]]) -> list[str]:
     return list(problems)
 
 
-def _reserved(plans: Sequence[tuple[Task, list[Job]]]) -> set[Path]:
+def _reserved(plans: Sequence[tuple[Task, list[Job]]], places: Places) -> set[Path]:
     """Files that belong to the tasks themselves."""
-    tables = {(task.folder / name).resolve() for task, _ in plans for name in TABLES}
+    tables = {places.real(task.folder / name) for task, _ in plans for name in TABLES}
     configs = {task.base_config.resolve() for task, _ in plans if task.base_config is not None}
-    return tables | configs | {job.timings.resolve() for _, jobs in plans for job in jobs}
-
-
-def _image_path(task: Task, file_id: int | str, root: Path) -> Path:
-    text = _fill(task, "img_pathpattern", task.img_pathpattern, file_id, root)
-    try:
-        path = Path(text).expanduser()
-        if file_id != ID_PLACEHOLDER:
-            path.resolve()
-    except PATH_ERRORS as error:
-        raise TaskError(
-            f"{task.folder / FILE_NAME}: img_pathpattern with file id {file_id!r} gives an impossible path: "
-            f"{error}."
-        ) from error
-    return path
-
-
-def _output_path(task: Task, kind: str, pattern: str, file_id: int | str, root: Path) -> Path:
-    name = f"{kind}_pathpattern"
-    path = task.folder / _fill(task, name, pattern, file_id, root.resolve())
-    if kind == "log" and path.suffix != ".tgz":
-        path = path.with_name(f"{path.name}.tgz")
-    output = OUTPUTS.get(kind)
-    if output is not None and output.suffixes[0] in PICTURE_SUFFIXES:
-        try:
-            output.check_suffix(path)
-        except ConfigError as error:
-            raise TaskError(
-                f"{task.folder / FILE_NAME}: {name} leads to a file of unknown type: {error}"
-            ) from error
-    return _inside(task, name, path, file_id)
-
-
-def _inside(task: Task, name: str, path: Path, file_id: int | str) -> Path:
-    where = f"{task.folder / FILE_NAME}: {name} with file id {file_id!r}"
-    try:
-        is_inside = path.resolve().is_relative_to(task.folder.resolve())
-    except PATH_ERRORS as error:
-        raise TaskError(f"{where} gives an impossible path: {error}.") from error
-    if not is_inside or path.resolve() == task.folder.resolve():
-        raise TaskError(f"{where} leads outside the task's folder.")
-    return path
-
-
-def _fill(task: Task, name: str, pattern: str, file_id: int | str, root: Path) -> str:
-    filled = substitute_placeholders(pattern, task.folder, root, escape=True)
-    unknown = re.search(r"\{[A-Z]+\}", pattern.replace("{DIRNAME}", "").replace("{ROOTDIR}", ""))
-    if unknown:
-        raise TaskError(
-            f"{task.folder / FILE_NAME}: {name} has the unknown placeholder {unknown[0]}: "
-            "the placeholders are {DIRNAME} and {ROOTDIR}."
-        )
-    try:
-        return filled % file_id
-    except (TypeError, ValueError, OverflowError) as error:
-        raise TaskError(
-            f"{task.folder / FILE_NAME}: {name} {pattern!r} does not accept the file id {file_id!r}: "
-            "it must have one placeholder for it, %s for strings, or %d or %03d for integers."
-        ) from error
+    return tables | configs | {places.real(job.timings) for _, jobs in plans for job in jobs}
 
 
 jobs_of = expand_jobs  # its name in 0.1.0, for one more version

@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import socket
+import stat
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,9 +16,13 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ..errors import TaskError
-from ..io import UNFINISHED, write_atomically
+from ..io import UNFINISHED, write_atomically, writing_inside
+from ..regularfiles import read_regular
+from ..strictjson import loads
 
 LOCK_FILE = ".superdsm-nb.lock"
+MAX_HOLDER_SIZE = 1000  # bytes
+LOCK_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 HOLDER_FILE = ".superdsm-nb.holder.json"
 
 
@@ -34,6 +39,7 @@ def exclusive(folders: Iterable[Path]) -> Iterator[None]:
         for folder in folders:
             lock, holder = folder / LOCK_FILE, folder / HOLDER_FILE
             try:
+                _check_lock(lock)
                 stack.enter_context(FileLock(lock, timeout=0, mode=0o666))
             except Timeout as error:
                 who = _holder(holder, lock)
@@ -43,17 +49,29 @@ def exclusive(folders: Iterable[Path]) -> Iterator[None]:
             except OSError as error:
                 raise TaskError(_lock_problem(folder, lock, error)) from error
             try:
-                _write_holder(holder)
+                with writing_inside(folder):
+                    _write_holder(holder)
             except OSError as error:
                 raise TaskError(_lock_problem(folder, holder, error)) from error
             stack.callback(_remove, holder)
         yield
 
 
+def _check_lock(path: Path) -> None:
+    """Raise `OSError` if what is in place of a lock file would be followed, block or be lost."""
+    handle = os.open(path, LOCK_FLAGS, 0o666)
+    try:
+        found = os.fstat(handle)
+    finally:
+        os.close(handle)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+        raise OSError(errno.EINVAL, "it is no file of its own")
+
+
 def _lock_problem(folder: Path, file: Path, error: OSError) -> str:
     """Why a folder cannot be held, and what to do."""
     reason = error.strerror or str(error)
-    if file.exists() and os.access(folder, os.W_OK):
+    if os.path.lexists(file) and os.access(folder, os.W_OK):
         return (
             f"{file} cannot be used ({reason}): it may belong to another user; delete it if no run is active."
         )
@@ -78,7 +96,7 @@ def _remove(path: Path) -> None:
 
 def _holder(path: Path, lock: Path) -> str:
     try:
-        holder = json.loads(path.read_text(encoding="utf-8"))
+        holder = loads(read_regular(path, MAX_HOLDER_SIZE))
         return f"process {holder['process']} on {holder['host']} since {holder['since']}"
     except (OSError, ValueError, KeyError, TypeError):
         return f"holder unknown; if no run is active, delete {lock}"

@@ -22,7 +22,7 @@ from ..events import (
     StageStarted,
     Warned,
 )
-from ..io import utf8, write_file
+from ..io import utf8, write_file, writing_inside
 from .jobs import Job
 from .outcome import Failure
 
@@ -107,7 +107,8 @@ def log_failure(
 ) -> None:
     """Write why an image failed to its log."""
     try:
-        write_log(job, remarks or {}, [], failure)
+        with writing_inside(job.folder):
+            write_log(job, remarks or {}, [], failure)
     except OutputError as error:
         emit(Warned(str(error), job.file_id))
 

@@ -33,7 +33,7 @@ from .header import Header
 from .jobs import Job
 from .log import STAGES as COMPUTING
 from .survey import Plan
-from .work import read_timings
+from .timings import read_timings
 
 THUMBNAIL_SIDE = 320  # longest side of the embedded pictures (pixels)
 THUMBNAIL_SETTINGS = ((1, 70), (1, 50), (1, 30), (0.7, 30), (0.5, 30), (0.3, 30), (0.2, 20))  # side, quality
@@ -354,7 +354,6 @@ def _seconds(entries: Sequence[Entry]) -> str:
 
 
 def _seconds_of(job: Job) -> NDArray[np.float64]:
-    """Seconds of each stage; the file may have been edited, so nothing is assumed."""
+    """Seconds of each stage."""
     times = read_timings(job)
-    known = [times.get(stage) for stage in STAGES]
-    return np.array([time if isinstance(time, int | float) else 0 for time in known], np.float64)
+    return np.array([times.get(stage, 0.0) for stage in STAGES], np.float64)

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -142,7 +142,8 @@ class Runner:
         todo = [state.job for state in plan.states if self.force or not state.is_done]
         if not self.mode.oneshot:
             # Until the tables are written, nothing may claim that they match the results.
-            (plan.task.folder / PROVENANCE).unlink(missing_ok=True)
+            with suppress(OSError):  # what cannot be removed is not the provenance
+                (plan.task.folder / PROVENANCE).unlink()
         current.state, current.done = "active", len(plan.states) - len(todo)
         status.write()
         summaries: list[Summary] = []

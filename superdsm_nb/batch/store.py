@@ -18,7 +18,8 @@ from ..errors import StoredResultError
 from ..io import file_digest, write_file
 from ..minsetcover import SolvedCover
 from ..objects import BaseObject, Object, PostprocessedObject
-from ..strictjson import strict_values
+from ..regularfiles import open_regular
+from ..strictjson import loads, strict_values
 from .header import FORMAT, Header, performance_of, require
 from .jobs import Job
 
@@ -191,13 +192,19 @@ class _Reading:
 
     def __enter__(self) -> _Reading:
         try:
-            self._archive = zipfile.ZipFile(self._path)
+            self._file = open_regular(self._path)
+            try:
+                self._archive = zipfile.ZipFile(self._file)
+            except BaseException:
+                self._file.close()
+                raise
         except Exception as error:  # a damaged directory can raise almost anything
             raise self._damaged(error) from error
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         self._archive.close()
+        self._file.close()
         # A foreign file can fail in any way; only deliberate errors pass through.
         if isinstance(error, Exception) and not isinstance(error, StoredResultError):
             raise self._damaged(error) from error
@@ -213,7 +220,7 @@ class _Reading:
     def header(self) -> Header:
         info = self._archive.getinfo(HEADER)
         require(info.file_size <= min(MAX_HEADER_SIZE, 100 * info.compress_size), "its header is too long")
-        fields = json.loads(self._archive.read(HEADER))
+        fields = loads(self._archive.read(HEADER))
         if fields.get("format") != FORMAT:
             raise StoredResultError(
                 f"The stored result {self._path} was written by another version: it is not used, and running "

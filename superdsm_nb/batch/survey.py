@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,11 +9,16 @@ from typing import Any
 
 from ..config import STAGE_NAMES
 from ..io import file_digest
+from ..regularfiles import read_regular
+from ..strictjson import loads
 from .header import Header
-from .jobs import PROVENANCE, RESULTS, TABLES, Job, digest_of, plan_all, relative_hint
+from .jobs import SEAL, TABLES, Job, digest_of, plan_all, relative_hint
 from .pickup import find_pickup
+from .places import RESULTS
 from .spec import Task
 from .store import up_to_date
+
+MAX_SEAL_SIZE = 10_000  # bytes
 
 
 @dataclass(frozen=True)
@@ -83,16 +87,22 @@ class Plan:
     @property
     def is_complete(self) -> bool:
         """Whether nothing remains to be done."""
-        folder = self.task.folder
         if not all(state.is_done for state in self.states):
             return False
-        if not all((folder / name).exists() for name in TABLES):
-            return False
         try:
-            provenance = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
-            return bool(provenance["digest"] == self.digest)
-        except (OSError, ValueError, KeyError, TypeError):
+            return bool(loads(read_regular(self.task.folder / SEAL, MAX_SEAL_SIZE)) == self.seal())
+        except (OSError, ValueError):
             return False
+
+    def seal(self) -> dict[str, Any]:
+        """Digests of its results and of its tables as they are, so that it is seen if they change.
+
+        Raises
+        ------
+        OSError
+            If one of the tables cannot be read.
+        """
+        return {"digest": self.digest, **{name: file_digest(self.task.folder / name) for name in TABLES}}
 
 
 def survey(

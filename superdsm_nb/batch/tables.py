@@ -9,17 +9,18 @@ from typing import Any
 from .._version import __version__
 from ..errors import OutputError
 from ..events import WRITING
-from ..io import utf8, write_atomically
+from ..io import utf8, write_atomically, writing_inside
 from ..performance import PerformanceReport
 from ..results.outputs import image_rows
 from ..results.tables import csv_text, object_columns
 from ..strictjson import strict_values
 from .header import Header
-from .jobs import PROVENANCE, REPORT, RESULTS, Job
+from .jobs import PROVENANCE, REPORT, SEAL, Job
 from .log import STAGES
+from .places import RESULTS
 from .report import report_html
 from .survey import Plan
-from .work import read_timings
+from .timings import read_timings
 
 
 def write_tables(plan: Plan, failures: Mapping[str, str]) -> None:
@@ -57,11 +58,25 @@ def write_tables(plan: Plan, failures: Mapping[str, str]) -> None:
     if len(known) == len(plan.states):
         files[PROVENANCE] = json.dumps(_provenance(plan, known), indent=2, allow_nan=False) + "\n"
     for name, text in files.items():
-        path = plan.task.folder / name
+        _write(plan, name, text)
+    if PROVENANCE in files:
         try:
+            seal = plan.seal()
+        except OSError as error:  # somebody else has changed them already
+            raise OutputError(
+                f"The tables in {plan.task.folder} cannot be read: {error.strerror}."
+            ) from error
+        _write(plan, SEAL, json.dumps(seal))
+
+
+def _write(plan: Plan, name: str, text: str) -> None:
+    """Write a file into the folder of a task."""
+    path = plan.task.folder / name
+    try:
+        with writing_inside(plan.task.folder):
             write_atomically(path, utf8(text))
-        except OSError as error:
-            raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
 def _provenance(plan: Plan, known: Sequence[tuple[Job, Header]]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from ..config import STAGE_NAMES, GeneralSettings
 from ..diameter import is_size_given
 from ..errors import ImageError, StoredResultError, SuperDSMError, errors_name
 from ..events import WRITING, Emit, ObjectDiscarded, StageStarted, Warned, naming
-from ..io import LoadedImage, check_writable, file_digest, write_file
+from ..io import LoadedImage, check_writable, file_digest, write_file, writing_inside
 from ..pipeline import pipeline_of
 from ..results.channels import channel_name, load_channels
 from ..results.intensity import Measure, check_measure
@@ -28,6 +28,7 @@ from .jobs import AS_FIELD, Job, relative_hint
 from .log import Recorder, log_failure, write_log
 from .outcome import Failure, Mode, Summary
 from .pickup import FIRST_RESUMABLE_STAGE, PickUp, find_pickup, restore
+from .timings import read_timings
 
 
 def process(job: Job, mode: Mode, emit: Emit) -> Summary | Failure:
@@ -49,7 +50,10 @@ def process(job: Job, mode: Mode, emit: Emit) -> Summary | Failure:
     """
     recorder = Recorder(naming(job.file_id, emit))
     try:
-        with time_limit(mode.limit_of(job), job.keep_finished or mode.keep_finished):
+        with (
+            writing_inside(job.folder),
+            time_limit(mode.limit_of(job), job.keep_finished or mode.keep_finished),
+        ):
             return _process(job, mode, recorder)
     except Exception as error:  # noqa: BLE001 - a defect in one image must not stop the others
         if mode.debug:
@@ -208,12 +212,3 @@ def _summary(
         result.preset,
         result.is_complete,
     )
-
-
-def read_timings(job: Job) -> dict[str, float]:
-    """Seconds of each stage of an image when it ran last; empty if they are not known."""
-    try:
-        timings = json.loads(job.timings.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return {str(name): value for name, value in timings.items()} if isinstance(timings, dict) else {}

@@ -1,5 +1,6 @@
 """Reading and writing images."""
 
+from .confinement import make_folder, writing_inside
 from .digest import file_digest
 from .formats import is_image
 from .picture import PixelSize
@@ -38,10 +39,12 @@ __all__ = [
     "imsave_stack",
     "is_image",
     "is_store",
+    "make_folder",
     "open_planes",
     "pixel_size",
     "save_zarr",
     "utf8",
     "write_atomically",
     "write_file",
+    "writing_inside",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import math
@@ -19,6 +20,7 @@ from PIL import PngImagePlugin
 
 from ..errors import ImageError, OutputError
 from ..strictjson import strict_values
+from .confinement import make_folder, open_folder, refuse_links
 from .picture import PixelSize
 from .pixelsize import MICROMETERS_PER_INCH
 from .reading import first_line
@@ -31,6 +33,7 @@ AXES_OF_TIFF = {"time": "T", "plane": "Z", "channel": "C"}
 IMAGEJ_TYPES = ("uint8", "uint16", "float32")
 MAX_IMAGEJ = 2**32 - 2**20  # bytes of pixels in its files
 UNFINISHED = ".unfinished"  # suffix of files that are being written
+NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 def imsave(
@@ -186,7 +189,7 @@ def write_file(path: Path, content: bytes) -> None:
         If it cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         write_atomically(path, content)
     except FileExistsError as error:
         raise OutputError(f"{path} cannot be written: {path.parent} is not a folder.") from error
@@ -204,6 +207,7 @@ def check_writable(path: Path) -> None:
         be made.
     """
     try:
+        refuse_links(path.parent)
         is_folder = path.is_dir()
         folder = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
     except OSError as error:  # a name that is too long
@@ -224,19 +228,29 @@ def utf8(text: str) -> bytes:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a temporary file and rename it, so that a half-written file is never seen."""
-    temporary = path.with_name(
-        f".{zlib.crc32(path.name.encode(errors='replace')):08x}.{os.getpid()}{UNFINISHED}"
-    )
-    temporary.unlink(missing_ok=True)
-    try:
-        with temporary.open("xb") as file:  # never through an existing link
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Write a temporary file and rename it, so that a half-written file is never seen.
+
+    Raises
+    ------
+    OSError
+        If that fails, or the file is not where `writing_inside` allows it.
+    """
+    name = f".{zlib.crc32(path.name.encode(errors='replace')):08x}.{os.getpid()}{UNFINISHED}"
+    with open_folder(path.parent) as folder:
+        place = folder.place
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(place / name, dir_fd=folder.handle)
+        try:
+            # Never through an existing link.
+            handle = os.open(place / name, NEW_FILE, 0o666, dir_fd=folder.handle)
+            with open(handle, "wb") as file:  # noqa: PTH123 - a descriptor
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(place / name, place / path.name, src_dir_fd=folder.handle, dst_dir_fd=folder.handle)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(place / name, dir_fd=folder.handle)
 
 
 def check_suffix(path: Path) -> None:

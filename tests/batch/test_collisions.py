@@ -168,7 +168,8 @@ def test_an_output_never_overwrites_an_image_by_another_name(tmp_path, read, wri
         tmp_path, img_pathpattern=f"{{ROOTDIR}}/{read}/%s.tif", seg_pathpattern=f"{written}/%s.tif"
     )
 
-    assert "an output would overwrite the image" in line
+    assert ("an output would overwrite the image" in line) == (written == "images")
+    assert ("goes through the link" in line) == (written == "link")
 
 
 @pytest.mark.parametrize("table", ["task.json", *TABLES])

@@ -13,7 +13,7 @@ import pytest
 from superdsm_nb.automation import process_image
 from superdsm_nb.batch import run as run_module
 from superdsm_nb.batch import work as work_module
-from superdsm_nb.batch.jobs import TABLES
+from superdsm_nb.batch.jobs import SEAL, TABLES
 from superdsm_nb.events import Progress
 from superdsm_nb.io import imread
 
@@ -62,6 +62,32 @@ def test_a_missing_table_is_written_again(root, name):
     _, witness = run_tree(root)
     assert not witness.results
     assert contents(root) == before
+
+
+def cut_off(content):
+    return content[:-100]
+
+
+def one_more_digit(content):
+    place = max(place for place, byte in enumerate(content) if chr(byte).isdigit())
+    return content[:place] + b"7" + content[place:]
+
+
+@pytest.mark.parametrize("damage", [cut_off, one_more_digit, lambda content: b""])
+@pytest.mark.parametrize("name", [*TABLES, SEAL])
+def test_a_table_that_was_cut_off_or_changed_is_made_anew_without_any_work(root, name, damage, monkeypatch):
+    before = contents(root)
+    path = root / "default" / name
+    whole = path.read_bytes()
+    path.write_bytes(damage(whole))
+    assert path.read_bytes() != whole
+    _, witness = run_tree(root)
+    assert not witness.results
+    assert witness.skips == ["tree", "adapted"]
+    assert contents(root) == before
+    if name in ("timings.csv", SEAL):
+        assert path.read_bytes() == whole
+    assert run_tree(root)[1].skips == ["tree", "default", "adapted"]
 
 
 def test_an_image_that_changed_is_segmented_anew_in_all_tasks(root):

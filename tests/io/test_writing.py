@@ -14,8 +14,18 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from superdsm_nb.errors import ImageError, OutputError
-from superdsm_nb.io import check_suffix, imread, imsave
+from superdsm_nb.io import (
+    check_suffix,
+    check_writable,
+    confinement,
+    imread,
+    imsave,
+    write_file,
+    writing_inside,
+)
 from superdsm_nb.strictjson import number_values
+
+from support.trees import needs_links
 
 GREY = np.arange(35 * 21, dtype=np.uint8).reshape(35, 21)
 COLOURS = np.dstack([GREY, GREY[::-1], GREY[:, ::-1]])
@@ -120,11 +130,62 @@ def test_an_error_while_writing_leaves_the_previous_file_and_nothing_else(
     path = tmp_path / f"a{suffix}"
     imsave(path, GREY)
 
-    def fail(*_):
+    def fail(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(*{"write": ("os.fsync", fail), "replace": ("pathlib.Path.replace", fail)}[operation])
+    monkeypatch.setattr(*{"write": ("os.fsync", fail), "replace": ("os.replace", fail)}[operation])
     with pytest.raises(OutputError, match=r"cannot be written: No space left on device\."):
         imsave(path, GREY[::-1])
     np.testing.assert_array_equal(imread(path), GREY)
     assert list(tmp_path.iterdir()) == [path]
+
+
+# ---------------------------------------------------------------- one folder only
+
+
+def test_nothing_is_written_outside_of_a_folder(tmp_path):
+    (tmp_path / "task").mkdir()
+    with writing_inside(tmp_path / "task"):
+        write_file(tmp_path / "task" / "a" / "b.txt", b"x")
+        for path in (tmp_path / "b.txt", tmp_path / "task" / ".." / "b.txt", tmp_path / "task2" / "b.txt"):
+            with pytest.raises(OutputError, match="cannot be written: it is outside of"):
+                write_file(path, b"x")
+    assert [path.name for path in tmp_path.rglob("*.txt")] == ["b.txt"]
+    write_file(tmp_path / "b.txt", b"x")
+    assert (tmp_path / "b.txt").exists()
+
+
+@needs_links
+@pytest.mark.parametrize("operation", [write_file, lambda path, _: check_writable(path)])
+@pytest.mark.parametrize("follows", [True, False])
+def test_no_link_in_a_folder_is_followed(tmp_path, monkeypatch, operation, follows):
+    monkeypatch.setattr(confinement, "FOLLOWS_NO_LINK", follows and confinement.FOLLOWS_NO_LINK)
+    (tmp_path / "task" / "inner").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "task" / "out").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "task" / "in").symlink_to("inner")
+    (tmp_path / "task" / "loop").symlink_to("loop")
+    (tmp_path / "link").symlink_to("task")
+    with writing_inside(tmp_path / "link"):
+        for name in ("out", "out/deeper", "in", "loop"):
+            with pytest.raises(OutputError, match=r"written: .* is a link, and none is followed\.$"):
+                operation(tmp_path / "link" / name / "b.txt", b"x")
+        write_file(tmp_path / "link" / "b.txt", b"x")
+    assert [path.parent.name for path in tmp_path.rglob("*.txt")] == ["task"]
+
+
+@needs_links
+def test_a_link_in_place_of_a_file_is_replaced_and_not_followed(tmp_path):
+    (tmp_path / "task").mkdir()
+    (tmp_path / "precious").write_bytes(b"precious")
+    (tmp_path / "task" / "a.txt").symlink_to(tmp_path / "precious")
+    with writing_inside(tmp_path / "task"):
+        write_file(tmp_path / "task" / "a.txt", b"x")
+    assert (tmp_path / "precious").read_bytes() == b"precious"
+    assert not (tmp_path / "task" / "a.txt").is_symlink()
+
+
+def test_a_file_in_place_of_a_folder_is_refused(tmp_path):
+    (tmp_path / "a").write_bytes(b"")
+    with writing_inside(tmp_path), pytest.raises(OutputError, match="is not a folder"):
+        write_file(tmp_path / "a" / "b.txt", b"x")
