@@ -11,12 +11,20 @@ from typing import ClassVar
 MAX_WORD_LENGTH = 300  # characters; that of a path, for example
 
 
-def printable(text: str) -> str:
-    """Escape unprintable characters, and shorten very long words."""
-    text = "".join(
+def visible(text: str) -> str:
+    """Escape all that cannot be seen in a line of text, for whatever shows names from files.
+
+    These are control characters, line ends, marks that turn the direction of the text, and half characters:
+    they could control a terminal, forge lines of a log, or let a name look like another one.
+    """
+    return "".join(
         each if each.isprintable() or unicodedata.category(each) == "Zs" else _escaped(each) for each in text
     )
-    words = text.split(" ")
+
+
+def printable(text: str) -> str:
+    """Escape as `visible` does, and shorten very long words."""
+    words = visible(text).split(" ")
     half = MAX_WORD_LENGTH // 2
     return " ".join(
         word if len(word) <= MAX_WORD_LENGTH else f"{word[:half]}...{word[-half:]}" for word in words

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from .._version import __version__
 from ..config import STAGE_NAMES
-from ..errors import OutputError
+from ..errors import OutputError, visible
 from ..events import (
     READING,
     WRITING,
@@ -90,7 +90,7 @@ def write_log(
         lines += [f"{stage}: {_line(remark)}" for remark in remarks.get(stage, ())]
     if failure is not None:
         lines.append(f"failed in stage {failure.stage}: {failure.reason}")
-    content = utf8("\n".join(lines) + "\n")
+    content = utf8("\n".join(map(visible, lines)) + "\n")
     info = tarfile.TarInfo(f"{path.name.removesuffix('.tgz')}/log.txt")
     info.size = len(content)
     buffer = io.BytesIO()

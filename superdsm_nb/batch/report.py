@@ -23,7 +23,7 @@ from PIL import Image, features
 
 from .._version import __version__
 from ..config import Config, GeneralSettings
-from ..errors import SuperDSMError
+from ..errors import SuperDSMError, visible
 from ..events import WRITING, ObjectDiscarded, Remark, Warned
 from ..io import imread
 from ..performance import PerformanceReport
@@ -135,7 +135,7 @@ def report_html(
     limit = int(min(MAX_THUMBNAIL_SIZE, MAX_PICTURES_SIZE / max(len(entries), 1)))
     return Template(page).substitute(
         policy=_policy(page),
-        title=_text(plan.task.folder.resolve().name),
+        title=_name(plan.task.folder.resolve().name),
         images=len(entries),
         objects=sum(entry.count or 0 for entry in entries),
         failed=sum(entry.failure is not None for entry in entries),
@@ -163,6 +163,11 @@ def _pretty(config: Config) -> str:
 def _text(value: object) -> str:
     """Escape text for HTML; lone surrogates, which file names may contain, are replaced."""
     return escape(str(value).encode("utf-8", "replace").decode())
+
+
+def _name(value: object) -> str:
+    """Escape a name, or a line about it, for HTML and for the reader: nothing in it is invisible."""
+    return _text(visible(str(value)))
 
 
 def _policy(page: str) -> str:
@@ -239,7 +244,7 @@ def _distribution(entries: Sequence[Entry], column: str, edges: NDArray[np.float
 
 
 def _row(entry: Entry, axes: Mapping[str, NDArray[np.float64] | None], limit: int) -> str:
-    name, known = _text(entry.job.file_id), entry.header is not None
+    name, known = _name(entry.job.file_id), entry.header is not None
     medians = []
     for label, column in zip(("Median area", "Median energy"), MEASURES, strict=True):
         values = entry.measurements(column)
@@ -274,12 +279,12 @@ def _sparkline(values: NDArray[np.float64], edges: NDArray[np.float64] | None) -
 def _notes(entry: Entry) -> str:
     notes = []
     if entry.failure is not None:
-        notes.append(f'<p class="failure">Failed: {_text(entry.failure)}</p>')
+        notes.append(f'<p class="failure">Failed: {_name(entry.failure)}</p>')
     elif entry.header is None:
         notes.append('<p class="failure">Not finished: there is no result.</p>')
-    notes += [f'<p class="warning">{_text(line)}</p>' for line in entry.warnings]
+    notes += [f'<p class="warning">{_name(line)}</p>' for line in entry.warnings]
     if entry.discarded:
-        items = "".join(f"<li>{_text(line)}</li>" for line in entry.discarded)
+        items = "".join(f"<li>{_name(line)}</li>" for line in entry.discarded)
         notes.append(f"<details><summary>What was discarded</summary><ul>{items}</ul></details>")
     return "".join(notes)
 
@@ -289,7 +294,7 @@ def _thumbnail(entry: Entry, limit: int) -> str:
         return ""
     kind, content, width, height = _compressed(picture, limit)
     uri = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
-    name = _text(entry.job.file_id)
+    name = _name(entry.job.file_id)
     image = f'<img src="{uri}" width="{width}" height="{height}" alt="Contours of {name}" decoding="async">'
     overlay = _written(entry.job, entry.header).get("overlay")
     if overlay is None or overlay.suffix.lower() not in BROWSER_FORMATS:
@@ -343,7 +348,7 @@ def _seconds(entries: Sequence[Entry]) -> str:
     if rows:
         rows.insert(0, ("all images", "", np.sum([times for _, _, times in rows], 0)))
     return "\n".join(
-        f'<tr role="row" data-row="{number}"><th role="rowheader" scope="row" class="name">{_text(name)}</th>'
+        f'<tr role="row" data-row="{number}"><th role="rowheader" scope="row" class="name">{_name(name)}</th>'
         + "".join(
             f'<td role="cell" data-label="{stage}">{value:.2f}</td>'
             for stage, value in zip((*STAGES, "total"), (*times, times.sum()), strict=True)

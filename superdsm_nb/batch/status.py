@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import OutputError
+from ..errors import OutputError, visible
 from ..io import utf8, write_atomically
 
 MIN_INTERVAL = 0.5  # seconds between two reports
@@ -54,7 +54,7 @@ class TaskStatus:
             text = {"skipped": "skipped, complete already", "done": f"done ({images})"}.get(
                 self.state, self.state
             )
-        return [f"{self.name}: {text}", *(f"    {failure}" for failure in self.failures)]
+        return [f"{visible(self.name)}: {text}", *(f"    {visible(each)}" for each in self.failures)]
 
 
 class StatusReport:

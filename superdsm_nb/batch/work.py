@@ -11,7 +11,7 @@ from typing import cast
 from ..automation import process_image
 from ..config import STAGE_NAMES, GeneralSettings
 from ..diameter import is_size_given
-from ..errors import ImageError, StoredResultError, SuperDSMError, errors_name
+from ..errors import ImageError, StoredResultError, SuperDSMError, errors_name, printable
 from ..events import WRITING, Emit, ObjectDiscarded, StageStarted, Warned, naming
 from ..io import LoadedImage, check_writable, file_digest, write_file, writing_inside
 from ..pipeline import pipeline_of
@@ -61,7 +61,9 @@ def process(job: Job, mode: Mode, emit: Emit) -> Summary | Failure:
         if isinstance(error, SuperDSMError):
             reason = error.worded(AS_FIELD)
         else:
-            reason = f"{job.image}: unexpected {type(error).__name__}: {error}; please report this."
+            reason = printable(
+                f"{job.image}: unexpected {type(error).__name__}: {error}; please report this."
+            )
         failure = Failure(recorder.current, reason)
     log_failure(job, failure, emit, recorder.remarks)
     return failure

@@ -5,16 +5,17 @@ Exit codes, the same for every command: 0 all done, 1 an image or a file failed,
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import warnings
-from io import TextIOWrapper
 from typing import Annotated
 
 import typer
 
 from .._version import __version__
-from ..errors import SuperDSMError
+from ..errors import ConfigError, SuperDSMError, printable
+from . import streams
 from .batch import batch, export_pictures
 from .demo import demo
 from .explain import doctor, explain_config, schema
@@ -62,17 +63,35 @@ def main() -> None:
     """Run the command line; errors end with one sentence and a non-zero exit code."""
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # warnings for users are printed by the commands themselves
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # what a console cannot show must not end the work
-            stream.reconfigure(errors="backslashreplace")
+    streams.install()
     try:
+        _run(sys.argv[1:])
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            typer.echo("Interrupted: finished results are kept.", err=True)
+            sys.stdout.flush()
+            os._exit(INTERRUPTED)  # the interpreter would wait for the fits that are still running
+        lost = streams.lost_output()
+        if lost is None:
+            raise
+        typer.echo(f"Error: standard output cannot be written: {lost.strerror}.", err=True)
+        is_cut_short = isinstance(lost, BrokenPipeError)  # its reader has seen enough
+        sys.exit(end.code if end.code or is_cut_short else 1)
+
+
+def _run(arguments: list[str]) -> None:
+    """Run a command; every error ends in `SystemExit`."""
+    try:
+        for before, text in zip(["", *arguments], arguments, strict=False):
+            if text == "" or (text.startswith("--") and text.endswith("=") and before != "--set"):
+                raise ConfigError(
+                    f"An argument is empty{f' (after {before})' if before else ''}: give a value."
+                )
         app(prog_name="superdsm-nb")
     except SuperDSMError as error:
         typer.echo(f"Error: {error.worded('--{} N'.format)}", err=True)
         sys.exit(error.exit_code)
-    except SystemExit as end:
-        if end.code != INTERRUPTED:
-            raise
-        typer.echo("Interrupted: finished results are kept.", err=True)
-        sys.stdout.flush()
-        os._exit(INTERRUPTED)  # the interpreter would wait for the fits that are still running
+    except OSError as error:  # of the system as a whole; those of files have been named already
+        advice = ": raise the limit (ulimit -n)" if error.errno in (errno.EMFILE, errno.ENFILE) else ""
+        typer.echo(f"Error: {printable(error.strerror or str(error))}{advice}.", err=True)
+        sys.exit(1)

@@ -95,7 +95,7 @@ def batch(
     from ..batch.init import write_task
     from ..batch.outcome import Mode
     from ..config import STAGE_NAMES
-    from .console import QUIET, print_json
+    from .console import QUIET, print_json, say
 
     if last_stage is not None and not oneshot:
         raise ConfigError("--last-stage needs --oneshot: results of a part of the pipeline are not stored.")
@@ -105,7 +105,7 @@ def batch(
     if init:
         written = write_task(root, images_in(root) if root.is_dir() else [])
         if not (quiet or as_json):
-            typer.echo(f"Wrote {written}: review it and edit it as needed.")
+            say(f"Wrote {written}: review it and edit it as needed.")
     tasks = spec.find_tasks(root)
     plans = survey.survey(tasks, root, last_stage, spec.choose(tasks, root, task or (), task_dir or ()))
     if run:
@@ -117,8 +117,8 @@ def batch(
             print_json(record)
     elif not quiet:
         for line in survey.listing(plans, root, fresh, force):
-            typer.echo(line)
-        typer.echo("Nothing was run: add --run to do so.")
+            say(line)
+        say("Nothing was run: add --run to do so.")
 
 
 def run_tasks(
@@ -188,7 +188,8 @@ def export_pictures(
 ) -> None:
     """Draw pictures of the stored results of a task."""
     from ..batch.export import Style, YMap, export
+    from .console import say
 
     style = Style(mode, border, border_position, enhance, YMap.parse(ymap))
     for _, path in export(root, taskdir, style, outdir, imageid or ()):
-        typer.echo(str(path))
+        say(str(path))

@@ -8,7 +8,6 @@ import os
 import sys
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -26,7 +25,7 @@ from rich.progress import (
 from rich.table import Column, Table
 from rich.text import Text
 
-from ..errors import ConfigError
+from ..errors import ConfigError, visible
 from ..events import Event, ImageStarted, LogLine, ObjectDiscarded, StageStarted, Warned
 from ..events import Progress as ProgressEvent
 from .estimate import LEAST_SECONDS, Estimate, duration
@@ -47,9 +46,10 @@ def is_intermediate_output_wanted() -> bool:
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table on standard output: fitted to a terminal, otherwise tab-separated."""
     console = Console(highlight=False, emoji=False)
+    rows = [[visible(cell) for cell in row] for row in rows]
     if not console.is_terminal:
         for row in (columns, *rows):
-            print("\t".join(row))
+            print("\t".join(row), flush=True)
         return
     grid = Table(box=None, pad_edge=False)
     for column in columns:
@@ -60,13 +60,10 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 class ErrorConsole(Console):
-    """Standard error, perhaps a terminal; if its reader is gone, the work and its results go on."""
+    """Standard error, perhaps a terminal."""
 
     def __init__(self) -> None:
         super().__init__(stderr=True, highlight=False, emoji=False, soft_wrap=True)
-
-    def on_broken_pipe(self) -> None:
-        """Print nothing, instead of ending the program."""
 
 
 class _TimeLeft(ProgressColumn):
@@ -140,7 +137,7 @@ class ProgressDisplay:
             transient=True,
             redirect_stdout=sys.stdout.isatty(),  # output to a file or a pipe must reach it
         )
-        self._images = self._progress.add_task(title, total=total, detail="", is_timed=True)
+        self._images = self._progress.add_task(visible(title), total=total, detail="", is_timed=True)
         self._rows: list[TaskID] = [
             self._progress.add_task("", total=None, detail="", is_timed=False, visible=False)
             for _ in range(workers)
@@ -167,13 +164,14 @@ class ProgressDisplay:
 
     def image_finished(self, name: str) -> None:
         """Record that an image is finished."""
-        self._estimate.finished(name)
+        self._estimate.finished(visible(name))
         self._progress.advance(self._images)
 
     def emit(self, event: Event, slot: int = 0) -> None:
         """Show what happens in the work on an image."""
         match event:
-            case ImageStarted(name):
+            case ImageStarted(raw):
+                name = visible(raw)
                 self._names[slot] = name
                 self._estimate.started(name, slot)
                 self._progress.update(self._images, detail="" if self._many else name)
@@ -192,33 +190,36 @@ class ProgressDisplay:
                 self.warn(str(event))
             case LogLine() | ObjectDiscarded():
                 if self._verbosity >= DETAILED:
-                    self._console.print(f"  {event}", markup=False)
+                    self._console.print(f"  {visible(str(event))}", markup=False)
 
     def result(self, line: str) -> None:
         """Print a result on standard output, above the progress if that is the same terminal."""
         if self._verbosity >= NORMAL:
-            print_line(line)
+            say(line)
 
     def warn(self, line: str) -> None:
         """Show a warning."""
-        self._console.print(f"Warning: {line}", markup=False, style="yellow")
+        self._console.print(f"Warning: {visible(line)}", markup=False, style="yellow")
 
     def error(self, line: str) -> None:
         """Show an error."""
-        self._console.print(f"Error: {line}", markup=False, style="red")
+        self._console.print(f"Error: {visible(line)}", markup=False, style="red")
 
 
-def print_line(line: str) -> None:
-    """Print a line on standard output, even if its reader is gone."""
-    try:
-        print(line, flush=True)
-    except BrokenPipeError:  # the reader is gone, but the work continues
-        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - until the end
+def say(line: str) -> None:
+    """Print a line on standard output; what cannot be seen in it is escaped."""
+    print(visible(line), flush=True)
+
+
+def say_lines(text: str) -> None:
+    """Print lines of our own on standard output."""
+    for line in text.split("\n"):
+        say(line)
 
 
 def print_json(entries: Mapping[str, Any]) -> None:
     """Print values as one line of strict JSON."""
-    print_line(json.dumps(strict(entries), allow_nan=False, default=str))
+    say(json.dumps(strict(entries), allow_nan=False, default=str))
 
 
 def strict(value: Any) -> Any:  # noqa: ANN401 - JSON values

@@ -25,15 +25,16 @@ def demo(
     from ..batch.spec import find_tasks
     from ..batch.survey import survey
     from ..demo import write_demo
+    from .console import say, say_lines
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} already exists: give a new or an empty folder.")
     ids = write_demo(folder, count, seed)
     images = "1 image" if len(ids) == 1 else f"{len(ids)} images"
-    typer.echo(f"Generated {images} of clustered nuclei. The first run compiles kernels.")
+    say(f"Generated {images} of clustered nuclei. The first run compiles kernels.")
     failures = run_tasks(folder, survey(find_tasks(folder), folder), Mode(), 1)
     print_scores(score_pairs(folder / "segmentation", folder / "truth"))
-    typer.echo(
+    say_lines(
         f"\nContours over the images: {folder / 'overlay'}\nLabel maps: {folder / 'segmentation'}\n"
         f"Settings: {folder / 'task.json'}; run again with: superdsm-nb batch {folder} --run"
     )

@@ -53,7 +53,7 @@ def explain_config(
     from ..events import naming
     from ..io import Source
     from ..pipeline import pipeline_of
-    from .console import NORMAL, QUIET, ProgressDisplay, table
+    from .console import NORMAL, QUIET, ProgressDisplay, say, say_lines, table
 
     base = read_config(config, settings, preset)
     loaded = Source(image, channel, plane, time, scene).load(GeneralSettings.of(base).histological)
@@ -68,12 +68,12 @@ def explain_config(
         for entry in explanations:
             if "AF_" not in entry.key or entry.key == "AF_scale":
                 used[entry.key] = entry.value
-        typer.echo(used.dumps())
+        say_lines(used.dumps())
         return
     if not quiet:
         is_given = is_size_given(given)
         exceeds = base["preset"] == "published" and not is_given
-        typer.echo(
+        say(
             f"{image.name}: scale {scale:.2f} pixels{' (given)' if is_given else ''}, for nuclei of about "
             f"{typical_diameter(scale, is_estimated=exceeds):.0f} pixels in diameter "
             f"({base['preset']} method)"
@@ -102,8 +102,9 @@ def schema() -> None:
     With it, editors complete and check the file as you type.
     """
     from ..batch import fields
+    from .console import say_lines
 
-    typer.echo(json.dumps(fields.schema(), indent=2))
+    say_lines(json.dumps(fields.schema(), indent=2))
 
 
 def doctor() -> None:
@@ -112,10 +113,11 @@ def doctor() -> None:
     Prints versions, threads and the cache folder, and segments a generated image.
     """
     from ..doctor import examine, self_test
+    from .console import say
 
     for name, text in examine():
-        typer.echo(f"{name + ':':18}{text}")
+        say(f"{name + ':':18}{text}")
     passed, verdict = self_test()
-    typer.echo(f"{'self-test:':18}{verdict}")
+    say(f"{'self-test:':18}{verdict}")
     if not passed:
         raise typer.Exit(1)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import visible
+
 if TYPE_CHECKING:
     from ..metrics import Score
 
@@ -40,10 +42,10 @@ def score(
     if as_json:
         import json
 
-        from .console import strict
+        from .console import say_lines, strict
 
         records = {name: asdict(result) for name, result in scores.items()}
-        typer.echo(json.dumps(strict(records), indent=2))
+        say_lines(json.dumps(strict(records), indent=2))
     else:
         print_scores(scores)
 
@@ -61,8 +63,10 @@ def score_pairs(predicted: Path, truth: Path) -> dict[str, Score]:
 
 def print_scores(scores: dict[str, Score]) -> None:
     """Print a table with a row for each image, and one of means if there are several."""
+    from .console import say
+
     rows = [
-        (name, *(f"{getattr(result, column):.{DECIMALS.get(column, 0)}f}" for column in COLUMNS))
+        (visible(name), *(f"{getattr(result, column):.{DECIMALS.get(column, 0)}f}" for column in COLUMNS))
         for name, result in scores.items()
     ]
     if len(scores) > 1:
@@ -75,7 +79,7 @@ def print_scores(scores: dict[str, Score]) -> None:
             row[0].ljust(widths[0]),
             *(text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True)),
         ]
-        typer.echo("  ".join(cells))
+        say("  ".join(cells))
 
 
 def _means(scores: list[Score]) -> dict[str, float]:

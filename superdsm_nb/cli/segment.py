@@ -147,7 +147,8 @@ def segment(
                 segmented = (_segment_stack if is_stack else _segment_one)(source, options, target, tables)
             except SuperDSMError as error:
                 message = error.worded("--{} N".format)
-                display.error(message)
+                for line in message.split("\n"):
+                    display.error(line)
                 record: dict[str, Any] = {"status": "failed", "error": message}
             else:
                 record = segmented.record

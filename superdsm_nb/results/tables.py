@@ -27,6 +27,7 @@ OBJECT_COLUMNS = (
 )
 AXIS_COLUMNS = ("time", "plane", "channel")
 DISCARDED_COLUMNS = ("row", "col", "reason", "atoms")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")  # of cells that spreadsheets run
 CAMERA_BITS = (8, 10, 12, 14, 16)  # bits per pixel, whatever the type that the values are stored in
 
 
@@ -188,11 +189,19 @@ def _is_refined(item: BaseObject) -> bool:
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]], delimiter: str = ",") -> str:
-    """Format rows as values separated by commas or another character; missing values are empty."""
+    """Format rows as values separated by commas or another character; missing values are empty.
+
+    No text is a formula, nor is a name of a column.
+    """
     text = io.StringIO()
     writer = csv.DictWriter(
         text, columns, lineterminator="\n", restval="", extrasaction="ignore", delimiter=delimiter
     )
-    writer.writeheader()
-    writer.writerows(rows)
+    writer.writerow({name: _cell(name) for name in columns})
+    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
     return text.getvalue()
+
+
+def _cell(value: Any) -> Any:  # noqa: ANN401
+    """Put an apostrophe before a text that a spreadsheet would run as a formula."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
