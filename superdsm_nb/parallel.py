@@ -33,6 +33,11 @@ def thread_count() -> int:
         if not text.isdecimal() or int(text) < 1:
             raise ConfigError(f"{THREADS_VARIABLE} is {text!r}, but must be an integer of at least 1.")
         return int(text)
+    return processors()
+
+
+def processors() -> int:
+    """Number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

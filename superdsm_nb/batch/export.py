@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -23,8 +24,9 @@ from ..render import (
     render_result_over_image,
     render_ymap,
 )
+from ..results.ownership import is_own_output
 from ..results.result import Segmentation
-from .jobs import AS_FIELD, Job, expand_jobs, plan_all
+from .jobs import AS_FIELD, Job, expand_jobs, protected_paths
 from .pickup import PickUp, restore
 from .places import problem_of_folder
 from .spec import Task, choose, find_tasks
@@ -105,7 +107,12 @@ class Style:
 
 
 def export(
-    root: Path, folder: str, style: Style, outdir: Path | None = None, image_ids: Iterable[str] = ()
+    root: Path,
+    folder: str,
+    style: Style,
+    outdir: Path | None = None,
+    image_ids: Iterable[str] = (),
+    force: bool = False,
 ) -> Iterator[tuple[str, Path]]:
     """Write pictures of the stored results of a task.
 
@@ -121,6 +128,8 @@ def export(
         Output folder; by default ``export-MODE`` in the task's folder.
     image_ids : iterable of str
         Only these images.
+    force : bool
+        Whether files may be overwritten that this package has not written.
 
     Yields
     ------
@@ -140,7 +149,7 @@ def export(
             f"{task.folder} is a template: it has no results. Name one of the tasks derived from it."
         )
     target = outdir if outdir is not None else task.folder / f"export-{style.mode}"
-    taken = _protected_paths(root)
+    taken = protected_paths(find_tasks(root), root)
     jobs = _requested_jobs(task, root, list(image_ids))
     targets = {job.file_id: target / f"{job.file_id}.png" for job in jobs}
     base = outdir if outdir is not None else task.folder  # a folder that is asked for may be a link
@@ -152,6 +161,11 @@ def export(
             raise TaskError(
                 f"A picture would overwrite {path}, an image or a result: choose another --outdir."
             )
+        if not force and os.path.lexists(path) and not is_own_output("overlay", path):
+            raise TaskError(
+                f"{path} exists, and superdsm_nb has not written it: choose another --outdir, or "
+                "overwrite it with --force."
+            )
     if outdir is not None:
         make_folder(outdir)
     for job in jobs:
@@ -160,12 +174,6 @@ def export(
         with writing_inside(base):
             imsave(path, picture, provenance)
         yield job.file_id, path
-
-
-def _protected_paths(root: Path) -> set[Path]:
-    """Images and results of all tasks."""
-    jobs = [job for _, jobs in plan_all(find_tasks(root), root) for job in jobs]
-    return {path.resolve() for job in jobs for path in (job.image, *job.outputs.values(), job.stored)}
 
 
 def _requested_jobs(task: Task, root: Path, image_ids: list[str]) -> list[Job]:

@@ -234,6 +234,22 @@ def plan_all(tasks: Sequence[Task], root: Path) -> list[tuple[Task, list[Job]]]:
     return plans
 
 
+def protected_paths(tasks: Sequence[Task], root: Path) -> set[Path]:
+    """Images, results and all else that belongs to tasks: what nothing else may overwrite.
+
+    Raises
+    ------
+    TaskError
+        For the tasks that cannot be planned.
+    """
+    plans, places = plan_all(tasks, root), Places(root)
+    paths = {task.folder / FILE_NAME for task in tasks}
+    for _, jobs in plans:
+        for job in jobs:
+            paths |= {job.image, job.stored, *job.outputs.values()}
+    return {places.real(path) for path in paths} | _reserved(plans, places)
+
+
 def _conflicts(plans: Sequence[tuple[Task, list[Job]]], places: Places) -> list[str]:
     """Outputs that would overwrite images, each other, or files of the tasks themselves."""
     jobs = [job for _, jobs in plans for job in jobs]
@@ -267,7 +283,7 @@ def _conflicts(plans: Sequence[tuple[Task, list[Job]]], places: Places) -> list[
 
 def _reserved(plans: Sequence[tuple[Task, list[Job]]], places: Places) -> set[Path]:
     """Files that belong to the tasks themselves."""
-    tables = {places.real(task.folder / name) for task, _ in plans for name in TABLES}
+    tables = {places.real(task.folder / name) for task, _ in plans for name in (*TABLES, SEAL)}
     configs = {task.base_config.resolve() for task, _ in plans if task.base_config is not None}
     return tables | configs | {places.real(job.timings) for _, jobs in plans for job in jobs}
 

@@ -22,6 +22,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import TaskError
 from ..events import READING, Event, ImageStarted, Progress, StageStarted
 from ..parallel import THREADS_VARIABLE, thread_count
 from ..timelimit import over
@@ -114,6 +115,11 @@ def _seconds_until(end: float) -> float | None:
     return None if math.isinf(end) else max(0.0, end - time.monotonic())
 
 
+def _no_worker(error: OSError) -> TaskError:
+    reason = error.strerror or str(error)
+    return TaskError(f"No worker process can be started: {reason}. Raise the limit (ulimit -a shows it).")
+
+
 def _is_main() -> bool:
     return threading.current_thread() is threading.main_thread()
 
@@ -165,18 +171,21 @@ class ProcessPool:
             Called as ``emit(event, slot)`` with each event and the slot of the worker (zero-based).
         """
         waiting = deque(jobs)
-        retried: set[Path] = set()
+        alone: deque[Job] = deque()  # images whose worker died are tried once more, one at a time
+        tried: set[Path] = set()
         while len(self._workers) < min(self._size, len(waiting)):
-            self._workers.append(self._start(len(self._workers)))
+            try:
+                self._workers.append(self._start(len(self._workers)))
+            except OSError as error:  # too few descriptors or processes
+                if not self._workers:
+                    raise _no_worker(error) from error
+                break
         while True:
             for worker in self._workers:
                 if worker.job is None and waiting:
-                    worker.job, worker.stage = waiting.popleft(), STARTING
-                    worker.latest_end = self._latest_end(worker.job)
-                    emit(ImageStarted(worker.job.file_id), worker.slot)
-                    # Its end is noticed below.
-                    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                        worker.connection.send(worker.job)
+                    self._begin(worker, waiting.popleft(), emit)
+            if alone and not waiting and all(worker.job is None for worker in self._workers):
+                self._begin(self._workers[0], alone.popleft(), emit)
             busy = {worker.connection: worker for worker in self._workers if worker.job is not None}
             if not busy:
                 return
@@ -185,14 +194,13 @@ class ProcessPool:
             ):
                 assert isinstance(connection, Connection)
                 worker = busy[connection]
-                is_fresh = worker.stage == STARTING
                 finished = self._receive(worker, emit)
                 if finished is None:
                     continue
-                if is_fresh and isinstance(finished.result, Crash) and finished.job.stored not in retried:
-                    # The worker died before it began, perhaps while it waited: the image is not the cause.
-                    retried.add(finished.job.stored)
-                    waiting.appendleft(finished.job)
+                if isinstance(finished.result, Crash) and finished.job.stored not in tried:
+                    # Out of memory, perhaps because of the images beside it, or killed while it waited.
+                    tried.add(finished.job.stored)
+                    alone.append(finished.job)
                 else:
                     yield finished
             for worker in busy.values():
@@ -200,6 +208,15 @@ class ProcessPool:
                 if is_late and not worker.connection.poll():  # nor is its result here already
                     assert worker.job is not None
                     yield Finished(worker.job, self._stop(worker, worker.job))
+
+    def _begin(self, worker: Worker, job: Job, emit: EmitFromSlot) -> None:
+        """Let a worker begin with an image."""
+        worker.job, worker.stage = job, STARTING
+        worker.latest_end = self._latest_end(job)
+        emit(ImageStarted(job.file_id), worker.slot)
+        # If it has died, its end is noticed when its result is waited for.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            worker.connection.send(job)
 
     def _latest_end(self, job: Job) -> float:
         """When a worker is stopped that does not keep the time limit by itself."""
@@ -235,11 +252,17 @@ class ProcessPool:
         code = worker.process.exitcode
         worker.connection.close()
         worker.job = None
-        self._workers[self._workers.index(worker)] = self._start(worker.slot)
+        try:
+            self._workers[self._workers.index(worker)] = self._start(worker.slot)
+        except OSError as error:
+            self._workers.remove(worker)
+            if not self._workers:
+                raise _no_worker(error) from error
         cause = "out of memory?" if code == KILLED_EXIT_CODE else f"exit code {code}"
         return Crash(
             READING if worker.stage == STARTING else worker.stage,
-            f"{job.image}: its worker process died ({cause}): run it alone, or lower num_cpus.",
+            f"{job.image}: its worker process died ({cause}), also with no other image beside it: cut the "
+            "image into parts, or use a computer with more memory.",
         )
 
     def _start(self, slot: int) -> Worker:

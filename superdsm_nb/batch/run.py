@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from ..errors import OutputError
+from ..errors import OutputError, shortened
 from ..events import Event, ImageStarted
-from ..parallel import thread_count
+from ..parallel import processors, thread_count
 from .jobs import PROVENANCE, Job
 from .lock import exclusive, sweep
 from .log import log_failure
 from .outcome import Crash, Failure, Mode, Summary
 from .pool import EmitFromSlot, Finished, ProcessPool
-from .spec import Task
+from .spec import FILE_NAME, Task
 from .status import StatusReport, TaskStatus
 from .survey import Plan
 from .tables import write_tables
@@ -144,6 +144,11 @@ class Runner:
             # Until the tables are written, nothing may claim that they match the results.
             with suppress(OSError):  # what cannot be removed is not the provenance
                 (plan.task.folder / PROVENANCE).unlink()
+        if plan.task.num_cpus is not None and plan.task.num_cpus > processors():
+            self.display.warn(
+                f"{plan.task.folder / FILE_NAME}: num_cpus is {shortened(str(plan.task.num_cpus))}, but "
+                f"there are only {processors()} processors: no more are used"
+            )
         current.state, current.done = "active", len(plan.states) - len(todo)
         status.write()
         summaries: list[Summary] = []
@@ -217,7 +222,8 @@ class WorkerPool:
 
     def size(self, task: Task, count: int) -> int:
         """Number of workers for a task with `count` images."""
-        return max(1, min(task.num_cpus or thread_count(), count)) if not self._mode.debug else 1
+        wanted = min(task.num_cpus or thread_count(), processors())
+        return max(1, min(wanted, count)) if not self._mode.debug else 1
 
     def work(self, task: Task, jobs: Sequence[Job], emit: EmitFromSlot) -> Iterator[Finished]:
         """Work on the images of a task; see `ProcessPool.run`."""

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import OutputError, visible
-from ..io import utf8, write_atomically
+from ..errors import ConfigError, OutputError, visible
+from ..io import check_writable, utf8, write_atomically
+from ..regularfiles import read_regular
 
+TASK_FILE = "task.json"
+MAX_REPORT_SIZE = 2**26  # bytes
+STATE = r": (pending|(active|interrupted), \d+ % |skipped, complete already|done \(\d+ of|error, \d+ of)"
 MIN_INTERVAL = 0.5  # seconds between two reports
 
 
@@ -55,6 +61,40 @@ class TaskStatus:
                 self.state, self.state
             )
         return [f"{visible(self.name)}: {text}", *(f"    {visible(each)}" for each in self.failures)]
+
+
+def check_report(path: Path, protected: Container[Path]) -> None:
+    """Find out before the work whether a status report can be written to a file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    protected : set of Path
+        Files that belong to tasks.
+
+    Raises
+    ------
+    ConfigError
+        If it would overwrite one of them, or what is no status report.
+    OutputError
+        If it cannot be written.
+    """
+    check_writable(path)
+    if Path(os.path.realpath(path)) in protected or path.name == TASK_FILE:
+        raise ConfigError(f"The report would overwrite {path}, which belongs to a task: choose another path.")
+    if os.path.lexists(path) and not _is_report(path):
+        raise ConfigError(
+            f"{path} exists, and it is no report of a run: choose another path, or delete it first."
+        )
+
+
+def _is_report(path: Path) -> bool:
+    try:
+        lines = read_regular(path, MAX_REPORT_SIZE).decode().splitlines()
+    except (OSError, ValueError):
+        return False
+    return all(line.startswith("    ") or re.search(STATE, line) for line in lines)
 
 
 class StatusReport:

@@ -93,7 +93,9 @@ def batch(
     """
     from ..batch import spec, survey
     from ..batch.init import write_task
+    from ..batch.jobs import protected_paths
     from ..batch.outcome import Mode
+    from ..batch.status import check_report
     from ..config import STAGE_NAMES
     from .console import QUIET, print_json, say
 
@@ -108,6 +110,8 @@ def batch(
             say(f"Wrote {written}: review it and edit it as needed.")
     tasks = spec.find_tasks(root)
     plans = survey.survey(tasks, root, last_stage, spec.choose(tasks, root, task or (), task_dir or ()))
+    if report is not None:
+        check_report(report, protected_paths(tasks, root))
     if run:
         mode = Mode(fresh, oneshot, debug, time_limit, keep_finished)
         if run_tasks(root, plans, mode, QUIET if quiet else verbosity, as_json, force, report):
@@ -176,6 +180,9 @@ def export_pictures(
         Literal["inner", "center", "outer"],
         typer.Option(help="Contour position relative to the object boundary."),
     ] = "inner",
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite files that this program has not written.")
+    ] = False,
     enhance: Annotated[bool, typer.Option("--enhance", help="Enhance the contrast of the image.")] = False,
     ymap: Annotated[
         str,
@@ -191,5 +198,5 @@ def export_pictures(
     from .console import say
 
     style = Style(mode, border, border_position, enhance, YMap.parse(ymap))
-    for _, path in export(root, taskdir, style, outdir, imageid or ()):
+    for _, path in export(root, taskdir, style, outdir, imageid or (), force):
         say(str(path))

@@ -94,6 +94,12 @@ def segment(
     border: Annotated[
         int, typer.Option(metavar="N", help="Width of the contours of --overlay in pixels.", min=1)
     ] = 2,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Overwrite files that this program has not written, but never its input."
+        ),
+    ] = False,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
     as_json: Annotated[
@@ -116,7 +122,9 @@ def segment(
     _check_measured(bool(measure), ring, outputs)
     others = [place for each in measured for place in each.values() if isinstance(place, Path)]
     is_stack = "all" in (channel, plane, time)
-    targets, tables = plan_targets(files, {"seg": out, **outputs}, foregrounds, others, is_stack)
+    targets, tables = plan_targets(
+        files, {"seg": out, **outputs}, foregrounds, others, config, force=force, is_stack=is_stack
+    )
     from ..automatic import start_compiling
     from ..config import resolve_preset
     from ..io import Source

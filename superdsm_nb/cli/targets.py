@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ..errors import ConfigError
-from ..results.outputs import OUTPUTS, STORE_SUFFIX, OutputKind, stack_output
+from ..results.outputs import (
+    MAX_PNG_LABEL,
+    OUTPUTS,
+    STORE_SUFFIX,
+    OutputKind,
+    stack_output,
+    written_path,
+)
+
+TASK_FILE = "task.json"
 
 IMAGE_SUFFIXES = frozenset(
     f".{suffix}"
@@ -198,6 +208,9 @@ def plan_targets(
     outputs: Mapping[str, Path],
     foregrounds: Iterable[Path | None] = (),
     measured: Iterable[Path] = (),
+    config: Path | None = None,
+    *,
+    force: bool = False,
     is_stack: bool = False,
 ) -> tuple[list[dict[str, Path]], dict[str, Path]]:
     """Decide where everything goes before any work is done.
@@ -211,6 +224,10 @@ def plan_targets(
         hold the objects of all images, a file.
     foregrounds, measured : iterable of Path
         Other files that are read; None where there is no foreground.
+    config : Path or None
+        The file of hyperparameters that is read.
+    force : bool
+        Whether files may be overwritten that this package has not written.
     is_stack : bool
         Whether each image is a stack, so that its pictures become TIFF files.
 
@@ -224,25 +241,27 @@ def plan_targets(
     Raises
     ------
     ConfigError
-        If a file has a wrong suffix, would overwrite an image or another output, or is of a kind that cannot
-        be written on this system.
+        If a file has a wrong suffix, would overwrite what is read, another output, a ``task.json`` or what
+        this package has not written, or is of a kind that cannot be written on this system.
     OutputError
         If a file cannot be written where it should be.
     """
     targets: list[dict[str, Path]] = [{} for _ in images]
     tables: dict[str, Path] = {}
-    taken: dict[Path, str] = {path.resolve(): f"the measured channel {path}" for path in measured}
-    taken |= {path.resolve(): f"the foreground {path}" for path in foregrounds if path}
-    taken |= {image.resolve(): f"the image {image}" for image in images}
+    taken: dict[Path, str] = {real(path): f"the measured channel {path}" for path in measured}
+    taken |= {real(path): f"the foreground {path}" for path in foregrounds if path}
+    taken |= {real(image): f"the image {image}" for image in images}
+    if config is not None:
+        taken[real(config)] = f"the configuration {config}"
     for kind, out in outputs.items():
         output = stack_output(kind) if is_stack else OUTPUTS[kind]
         if output.write_rows is not None:
             tables[kind] = out
-            _reserve(output, out, taken)
+            _reserve(kind, output, out, taken, force)
             continue
         for target, path in zip(targets, _target_files(images, out, output), strict=True):
             target[kind] = path
-            _reserve(output, path, taken)
+            _reserve(kind, output, path, taken, force)
     return targets, tables
 
 
@@ -264,14 +283,27 @@ def _target_files(images: Sequence[Path], out: Path, output: OutputKind) -> list
     return list(paths)
 
 
-def _reserve(output: OutputKind, path: Path, taken: dict[Path, str]) -> None:
+def _reserve(kind: str, output: OutputKind, path: Path, taken: dict[Path, str], force: bool) -> None:
     """Reserve a file for writing, unless that would overwrite another one."""
     from ..io import check_writable
+    from ..results.ownership import is_own_output
 
     output.check_suffix(path)
     output.check_path(path)
-    check_writable(path)
-    real = path.resolve()
-    if real in taken:
-        raise ConfigError(f"The {output.noun} would overwrite {taken[real]}: choose another path.")
-    taken[real] = f"the {output.noun} {path}"
+    for each in {path, written_path(kind, path, MAX_PNG_LABEL + 1)}:  # where it may go as well
+        check_writable(each)
+        if real(each) in taken:
+            raise ConfigError(f"The {output.noun} would overwrite {taken[real(each)]}: choose another path.")
+        if each.name == TASK_FILE:
+            raise ConfigError(f"The {output.noun} would overwrite the task {each}: choose another path.")
+        if not force and os.path.lexists(each) and not is_own_output(kind, each):
+            raise ConfigError(
+                f"{each} exists, and it is no {output.noun} that superdsm_nb has written: choose another "
+                "path, or overwrite it with --force."
+            )
+    taken[real(path)] = f"the {output.noun} {path}"
+
+
+def real(path: Path) -> Path:
+    """Absolute path of a file without links; a file in a loop of links cannot be read or written anyway."""
+    return Path(os.path.realpath(path))

@@ -19,7 +19,7 @@ from .writing import (
     write_file,
 )
 from .zarrnodes import is_store
-from .zarrwriting import ZARR, check_zarr, save_zarr
+from .zarrwriting import ZARR, check_zarr, is_own_store, save_zarr
 
 __all__ = [
     "PNG",
@@ -38,6 +38,7 @@ __all__ = [
     "imsave",
     "imsave_stack",
     "is_image",
+    "is_own_store",
     "is_store",
     "make_folder",
     "open_planes",

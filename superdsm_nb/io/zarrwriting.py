@@ -120,14 +120,14 @@ def default_version() -> Version:
 def check_store(path: Path) -> None:
     """Raise `OutputError` if there is something at a path that was not written by `save_zarr`."""
     try:
-        is_free = not os.path.lexists(path) or (not path.is_symlink() and is_own(path))
+        is_free = not os.path.lexists(path) or (not path.is_symlink() and is_own_store(path))
     except OSError as error:  # a name that is too long
         raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
     if not is_free:
         raise OutputError(f"{path} cannot be written: it is there, and was not written by superdsm_nb.")
 
 
-def is_own(path: Path) -> bool:
+def is_own_store(path: Path) -> bool:
     """Whether a folder is a store that `save_zarr` has written."""
     try:
         known = all(each.name in METADATA or each.name.isdecimal() for each in path.iterdir())

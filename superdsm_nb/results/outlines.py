@@ -178,9 +178,9 @@ def geojson_of_planes(
     features = [
         feature for position, rows, traced in planes for feature in _features(position, rows, traced, origin)
     ]
-    collection = {"type": "FeatureCollection", "features": features}
-    content = collection if provenance is None else {**collection, "provenance": provenance}
-    return json.dumps(strict_values(content), allow_nan=False)
+    origin_of_all = {} if provenance is None else {"provenance": provenance}
+    collection = {"type": "FeatureCollection", **origin_of_all, "features": features}
+    return json.dumps(strict_values(collection), allow_nan=False)
 
 
 def _features(

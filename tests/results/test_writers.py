@@ -11,7 +11,8 @@ import superdsm_nb
 from superdsm_nb.batch import fields
 from superdsm_nb.errors import ConfigError, ImageError
 from superdsm_nb.io import imread
-from superdsm_nb.results.outputs import OUTPUTS, write_outputs
+from superdsm_nb.results.outputs import OUTPUTS, stack_output, write_outputs
+from superdsm_nb.results.ownership import is_own_output
 
 from support.trees import write_task
 
@@ -93,3 +94,20 @@ def test_more_objects_than_a_png_holds_go_to_a_tiff_beside_it_with_a_warning(res
     for name in ("a.png.tif", "b.tif"):
         assert imread(tmp_path / name).max() == 70_000
     assert [event.text for event in heard] == ["a.png cannot hold 70000 objects: see a.png.tif"]
+
+
+@pytest.mark.parametrize("kind", OUTPUTS)
+def test_every_output_is_known_to_be_ours_and_a_foreign_file_is_not(result, tmp_path, kind):
+    path = tmp_path / f"out{OUTPUTS[kind].suffixes[0]}"
+    write_outputs(result, {kind: path})
+    assert is_own_output(kind, path)
+    path.write_bytes(b"0" * 300_000)
+    assert not is_own_output(kind, path)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in OUTPUTS if kind != "cfg"])
+def test_every_output_of_a_stack_is_known_to_be_ours(sample, tmp_path, kind):
+    stack = np.stack([sample.image, sample.image[::-1]])
+    path = tmp_path / f"out{stack_output(kind).suffixes[0]}"
+    write_outputs(superdsm_nb.segment_stack(stack, axes="TYX", outputs=(kind,)), {kind: path})
+    assert is_own_output(kind, path)

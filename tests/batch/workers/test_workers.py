@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,9 +18,10 @@ import pytest
 
 from superdsm_nb.batch.outcome import Failure, Mode, Summary
 from superdsm_nb.batch.pool import ProcessPool, Worker
-from superdsm_nb.batch.run import Runner
+from superdsm_nb.batch.run import Runner, WorkerPool
 from superdsm_nb.batch.spec import find_tasks
 from superdsm_nb.batch.survey import survey
+from superdsm_nb.errors import TaskError
 from superdsm_nb.events import ImageStarted, StageStarted
 from superdsm_nb.io import imsave
 from superdsm_nb.pipeline import create_default_pipeline
@@ -63,45 +65,93 @@ def test_a_worker_that_dies_while_it_waits_costs_no_image(tmp_path):
     assert all(isinstance(finished.result, Summary) for finished in done)
 
 
+class Killer(Witness):
+    """Kills the worker that has reached a stage of one image, a number of times."""
+
+    def __init__(self, times):
+        super().__init__()
+        self.left, self.at, self.beside = times, {}, []
+
+    def emit(self, event, slot=0):
+        super().emit(event, slot)
+        if isinstance(event, ImageStarted):
+            self.at[slot] = event.name
+        elif isinstance(event, StageStarted) and self.at[slot] == "c" and self.left:
+            self.left -= 1
+            self.beside.append([name for name in self.at.values() if ("default", name) not in self.results])
+            (worker,) = [
+                process
+                for process in multiprocessing.active_children()
+                if process.name == f"superdsm-nb-{slot}"
+            ]
+            os.kill(worker.pid, signal.SIGKILL)
+            worker.join()
+
+
 @pytest.mark.slow
-def test_an_image_that_kills_its_worker_fails_alone(root):
-    class Killer(Witness):
-        """Kills the worker that has reached a stage of one image."""
-
-        def __init__(self):
-            super().__init__()
-            self.at = {}
-            self.killed = False
-
-        def emit(self, event, slot=0):
-            super().emit(event, slot)
-            if isinstance(event, ImageStarted):
-                self.at[slot] = event.name
-            elif isinstance(event, StageStarted) and self.at[slot] == "c" and not self.killed:
-                self.killed = True
-                os.kill(worker_of(slot), signal.SIGKILL)
-
-    def worker_of(place):
-        (worker,) = [
-            process for process in multiprocessing.active_children() if process.name == f"superdsm-nb-{place}"
-        ]
-        return worker.pid
-
-    witness = Killer()
+def test_an_image_that_kills_its_worker_is_tried_alone_and_fails_alone(root):
+    witness = Killer(2)
     plans = [plan for plan in survey(find_tasks(root), root) if plan.task.folder.name != "adapted"]
     assert Runner(root, witness, Mode()).run(plans) == 1
+    assert witness.left == 0
+    assert witness.beside[1] == ["c"]
     failure = witness.results["default", "c"]
     assert isinstance(failure, Failure)
-    assert "its worker process died (out of memory?)" in failure.reason
+    assert "its worker process died (out of memory?), also with no other image beside it" in failure.reason
     assert failure.stage in STAGES
     with tarfile.open(root / "default" / "log" / "c.tgz") as archive:
         assert failure.reason in archive.extractfile("c/log.txt").read().decode()
     assert sum(isinstance(result, Summary) for result in witness.results.values()) == len(NAMES) - 1
 
 
-def test_as_many_workers_as_asked_are_used_and_no_more_than_images(tmp_path):
-    root = write_tree(tmp_path, num_cpus=7)
-    assert run_workers(root).sizes == [("default", 2, 2), ("adapted", 2, 2)]
+def test_an_image_whose_worker_died_once_is_finished_alone(finished_tree, tmp_path):
+    root = write_tree(tmp_path / "tree", names=("a", "b", "c"), num_cpus=2)
+    witness = Killer(1)
+    assert Runner(root, witness, Mode()).run(survey(find_tasks(root), root)) == 0
+    assert witness.left == 0
+    assert isinstance(witness.results["default", "c"], Summary)
+
+
+def test_workers_that_cannot_be_started_are_done_without(root, monkeypatch):
+    start = ProcessPool._start
+
+    def refuse_from(number):
+        def refuse(pool, slot):
+            if slot >= number:
+                raise OSError(24, "Too many open files")
+            return start(pool, slot)
+
+        monkeypatch.setattr(ProcessPool, "_start", refuse)
+
+    refuse_from(0)
+    with pytest.raises(TaskError, match=r"No worker process can be started: Too many open files\. Raise"):
+        Runner(root, Witness(), Mode()).run(survey(find_tasks(root), root))
+    refuse_from(1)
+    assert Runner(root, Witness(), Mode()).run(survey(find_tasks(root), root)) == 0
+
+
+@pytest.fixture
+def processors(monkeypatch):
+    """A machine with four processors."""
+    monkeypatch.setattr("superdsm_nb.batch.run.processors", lambda: 4)
+
+
+def test_as_many_workers_as_asked_are_used_and_no_more_than_images(tmp_path, processors):
+    root = write_tree(tmp_path, num_cpus=3)
+    witness = run_workers(root)
+    assert witness.sizes == [("default", 2, 2), ("adapted", 2, 2)]
+    assert witness.warnings == []
+
+
+@pytest.mark.parametrize("asked", [5, 10**6, 10**200])
+def test_no_more_workers_are_used_than_there_are_processors_and_that_is_said(tmp_path, processors, asked):
+    root = write_tree(tmp_path, num_cpus=asked)
+    plan = survey(find_tasks(root), root)[1]
+    assert WorkerPool(ExitStack(), Mode()).size(plan.task, 100) == 4
+    witness = run_workers(root)
+    assert len(witness.warnings) == 2
+    assert f"num_cpus is {str(asked)[:7]}" in witness.warnings[0]
+    assert witness.warnings[0].endswith("but there are only 4 processors: no more are used")
 
 
 def run_workers(root):
