@@ -20,7 +20,7 @@ ENCODED = (
     SOFTWARE.encode("utf-16-be"),
 )
 PLACE = rb"(time,)?(plane,)?(channel,)?"  # columns of stacks
-ROI = rb"PK\x03\x04.{26}\d{4,}(-\d+)?\.roi"
+ROI = rb"PK\x03\x04.{26}([tzc]\d{4,}-)*\d{4,}(-\d+)?\.roi"
 NO_ROI = b"PK\x05\x06"  # the start of an archive without files
 
 

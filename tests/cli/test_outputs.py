@@ -70,9 +70,9 @@ def test_a_wrong_suffix_is_refused_before_any_work(run, image_path, tmp_path, op
 
 
 def test_parquet_without_its_library_is_refused_with_what_to_install(run, image_path, tmp_path, monkeypatch):
-    from superdsm_nb.results import tables
+    from superdsm_nb.results import tablefiles
 
-    monkeypatch.setattr(tables, "find_spec", lambda name: None)
+    monkeypatch.setattr(tablefiles, "find_spec", lambda name: None)
     outcome = run(
         "segment", image_path, "-o", tmp_path / "l.png", *SCALE, "--parquet", tmp_path / "t.parquet"
     )

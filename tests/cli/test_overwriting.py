@@ -9,7 +9,7 @@ import pytest
 
 from superdsm_nb.batch.jobs import SEAL, TABLES
 from superdsm_nb.io import imsave
-from superdsm_nb.results.outputs import OUTPUTS
+from superdsm_nb.results.outputs import OUTPUTS, STORE_SUFFIX
 
 from support.command_line import assert_one_sentence
 from support.trees import cells
@@ -61,7 +61,7 @@ def test_segment_overwrites_a_picture_only_if_it_is_its_own(run, image_path, tmp
 
 @pytest.mark.parametrize("kind", OUTPUTS)
 def test_segment_overwrites_what_it_has_written_and_with_force_anything(run, image_path, tmp_path, kind):
-    targets = [tmp_path / f"own{suffix}" for suffix in OUTPUTS[kind].suffixes]
+    targets = [tmp_path / f"own{suffix}" for suffix in OUTPUTS[kind].suffixes if suffix != STORE_SUFFIX]
     for target in targets:
         command = arguments(image_path, tmp_path, kind, target)
         target.write_bytes(b"")
@@ -72,6 +72,18 @@ def test_segment_overwrites_what_it_has_written_and_with_force_anything(run, ima
         assert run(*command).code == 2
         assert run(*command, "--force").code == 0
         assert target.read_bytes() == first
+
+
+@pytest.mark.parametrize("force", [[], ["--force"]])
+def test_a_store_is_written_anew_but_no_folder_of_others_is_deleted(run, image_path, tmp_path, force):
+    command = ("segment", image_path, "-o", tmp_path / "labels.zarr", *SCALE, *force)
+    assert run(*command).code == 0
+    assert run(*command).code == 0
+    (tmp_path / "labels.zarr" / "notes.txt").write_text("mine")
+    outcome = run(*command)
+    assert outcome.code == 1
+    assert outcome.err.count("was not written by superdsm_nb") == 1
+    assert (tmp_path / "labels.zarr" / "notes.txt").read_text() == "mine"
 
 
 def test_files_without_objects_are_known_as_well(run, image_path, tmp_path):
