@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .config import Config, GeneralSettings, Preset, with_preset
 from .diameter import with_diameter
-from .errors import ConfigError, ImageError, SuperDSMError, errors_name
+from .errors import ConfigError, ImageError, SuperDSMError, TimeLimitError, errors_name
 from .events import READING, Emit, Progress, StageStarted, Warned
 from .image import unmasked
 from .io import LoadedImage, PixelSize, Planes, Source, file_digest, open_planes, pixel_size
@@ -158,7 +158,8 @@ def segment_stack(
             except ConfigError:  # of all planes
                 raise
             except SuperDSMError as error:
-                return Plane(position, error=str(error)), warned
+                is_complete = not isinstance(error, TimeLimitError)
+                return Plane(position, error=str(error), is_complete=is_complete), warned
 
         with errors_name(path) if path else ExitStack():
             found = list(_followed(segment, opened, emit))

@@ -214,6 +214,11 @@ def render(job: Job, style: Style) -> tuple[NDArray[Any], dict[str, Any]]:
     StoredResultError
         If the stored result is damaged, belongs to another image, or ends before the stage to be shown.
     """
+    if job.source.is_stack:
+        raise ImageError(
+            f"{job.image} is a stack, of whose stages nothing is stored: draw its pictures with the patterns "
+            "of the task, such as adj_pathpattern."
+        )
     header = read_header(job.stored)
     try:
         image = job.source.load(GeneralSettings.of(header.config).histological)

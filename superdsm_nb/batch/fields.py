@@ -40,8 +40,8 @@ Pattern = Annotated[str, Expected("a string in which %s, %d or %03d stands for t
 Count = Annotated[int, Expected("an integer")]
 Size = Annotated[int, Field(ge=1), Expected("an integer of at least 1")]
 Index = Annotated[
-    Annotated[int, Field(ge=0)] | Literal["max", "mean"],
-    Expected('an integer of at least 0, or "max" or "mean" of all'),
+    Annotated[int, Field(ge=0)] | Literal["max", "mean", "all"],
+    Expected('an integer of at least 0, "max" or "mean" of all, or "all", each by itself'),
 ]
 Scene = Annotated[
     Annotated[int, Field(ge=0)] | str,
@@ -49,7 +49,9 @@ Scene = Annotated[
 ]
 Channel = Annotated[
     Annotated[int, Field(ge=0)] | str,
-    Expected('an integer of at least 0, the name of a channel, or "max" or "mean" of all'),
+    Expected(
+        'an integer of at least 0, the name of a channel, "max" or "mean" of all, or "all", each by itself'
+    ),
 ]
 
 
@@ -129,15 +131,23 @@ FIELDS: dict[str, Any] = {
     "channel": Annotated[
         Channel,
         Field(
-            description='Channel of a multichannel file: its number (zero-based), its name, or "max" or '
-            '"mean" of all channels.'
+            description='Channel of a multichannel file: its number (zero-based), its name, "max" or '
+            '"mean" of all channels, or "all", each by itself.'
         ),
     ],
     "plane": Annotated[
-        Index, Field(description='Plane of a stack (zero-based), or "max" or "mean" of all planes.')
+        Index,
+        Field(
+            description='Plane of a stack (zero-based), "max" or "mean" of all planes, or "all", each by '
+            "itself."
+        ),
     ],
     "time": Annotated[
-        Index, Field(description='Time point of a series (zero-based), or "max" or "mean" of all.')
+        Index,
+        Field(
+            description='Time point of a series (zero-based), "max" or "mean" of all, or "all", each by '
+            "itself."
+        ),
     ],
     "measure": Annotated[
         list[Annotated[int, Field(ge=0)] | str],

@@ -12,7 +12,7 @@ from ..config import DECLARATIONS_OF, Config, Preset, resolve_preset
 from ..events import Remark, from_plain, to_plain
 from ..performance import ClusterReport, PerformanceReport
 from ..results.intensity import is_intensity_column
-from ..results.tables import OBJECT_COLUMNS
+from ..results.tables import AXIS_COLUMNS, OBJECT_COLUMNS
 from ..strictjson import number_values
 
 FORMAT = 3
@@ -109,9 +109,11 @@ def check_header(header: Header) -> None:
     require(isinstance(header.rows, list), "its table is wrong")
     for row in header.rows:
         require(isinstance(row, dict) and set(OBJECT_COLUMNS) <= set(row), "its table is wrong")
-        others = set(row) - set(OBJECT_COLUMNS)
+        others = set(row).difference(OBJECT_COLUMNS, AXIS_COLUMNS)
         require(all(map(is_intensity_column, others)), "its table is wrong")
-        require(all(isinstance(value, (int, float)) for value in row.values()), "its table is wrong")
+        numbers = {name: value for name, value in row.items() if name != "channel"}
+        require(all(isinstance(value, (int, float)) for value in numbers.values()), "its table is wrong")
+        require(isinstance(row.get("channel", 0), (int, str)), "its table is wrong")
     DECLARATIONS_OF[header.preset].check(header.config.entries)
     measures = header.performance.row().values()
     require(all(isinstance(value, (int, float)) for value in measures), "its performance is wrong")

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from ..config import Config, Preset, resolve_preset, with_preset
-from ..errors import ConfigError, TaskError
-from ..io import Source, is_store
-from ..results.outputs import OUTPUTS, written_path
+from ..errors import ConfigError, ImageError, TaskError
+from ..io import ALL, Source, is_store
+from ..results.outputs import OUTPUTS, stack_output, written_path
 from ..results.result import Drawing
 from .places import ID_PLACEHOLDER, Places
 from .spec import FILE_NAME, Task
@@ -127,10 +127,15 @@ def digest_of(entries: Mapping[str, Any]) -> str:
 
 
 def relative_hint(image: Path) -> str:
-    """A hint for a relative image path that was not found."""
+    """Return a hint for a relative image path that was not found."""
     if image.is_absolute():
         return ""
     return " (a relative img_pathpattern starts at the working directory; {ROOTDIR}/... starts at ROOT)"
+
+
+def no_such_file(image: Path) -> ImageError:
+    """Return the error for an image that is not there."""
+    return ImageError(f"There is no file {image}{relative_hint(image)}.")
 
 
 def expand_jobs(task: Task, root: Path, places: Places | None = None) -> list[Job]:
@@ -176,11 +181,19 @@ def expand_jobs(task: Task, root: Path, places: Places | None = None) -> list[Jo
 
 
 def _check_kinds(task: Task) -> None:
-    """Refuse outputs that cannot be written on this system."""
+    """Refuse outputs that cannot be written on this system, or of a stack."""
+    is_stack = ALL in (task.channel, task.plane, task.time)
+    if is_stack and task.last_stage is not None:
+        raise TaskError(
+            f'{task.folder / FILE_NAME}: last_stage does not go with "all": of a stack, all stages run.'
+        )
     for kind, pattern in task.patterns.items():
         try:
             if kind in OUTPUTS:
-                OUTPUTS[kind].check_path(Path(pattern))
+                output = stack_output(kind) if is_stack else OUTPUTS[kind]
+                output.check_path(Path(pattern))
+                if is_stack and output.pixels is not None:
+                    output.check_suffix(Path(pattern))
         except ConfigError as error:
             raise TaskError(f"{task.folder / FILE_NAME}: {error}") from error
 

@@ -60,6 +60,8 @@ def find_pickup(job: Job, image_sha256: str, problems: list[str] | None = None) 
         None if it starts from scratch.
     """
     best: PickUp | None = None
+    if job.source.is_stack:  # its stages are not stored
+        return None
     for folder, path in [(job.folder, job.stored), *job.ancestors.items()]:
         if not path.exists():
             continue

@@ -25,7 +25,7 @@ from .._version import __version__
 from ..config import Config, GeneralSettings
 from ..errors import SuperDSMError, visible
 from ..events import WRITING, ObjectDiscarded, Remark, Warned
-from ..io import imread
+from ..io import ALL, open_planes
 from ..performance import PerformanceReport
 from ..render import render_result_over_image
 from ..strictjson import strict_values
@@ -71,7 +71,9 @@ class Entry:
     @property
     def count(self) -> int | None:
         """Number of objects; None if it is not known."""
-        if self.header is None or not (self.header.rows or "cover" in self.header.entries):
+        if self.header is None or not (
+            self.header.rows or {"cover", "performance"} & set(self.header.entries)
+        ):
             return None
         return len(self.header.rows)
 
@@ -305,20 +307,30 @@ def _thumbnail(entry: Entry, limit: int) -> str:
 
 
 def _picture(job: Job, header: Header) -> NDArray[Any] | None:
-    """Contours over an image: the overlay if there is one, or drawn from its label map."""
+    """Contours over an image: the overlay if there is one, or drawn from its label map.
+
+    Of a stack it is the plane in the middle.
+    """
     written = _written(job, header)
+    own = {axis: ALL for axis, choice in job.source.part.items() if choice == ALL}  # axes of the outputs
     try:
         if "overlay" in written:
-            return imread(written["overlay"], histological=True)
+            return _middle(written["overlay"], True, own)
         if "seg" not in written:
             return None
-        image = imread(job.image, GeneralSettings.of(job.config).histological, **job.source.part)
-        labels = imread(written["seg"])
+        image = _middle(job.image, GeneralSettings.of(job.config).histological, job.source.part)
+        labels = _middle(written["seg"], False, own)
     except SuperDSMError:
         return None
     if image.shape[:2] != labels.shape:
         return None
     return render_result_over_image(image, labels, job.drawing.border_width)
+
+
+def _middle(path: Path, histological: bool, part: Mapping[str, Any]) -> NDArray[Any]:
+    """Read a picture, or the plane in the middle of a stack."""
+    with open_planes(path, histological, **part) as planes:
+        return planes.read(planes.positions[len(planes.positions) // 2])
 
 
 def _written(job: Job, header: Header) -> dict[str, Path]:

@@ -48,7 +48,7 @@ def write(path: Path, header: Header, data: Mapping[str, Any]) -> None:
     entries, fragments = _plain(data)
     if fragments:
         arrays["masks"] = np.packbits(np.concatenate([mask.ravel() for mask in fragments]))
-    fields = {**header.to_plain(), "entries": entries}
+    fields = {**header.to_plain(), "entries": {**header.entries, **entries}}
     buffer = io.BytesIO()
     # A member's time is fixed, so that equal results are equal files.
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -24,10 +24,11 @@ from ..stage import PipelineData
 from ..timelimit import has_passed, time_limit
 from . import store
 from .header import Header
-from .jobs import AS_FIELD, Job, relative_hint
+from .jobs import AS_FIELD, Job, no_such_file
 from .log import Recorder, log_failure, write_log
 from .outcome import Failure, Mode, Summary
 from .pickup import FIRST_RESUMABLE_STAGE, PickUp, find_pickup, restore
+from .stackwork import process_stack
 from .timings import read_timings
 
 
@@ -50,11 +51,11 @@ def process(job: Job, mode: Mode, emit: Emit) -> Summary | Failure:
     """
     recorder = Recorder(naming(job.file_id, emit))
     try:
-        with (
-            writing_inside(job.folder),
-            time_limit(mode.limit_of(job), job.keep_finished or mode.keep_finished),
-        ):
-            return _process(job, mode, recorder)
+        with writing_inside(job.folder):
+            if job.source.is_stack:
+                return process_stack(job, mode, recorder)
+            with time_limit(mode.limit_of(job), job.keep_finished or mode.keep_finished):
+                return _process(job, mode, recorder)
     except Exception as error:  # noqa: BLE001 - a defect in one image must not stop the others
         if mode.debug:
             traceback.print_exc()
@@ -97,7 +98,7 @@ def _load(job: Job) -> LoadedImage:
     except ImageError as error:
         if job.image.exists():
             raise
-        raise ImageError(f"There is no file {job.image}{relative_hint(job.image)}.") from error
+        raise no_such_file(job.image) from error
 
 
 def _work(

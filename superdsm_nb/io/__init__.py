@@ -1,5 +1,6 @@
 """Reading and writing images."""
 
+from .choice import ALL
 from .confinement import make_folder, writing_inside
 from .digest import file_digest
 from .formats import is_image
@@ -22,6 +23,7 @@ from .zarrnodes import is_store
 from .zarrwriting import ZARR, check_zarr, is_own_store, save_zarr
 
 __all__ = [
+    "ALL",
     "PNG",
     "TIFF",
     "UNFINISHED",

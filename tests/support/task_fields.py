@@ -7,8 +7,8 @@ import math
 from superdsm_nb.config import STAGE_NAMES
 
 IDS = 'a list of integers or strings, or a pattern such as "*"'
-CHANNEL = 'an integer of at least 0, the name of a channel, or "max" or "mean" of all'
-PLACE = 'an integer of at least 0, or "max" or "mean" of all'
+CHANNEL = 'an integer of at least 0, the name of a channel, "max" or "mean" of all, or "all", each by itself'
+PLACE = 'an integer of at least 0, "max" or "mean" of all, or "all", each by itself'
 PATTERN = "a string in which %s, %d or %03d stands for the file id"
 
 # Field, two values of it, and where a task has them.
@@ -105,7 +105,6 @@ WRONG = [
     ("plane", -1, PLACE),
     ("plane", [0], PLACE),
     ("plane", "min", PLACE),
-    ("plane", "all", PLACE),
     ("time", -1, PLACE),
     ("measure", "GFP", "a list of channels, each an integer of at least 0 or a name"),
     ("measure", [-1], "a list of channels, each an integer of at least 0 or a name"),
