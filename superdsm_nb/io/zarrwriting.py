@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..errors import ConfigError, ImageError, OutputError
 from ..strictjson import strict_values
+from .confinement import make_folder
 from .picture import PixelSize
 from .zarrnodes import METADATA, is_store
 
@@ -93,7 +94,7 @@ def save_zarr(
     check_store(path)
     temporary = _beside(path, "unfinished")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         shutil.rmtree(temporary, ignore_errors=True)
         _write(temporary, image, axes, labels, provenance, pixel_size, channel_names, version, path.name)
         _replace(temporary, path)

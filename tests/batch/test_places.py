@@ -165,7 +165,8 @@ def test_a_picture_of_unknown_type_is_refused(tmp_path, kind, suffix):
     line = refusal(tmp_path, **{f"{kind}_pathpattern": f"%s{suffix}"})
 
     assert line.startswith(f"{tmp_path / 'task.json'}: {kind}_pathpattern leads to a file of unknown type: ")
-    assert line.endswith(f"{tmp_path / f'a{suffix}'} must end in .png, .tif or .tiff.")
+    listed = ".png, .tif, .tiff or .zarr" if kind == "seg" else ".png, .tif or .tiff"
+    assert line.endswith(f"{tmp_path / f'a{suffix}'} must end in {listed}.")
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".tiff", ".TIF", ".PNG"])
@@ -174,8 +175,8 @@ def test_pictures_are_written_as_png_or_tiff(tmp_path, suffix):
 
 
 def test_an_output_that_this_system_cannot_write_is_refused_before_any_work(tmp_path, monkeypatch):
-    from superdsm_nb.results import tables
+    from superdsm_nb.results import tablefiles
 
-    monkeypatch.setattr(tables, "find_spec", lambda name: None)
+    monkeypatch.setattr(tablefiles, "find_spec", lambda name: None)
     line = refusal(tmp_path, parquet_pathpattern="%s.parquet")
     assert "pip install 'superdsm_nb[parquet]'" in line

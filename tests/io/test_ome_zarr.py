@@ -17,7 +17,15 @@ import zarr
 
 from superdsm_nb import segment_file, write_outputs
 from superdsm_nb.errors import AxisChoiceError, ConfigError, ImageError, OutputError
-from superdsm_nb.io import PixelSize, file_digest, imread, is_image, pixel_size, save_zarr
+from superdsm_nb.io import (
+    PixelSize,
+    file_digest,
+    imread,
+    is_image,
+    pixel_size,
+    save_zarr,
+    writing_inside,
+)
 
 from support.trees import run_tree, write_task
 
@@ -483,3 +491,15 @@ def test_a_task_reads_stores_that_its_pattern_matches_and_writes_stores(
         imread(tmp_path / "task" / "labels" / "b.zarr"),
         segment_file(tmp_path / "images" / "b.zarr", {"AF_scale": 11}).labels,
     )
+
+
+def test_a_store_is_not_written_through_a_link_in_the_folder_of_a_task(tmp_path, version):
+    (tmp_path / "task").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "task" / "labels").symlink_to(tmp_path / "elsewhere")
+    with (
+        writing_inside(tmp_path / "task"),
+        pytest.raises(OutputError, match="is a link, and none is followed"),
+    ):
+        save_zarr(tmp_path / "task" / "labels" / "a.zarr", STACK[0, 0], version=version)
+    assert not list((tmp_path / "elsewhere").iterdir())
