@@ -155,7 +155,9 @@ def choose(path: Path, picture: Picture, chosen: Mapping[str, int | str | None])
     if sample is None and samples.colors == 0:
         where = "channels of {} bits in each pixel" if samples.together else "planes of {} bits"
         what = next((what for what, axis in AXES.items() if samples.axis in axis), "channel")
-        raise AxisChoiceError(path, f"has {samples.count} {where.format(samples.bits)}", [what])
+        raise AxisChoiceError(
+            path, f"has {samples.count} {where.format(samples.bits)}{samples.remark}", [what]
+        )
     ordered = {axis: of_all[axis] for axis in ORDER if axis in of_all}
     return Choice((*places[:-1], sample), sizes, ordered, names)
 

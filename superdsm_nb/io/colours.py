@@ -61,9 +61,10 @@ def component(values: NDArray[Any], samples: Samples, index: int) -> NDArray[Any
     """
     if samples.palette is not None:
         return samples.palette[:, index][_entries(values)]
+    is_opacity = samples.opacity is not Opacity.NONE and index == samples.count - 1
     if values.ndim == 2:
-        return upright(values, samples)
-    if index == samples.count - 1:
+        return values if is_opacity else upright(values, samples)
+    if is_opacity:
         return values[:, :, index]
     return blend(values, samples, white=False)[:, :, index]
 

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,13 +125,34 @@ def _read_boxes(path: Path, stored: int) -> tuple[dict[bytes, bytes], bytes]:
             if length == 1:
                 length, header = int.from_bytes(file.read(8), "big"), 16
             if name == b"jp2c":
-                return boxes, file.read(MAX_HEADER)
+                codestream = file.read(MAX_HEADER)
+                if length >= header and _has_codestream(file, place + length, stored):
+                    raise ImageError(
+                        f"{path} holds several pictures, as ND2 files of before 2009 do, which is not read: "
+                        "export it as OME-TIFF."
+                    )
+                return boxes, codestream
             if length < header:
                 break
             if name == b"jp2h":
                 boxes = _inner_boxes(path, file.read(min(length - header, MAX_HEADER)))
             place += length
     raise ImageError(f"{path} cannot be read as an image: it is damaged or truncated.")
+
+
+def _has_codestream(file: BinaryIO, place: int, stored: int) -> bool:
+    """Whether another codestream follows; what is no box is ignored."""
+    while place + 8 <= stored:
+        file.seek(place)
+        length, name = struct.unpack(">I4s", file.read(8))
+        if name == b"jp2c":
+            return True
+        if length == 1:
+            length = int.from_bytes(file.read(8), "big")
+        if length < 8:
+            return False
+        place += length
+    return False
 
 
 def _inner_boxes(path: Path, content: bytes) -> dict[bytes, bytes]:

@@ -97,9 +97,14 @@ def _numbers_of_header(path: Path, start: bytes, count: int) -> tuple[list[int],
     return numbers, place + 1
 
 
+def _without_comments(text: bytes) -> bytes:
+    """Return text without what follows a # in its line."""
+    return b"\n".join(line.partition(b"#")[0] for line in text.splitlines()) if b"#" in text else text
+
+
 def _digits(path: Path, text: bytes, count: int) -> NDArray[np.uint8]:
     """Return the digits of a bitmap, which need no space between them."""
-    characters = np.frombuffer(b"".join(text.split()), np.uint8) - ord("0")
+    characters = np.frombuffer(b"".join(_without_comments(text).split()), np.uint8) - ord("0")
     if len(characters) != count or characters.max() > 1:
         raise ImageError(f"{path} cannot be read as an image: its pixels are damaged.")
     return characters
@@ -107,7 +112,7 @@ def _digits(path: Path, text: bytes, count: int) -> NDArray[np.uint8]:
 
 def _decimals(path: Path, text: bytes, count: int, top: int) -> NDArray[Any]:
     """Return values that are written as decimal numbers."""
-    words = text.split()
+    words = _without_comments(text).split()
     if len(words) != count or not all(word.isdigit() and len(word) <= 5 for word in words):
         raise ImageError(f"{path} cannot be read as an image: its pixels are damaged.")
     values = np.array(words, dtype=np.int64)

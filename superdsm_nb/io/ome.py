@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice, product
 from math import prod
+from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
+
+from ..errors import ImageError
 
 AXES = "TZC"
 MAX_PLANES = 1_000_000
@@ -90,6 +93,37 @@ def own_planes(metadata: str, name: str) -> OwnPlanes | None:
     axes = "".join(axis for axis, _ in sizes)
     channels = tuple(values[1 + AXES.index("C")])
     return OwnPlanes(axes, tuple(size for _, size in sizes), pages, channels, is_part)
+
+
+def check_planes(path: Path, metadata: str) -> None:
+    """Refuse OME-XML that declares more planes than a file can have: listing them would exhaust memory.
+
+    Parameters
+    ----------
+    path : Path
+        The file, for messages.
+    metadata : str
+        The OME-XML in it.
+
+    Raises
+    ------
+    ImageError
+        If it does.
+    """
+    try:
+        root = ElementTree.fromstring(metadata)
+    except ElementTree.ParseError:
+        return
+    for element in root.iter():
+        numbers = {name: value for name, value in element.attrib.items() if value.isdecimal()}
+        if _tag(element) == "Pixels":
+            count = prod(int(numbers.get(f"Size{axis}", "1")) for axis in AXES)
+        elif _tag(element) == "TiffData":
+            count = max(map(int, numbers.values()), default=0)
+        else:
+            continue
+        if count > MAX_PLANES:
+            raise ImageError(f"{path} is damaged: it declares {count} planes.")
 
 
 def image_count(metadata: str) -> int:

@@ -53,6 +53,8 @@ class Samples:
         Name of the axis; "S" unless the file names it in another way.
     together : bool
         Whether the values of a pixel are stored side by side, not plane by plane.
+    remark : str
+        Why they are channels if one might think that they are colours; empty, or " (...)".
     """
 
     count: int
@@ -64,6 +66,7 @@ class Samples:
     bits: int = 8
     axis: str = "S"
     together: bool = True
+    remark: str = ""
 
     @property
     def choices(self) -> int:

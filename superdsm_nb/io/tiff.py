@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..errors import ImageError
 from .channelnames import channel_names, ome_channel_names
 from .limits import check_compression, check_size
-from .ome import OwnPlanes, image_count, own_planes
+from .ome import OwnPlanes, check_planes, image_count, own_planes
 from .picture import Picture, Samples, Scenes
 from .pixelsize import size_in_tiff
 from .tiffpages import read_page
@@ -67,6 +67,8 @@ def open_file(path: Path, stored: int) -> Iterator[Picture | Scenes]:
 
     # Other files that this one names are never opened: their planes are other pictures.
     with TiffFile(path, _multifile=False, is_ndtiff=False, is_mmstack=False) as file:
+        if file.ome_metadata:
+            check_planes(path, file.ome_metadata)
         own = own_planes(file.ome_metadata, path.name) if file.ome_metadata else None
         if own is not None:
             yield _picture(path, file, _own_stack(path, file, own))

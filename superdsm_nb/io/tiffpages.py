@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 BLOCK = 2**22  # bytes that are read at a time from a page without compression
 SEPARATE = 2  # planar configuration
 FAX = {2, 3, 4}  # compressions whose decoder returns bytes for bits
+MARKER, FRAMES = 0xFF, frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # of JPEG streams
+PADDING = 2**16  # pixels
 WITH_TABLES = {6, 7, 34892, 33007}  # JPEG compressions
 
 
@@ -107,7 +110,10 @@ def _read_segments(
         if offset <= 0 or length <= 0 or offset + length > file.size:
             raise ImageError(f"{path} cannot be read as an image: parts of it are missing or truncated.")
         file.seek(offset)
-        values, (plane, _, top, left, _), _ = decode(file.read(length), index, **tables)
+        content = file.read(length)
+        if page.compression in WITH_TABLES:
+            _check_stream(path, content, page)
+        values, (plane, _, top, left, _), _ = decode(content, index, **tables)
         if values is not None and page.dtype == bool and page.compression in FAX:
             values = values > 0
         if values is None or values.dtype != page.dtype or values.shape[0] != 1:
@@ -120,3 +126,23 @@ def _read_segments(
             area[:, :, plane if sample is None else 0] = values[:, :, 0]
         else:
             area[...] = values if sample is None else values[:, :, sample, None]
+
+
+def _check_stream(path: Path, content: bytes, page: TiffPage) -> None:
+    """Refuse a JPEG stream that declares a picture much larger than the strip or tile that it is.
+
+    Streams may be padded to whole blocks; lossless ones arrange their values in another way.
+    """
+    rows, cols = (page.tilelength, page.tilewidth) if page.is_tiled else (page.rowsperstrip, page.imagewidth)
+    rows = min(rows, page.imagelength) if not page.is_tiled else rows
+    place = 2
+    while place + 9 <= len(content) and content[place] == MARKER:
+        kind = content[place + 1]
+        if kind in FRAMES:
+            height, width = struct.unpack(">HH", content[place + 5 : place + 9])
+            if height * width > 4 * rows * cols + PADDING:
+                raise ImageError(
+                    f"{path} cannot be read as an image: its pixels are not what its header declares."
+                )
+            return
+        place += 2 + int.from_bytes(content[place + 2 : place + 4], "big")

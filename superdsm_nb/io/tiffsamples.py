@@ -30,6 +30,7 @@ OLD_JPEG = 6
 UNSIGNED, SIGNED, FLOAT = 1, 2, 3  # sample formats
 OPACITIES = {1: Opacity.PREMULTIPLIED, 2: Opacity.STRAIGHT}
 SEPARATE = 2  # planar configuration
+UNDECLARED = " (red, green, blue, and values that are not declared as opacity)"
 
 
 def declared_samples(path: Path, page: TiffPage, axis: str) -> Samples:
@@ -67,7 +68,9 @@ def declared_samples(path: Path, page: TiffPage, axis: str) -> Samples:
         raise ImageError(
             f"{path} declares that 0 is white, which is not read for such values: save it with 0 as black."
         )
-    return Samples(count, colors, top, opacity, inverted, palette, bits, axis or "S", together)
+    is_undeclared = not colors and together and photometric == RGB_COLORS and count > RGB and axis != "C"
+    remark = UNDECLARED if is_undeclared else ""
+    return Samples(count, colors, top, opacity, inverted, palette, bits, axis or "S", together, remark)
 
 
 def _checked_dtype(path: Path, page: TiffPage) -> np.dtype[Any]:
