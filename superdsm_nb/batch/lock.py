@@ -6,6 +6,7 @@ import contextlib
 import errno
 import json
 import os
+import shutil
 import socket
 import stat
 import time
@@ -106,4 +107,7 @@ def sweep(folders: Iterable[Path]) -> None:
     """Remove what interrupted runs left behind unfinished in folders that are held."""
     for folder in set(folders):
         for path in folder.glob(f".*{UNFINISHED}"):
-            _remove(path)
+            if path.is_dir() and not path.is_symlink():  # a store
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                _remove(path)

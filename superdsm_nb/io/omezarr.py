@@ -122,7 +122,8 @@ def _picture(path: Path, folder: Path, library: Any) -> Picture:  # noqa: ANN401
     rows, cols = axes.index("Y"), axes.index("X")
     check_plane(path, array, rows, cols)
     check_links(path, array.folder)
-    pixels = library.open_array(store=str(array.folder), mode="r", zarr_format=array.zarr_format)
+    store = library.storage.LocalStore(array.folder, read_only=True)
+    pixels = library.open_array(store=store, mode="r", zarr_format=array.zarr_format)
     dtype = np.dtype(pixels.dtype)
     stack = [at for at, axis in enumerate(axes) if axis not in "XY" and array.shape[at] > 1]
 

@@ -16,6 +16,7 @@ import pytest
 import zarr
 
 from superdsm_nb import segment_file, write_outputs
+from superdsm_nb.batch.lock import sweep
 from superdsm_nb.errors import AxisChoiceError, ConfigError, ImageError, OutputError
 from superdsm_nb.io import (
     PixelSize,
@@ -503,3 +504,18 @@ def test_a_store_is_not_written_through_a_link_in_the_folder_of_a_task(tmp_path,
     ):
         save_zarr(tmp_path / "task" / "labels" / "a.zarr", STACK[0, 0], version=version)
     assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_a_store_that_a_killed_run_left_unfinished_is_removed(tmp_path, version, monkeypatch):
+    def die(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("superdsm_nb.io.zarrwriting._replace", die)
+    monkeypatch.setattr("superdsm_nb.io.zarrwriting.shutil.rmtree", lambda *_, **__: None)
+    with pytest.raises(KeyboardInterrupt):
+        save_zarr(tmp_path / "a.zarr", STACK[0, 0], version=version)
+    monkeypatch.undo()
+    (left,) = tmp_path.iterdir()
+    assert left.is_dir()
+    sweep([tmp_path])
+    assert not list(tmp_path.iterdir())
