@@ -30,7 +30,7 @@ from .jobs import AS_FIELD, Job, expand_jobs, protected_paths
 from .pickup import PickUp, restore
 from .places import problem_of_folder
 from .spec import Task, choose, find_tasks
-from .store import read_header
+from .store import verified_header
 
 Mode = Literal["seg", "img", "fgc", "adj", "atm"]
 
@@ -219,7 +219,7 @@ def render(job: Job, style: Style) -> tuple[NDArray[Any], dict[str, Any]]:
             f"{job.image} is a stack, of whose stages nothing is stored: draw its pictures with the patterns "
             "of the task, such as adj_pathpattern."
         )
-    header = read_header(job.stored)
+    header = verified_header(job.stored)
     try:
         image = job.source.load(GeneralSettings.of(header.config).histological)
     except AxisChoiceError as error:
@@ -233,7 +233,10 @@ def render(job: Job, style: Style) -> tuple[NDArray[Any], dict[str, Any]]:
             f"The task has changed since {job.stored} was stored: run it again before drawing its pictures."
         )
     pickup = PickUp(job.folder, job.stored, header, len(STAGE_NAMES))
-    restored = restore(pickup, Config(header.config), image, job)
+    try:
+        restored = restore(pickup, Config(header.config), image, job)
+    except StoredResultError as error:
+        raise StoredResultError(f"{error} Add --force --fresh to do so.") from error
     if REQUIRED_ENTRIES.get(style.mode, "g_raw") not in restored.data:
         raise StoredResultError(
             f"The result of {job.file_id} ends with the stage {header.last_stage}, but mode "

@@ -15,7 +15,8 @@ from ..results.intensity import is_intensity_column
 from ..results.tables import AXIS_COLUMNS, OBJECT_COLUMNS
 from ..strictjson import number_values
 
-FORMAT = 3
+FORMAT = 4
+OWN_FIELDS = ("format", "content")  # of the file, not of the result
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class Header:
         """
         require(isinstance(fields.get("remarks"), dict), "its log is wrong")
         remarks = {stage: [from_plain(each) for each in said] for stage, said in fields["remarks"].items()}
-        rest = {name: value for name, value in fields.items() if name != "format"}
+        rest = {name: value for name, value in fields.items() if name not in OWN_FIELDS}
         rest |= {name: number_values(rest[name]) for name in ("rows", "entries") if name in rest}
         header = cls(**{**rest, "config": Config(fields["config"]), "remarks": remarks})
         check_header(header)

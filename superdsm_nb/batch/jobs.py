@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 import os
@@ -14,10 +13,10 @@ from typing import Any
 
 from ..config import Config, Preset, resolve_preset, with_preset
 from ..errors import ConfigError, ImageError, TaskError
-from ..io import ALL, Source, is_store
+from ..io import ALL, Source
 from ..results.outputs import OUTPUTS, stack_output, written_path
 from ..results.result import Drawing
-from .places import ID_PLACEHOLDER, Places
+from .places import ID_PLACEHOLDER, Places, matching_files
 from .spec import FILE_NAME, Task
 
 REPORT = "report.html"
@@ -216,9 +215,7 @@ def _matching_ids(task: Task, pattern: str, places: Places) -> list[str]:
     if task.img_pathpattern.replace("%%", "").count("%s") != 1:
         raise TaskError(f"{where} needs an img_pathpattern with one %s in it.")
     start, _, after = str(places.image(task, ID_PLACEHOLDER)).partition(ID_PLACEHOLDER)
-    # Path.glob cannot escape brackets in the names of folders.
-    found = glob.glob(f"{glob.escape(start)}{pattern}{glob.escape(after)}", recursive=True)  # noqa: PTH207
-    found = [path for path in found if Path(path).is_file() or is_store(Path(path))]
+    found = matching_files(start, pattern, after)
     ids = [path[len(start) : len(path) - len(after)] for path in found]
     if not ids:
         raise TaskError(f"{where} matches no image: there is no file {start}{pattern}{after}.")

@@ -66,7 +66,7 @@ def find_pickup(job: Job, image_sha256: str, problems: list[str] | None = None) 
         if not path.exists():
             continue
         try:
-            header = store.read_header(path)
+            header = store.verified_header(path)
             first = first_difference(header, job, image_sha256)
         except StoredResultError as error:
             if problems is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fnmatch
+import glob
 import os
 import re
 import stat
@@ -10,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ..errors import ConfigError, TaskError, shortened
+from ..io import is_store
 from ..results.outputs import OUTPUTS, PICTURE_SUFFIXES
 from .spec import FILE_NAME, Task, substitute_placeholders
 
@@ -176,3 +179,47 @@ def problem_of_folder(folder: Path, root: Path) -> str | None:
             return f"goes through the link {each}, and outputs follow none."
         return "leads outside the task's folder."
     return None
+
+
+def matching_files(start: str, pattern: str, after: str) -> list[str]:
+    """Find files, and folders that are OME-Zarr images, by a pattern such as "*" or "**/x*" between two parts of their path that are literal.
+
+    Hidden files are skipped, and folders that ``**`` stands for are reached through no link: links that lead
+    back would never end.
+    """
+    if "**" not in pattern:
+        found = glob.glob(f"{glob.escape(start)}{pattern}{glob.escape(after)}")  # noqa: PTH207 - escapes folders
+        return [path for path in found if Path(path).is_file() or is_store(Path(path))]
+    folder, _, prefix = start.rpartition("/")
+    first, *rest = f"{glob.escape(prefix)}{pattern}{glob.escape(after)}".split("/")
+    return sorted(_matching_below(f"{folder}/" if folder or start.startswith("/") else "", [first, *rest]))
+
+
+def _matching_below(folder: str, parts: list[str]) -> set[str]:
+    """Files below a folder whose path matches the parts of a pattern."""
+    found: set[str] = set()
+    waiting, seen = [(folder, 0)], set[tuple[str, int]]()
+    while waiting:
+        place = waiting.pop()
+        if place in seen:
+            continue
+        seen.add(place)
+        base, number = place
+        part, is_last = parts[number], number == len(parts) - 1
+        if part == "**" and not is_last:
+            waiting.append((base, number + 1))
+        try:
+            entries = list(os.scandir(base or "."))
+        except OSError:
+            continue
+        for entry in entries:
+            is_match = part == "**" or fnmatch.fnmatchcase(entry.name, part)
+            if not is_match or (entry.name.startswith(".") and not part.startswith(".")):
+                continue
+            if is_last and (entry.is_file() or is_store(Path(entry.path))):
+                found.add(f"{base}{entry.name}")
+            if part == "**" and entry.is_dir(follow_symlinks=False):
+                waiting.append((f"{base}{entry.name}/", number))
+            elif part != "**" and not is_last and entry.is_dir():
+                waiting.append((f"{base}{entry.name}/", number + 1))
+    return found

@@ -157,7 +157,7 @@ def find_tasks(root: Path) -> list[Task]:
     check_folder(root)
     drafts: dict[Path, Draft] = {}
     complaints: list[str] = []
-    for path in sorted(root.rglob(FILE_NAME), key=lambda path: path.parent.parts):
+    for path in _task_files(root):
         parent = next((drafts[folder] for folder in path.parent.parents if folder in drafts), None)
         drafts[path.parent] = read_task(path, parent, root, complaints)
     if complaints:
@@ -171,6 +171,16 @@ def find_tasks(root: Path) -> list[Task]:
     if not drafts:
         raise TaskError(f"There is no {FILE_NAME} in {root} or below: the README shows how to write one.")
     return [draft.task for draft in drafts.values()]
+
+
+def _task_files(root: Path) -> list[Path]:
+    """All ``task.json`` under a folder, parents before children; no link is followed."""
+    try:
+        return sorted(root.rglob(FILE_NAME), key=lambda path: path.parent.parts)
+    except RecursionError as error:
+        raise TaskError(f"The folders in {root} are nested too deeply.") from error
+    except OSError as error:
+        raise TaskError(f"{error.filename or root} cannot be searched: {error.strerror}.") from error
 
 
 def read_task(path: Path, parent: Draft | None, root: Path, complaints: list[str]) -> Draft:

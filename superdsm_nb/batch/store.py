@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,19 +14,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..atoms import AtomAdjacencyGraph
 from ..errors import StoredResultError
 from ..io import file_digest, write_file
-from ..minsetcover import SolvedCover
-from ..objects import BaseObject, Object, PostprocessedObject
+from ..objects import BaseObject, Object
 from ..regularfiles import open_regular
 from ..strictjson import loads, strict_values
-from .header import FORMAT, Header, performance_of, require
+from .content import restored_entries
+from .header import FORMAT, Header, require
 from .jobs import Job
 
 HEADER = "header.json"
 MAX_HEADER_SIZE = 2**26  # bytes; our headers never compress by more than 100 to 1
 MAX_FILE_SIZE = 2**33  # bytes of all parts
+CHUNK = 2**20  # bytes that are read at a time
 BYTES_PER_PIXEL = 16  # upper limit for any array of a result
 ARRAYS = ("y_mask", "foreground", "clusters", "atoms", "seeds", "masks")
 
@@ -49,14 +50,17 @@ def write(path: Path, header: Header, data: Mapping[str, Any]) -> None:
     if fragments:
         arrays["masks"] = np.packbits(np.concatenate([mask.ravel() for mask in fragments]))
     fields = {**header.to_plain(), "entries": {**header.entries, **entries}}
-    buffer = io.BytesIO()
+    buffer, digest = io.BytesIO(), _ContentDigest(strict_values(fields))
     # A member's time is fixed, so that equal results are equal files.
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, array in sorted(arrays.items()):
+            content = io.BytesIO()
+            np.lib.format.write_array(content, np.ascontiguousarray(array), allow_pickle=False)
+            digest.add(f"{name}.npy", [content.getbuffer()])
             with archive.open(_member(f"{name}.npy"), "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
-        text = json.dumps(strict_values(fields), sort_keys=True, allow_nan=False)
-        archive.writestr(_member(HEADER), text)
+                member.write(content.getbuffer())
+        fields["content"] = digest.value
+        archive.writestr(_member(HEADER), _json(strict_values(fields)))
     write_file(path, buffer.getvalue())
 
 
@@ -64,6 +68,29 @@ def _member(name: str) -> zipfile.ZipInfo:
     info = zipfile.ZipInfo(name)
     info.compress_type = zipfile.ZIP_DEFLATED
     return info
+
+
+def _json(fields: Mapping[str, Any]) -> str:
+    return json.dumps(fields, sort_keys=True, allow_nan=False)
+
+
+class _ContentDigest:
+    """A digest of all that a stored result says, so that it is not used if something was replaced."""
+
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        self._digest = hashlib.sha256(_json({**fields, "content": None}).encode())
+
+    def add(self, name: str, chunks: Iterable[bytes | memoryview]) -> None:
+        """Add a part; parts come in the order of their names."""
+        part = hashlib.sha256()
+        for chunk in chunks:
+            part.update(chunk)
+        self._digest.update(name.encode() + part.digest())
+
+    @property
+    def value(self) -> str:
+        """The digest (hexadecimal)."""
+        return self._digest.hexdigest()
 
 
 def _plain(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[NDArray[np.bool_]]]:
@@ -119,9 +146,7 @@ def up_to_date(job: Job, image_sha256: str | None) -> Header | None:
         Digest of its file; None if the file no longer exists, which does not invalidate its results.
     """
     try:
-        with _Reading(job.stored) as archive:
-            archive.verify()
-            header = archive.header()
+        header = verified_header(job.stored)
     except StoredResultError:
         return None
     if header.digest != job.digest or image_sha256 not in (None, header.image_sha256):
@@ -134,6 +159,20 @@ def up_to_date(job: Job, image_sha256: str | None) -> Header | None:
     except (OSError, KeyError):
         return None
     return header if intact else None
+
+
+def verified_header(path: Path) -> Header:
+    """Read the metadata of a stored result all of whose content is as it was written.
+
+    Raises
+    ------
+    StoredResultError
+        If the file is damaged or changed, or of another format.
+    """
+    header = read_header(path)  # first: it knows other formats
+    with _Reading(path) as archive:
+        archive.verify()
+    return header
 
 
 def read_header(path: Path) -> Header:
@@ -181,7 +220,7 @@ def read(
         header = header or archive.header()
         largest = max(shape, image_shape or shape)
         arrays = {name: archive.array(name, largest) for name in ARRAYS if archive.holds(name)}
-        return _data(header, arrays, shape, image_shape or shape)
+        return restored_entries(header, arrays, shape, image_shape or shape)
 
 
 class _Reading:
@@ -218,9 +257,7 @@ class _Reading:
         )
 
     def header(self) -> Header:
-        info = self._archive.getinfo(HEADER)
-        require(info.file_size <= min(MAX_HEADER_SIZE, 100 * info.compress_size), "its header is too long")
-        fields = loads(self._archive.read(HEADER))
+        fields = self._fields()
         if fields.get("format") != FORMAT:
             raise StoredResultError(
                 f"The stored result {self._path} was written by another version: it is not used, and running "
@@ -228,14 +265,27 @@ class _Reading:
             )
         return Header.from_plain(fields)
 
+    def _fields(self) -> dict[str, Any]:
+        """Fields of the header."""
+        info = self._archive.getinfo(HEADER)
+        require(info.file_size <= min(MAX_HEADER_SIZE, 100 * info.compress_size), "its header is too long")
+        fields = loads(self._archive.read(HEADER))
+        require(isinstance(fields, dict), "its header is wrong")
+        return {**fields}
+
     def verify(self) -> None:
-        """Compare every part with its checksum."""
+        """Compare every part with its checksum, and all of them with their digest."""
         parts = self._archive.infolist()
         known = {HEADER, *(f"{name}.npy" for name in ARRAYS)}
         require({part.filename for part in parts} <= known, "it has unknown parts")
         require(sum(part.file_size for part in parts) <= MAX_FILE_SIZE, "it is too large")
-        damaged = self._archive.testzip()
-        require(damaged is None, f"{damaged} does not match its checksum")
+        require(len({part.filename for part in parts}) == len(parts), "it has a part twice")
+        fields = self._fields()
+        digest = _ContentDigest(fields)
+        for name in sorted({part.filename for part in parts} - {HEADER}):
+            with self._archive.open(name) as member:  # reading to the end compares with the checksum
+                digest.add(name, iter(lambda: member.read(CHUNK), b""))
+        require(digest.value == fields.get("content"), "its content does not match its digest")
 
     def holds(self, name: str) -> bool:
         return f"{name}.npy" in self._archive.namelist()
@@ -246,115 +296,3 @@ class _Reading:
         with self._archive.open(f"{name}.npy") as member:
             array: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
         return array
-
-
-def _data(
-    header: Header,
-    arrays: Mapping[str, NDArray[Any]],
-    shape: tuple[int, ...],
-    image_shape: tuple[int, ...],
-) -> dict[str, Any]:
-    entries, data = header.entries, dict[str, Any]()
-    for name, kinds in (("y_mask", "b"), ("foreground", "b"), ("clusters", "iu"), ("atoms", "iu")):
-        if name in arrays:
-            array = arrays[name]
-            require(array.shape == tuple(shape) and array.dtype.kind in kinds, f"{name} does not fit")
-            data[name] = array
-    if "atoms" in data:
-        require({"foreground", "clusters"} <= set(data), "its atoms have no clusters")
-        foreground, seeds = data.pop("foreground"), arrays["seeds"].astype(np.float64)
-        count = int(data["atoms"].max())
-        lowest = min(int(data["atoms"].min()), int(data["clusters"].min()))
-        require(lowest >= 0 and seeds.shape == (count, 2), "its atoms are inconsistent")
-        require(bool(((seeds >= 0) & (seeds <= shape)).all()), "a seed is outside of the image")
-        data["atoms"], data["clusters"] = (data[name].astype(np.int32) for name in ("atoms", "clusters"))
-        data["seeds"] = [(float(row), float(col)) for row, col in seeds]
-        data["adjacencies"] = AtomAdjacencyGraph(data["atoms"], data["clusters"], foreground, data["seeds"])
-    if "objects" in entries:
-        bits = np.unpackbits(arrays["masks"]).astype(bool) if "masks" in arrays else np.zeros(0, bool)
-        fragments = _Fragments(bits, shape)
-        objects = [_object(entry, fragments, len(data["seeds"])) for entry in entries["objects"]]
-        performance = performance_of(entries["performance"])
-        numbers = _indices(entries["cover"], len(objects))
-        members = [objects[number] for number in numbers]
-        covered = set().union(*(item.footprint for item in members))
-        is_whole = len(covered) == len(data["seeds"])
-        require(is_whole or not header.is_complete, "its cover leaves out atoms")
-        data["objects"], data["performance"] = objects, performance
-        data["cover"] = SolvedCover(
-            float(entries["beta"]), members, performance.cost, performance.lower_bound
-        )
-        if "postprocessed" in entries:
-            fragments.shape = image_shape
-            data["postprocessed_objects"] = [
-                _postprocessed(entry, fragments, objects) for entry in entries["postprocessed"]
-            ]
-        require(fragments.used == entries["mask_bits"], "the number of masks is wrong")
-    return data
-
-
-class _Fragments:
-    """Masks of objects, one after the other."""
-
-    def __init__(self, bits: NDArray[np.bool_], shape: tuple[int, ...]) -> None:
-        self.shape = shape  # of the image that the next ones must fit
-        self._bits, self._position = bits, 0
-
-    @property
-    def used(self) -> int:
-        """Number of bits read so far."""
-        return self._position
-
-    def give(self, item: BaseObject, entry: Mapping[str, Any]) -> None:
-        """Set the mask of the next object."""
-        (row, col), (height, width) = entry["offset"], entry["shape"]
-        require(
-            all(type(value) is int for value in (row, col, height, width)), "a mask has no valid position"
-        )
-        fits = 0 <= row <= row + height <= self.shape[0] and 0 <= col <= col + width <= self.shape[1]
-        require(fits and height > 0 and width > 0, "a mask does not fit")
-        end = self._position + height * width
-        require(end <= self._bits.size, "a mask is missing")
-        item.fg_offset = (row, col)
-        item.fg_fragment = self._bits[self._position : end].reshape(height, width)
-        self._position = end
-
-
-def _object(entry: Mapping[str, Any], fragments: _Fragments, atoms: int) -> Object:
-    footprint = frozenset(entry["footprint"])
-    require(
-        all(type(atom) is int and 1 <= atom <= atoms for atom in footprint),
-        "a footprint names an unknown atom",
-    )
-    require(type(entry["pixels"]) is int, "an object has no pixels")
-    item = Object(
-        footprint=footprint,
-        energy=float(entry["energy"]),
-        on_boundary=bool(entry["on_boundary"]),
-        is_optimal=bool(entry["is_optimal"]),
-        pixels=int(entry["pixels"]),
-    )
-    fragments.give(item, entry)
-    require(item.pixels > 0 or item.area == 0, "an object has no pixels")
-    return item
-
-
-def _postprocessed(
-    entry: Mapping[str, Any], fragments: _Fragments, objects: Sequence[Object]
-) -> PostprocessedObject:
-    (original,) = _indices([entry["original"]], len(objects))
-    item = PostprocessedObject(
-        original=objects[original],
-        norm_energy=float(entry["norm_energy"]),
-        contrast=float(entry["contrast"]),
-        eccentricity=float(entry["eccentricity"]),
-        is_glare=bool(entry["is_glare"]),
-    )
-    fragments.give(item, entry)
-    return item
-
-
-def _indices(numbers: Sequence[Any], size: int) -> Sequence[int]:
-    require(all(type(number) is int and 0 <= number < size for number in numbers), "an object is missing")
-    require(len(set(numbers)) == len(numbers), "an object occurs twice")
-    return numbers

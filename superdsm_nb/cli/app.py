@@ -93,5 +93,6 @@ def _run(arguments: list[str]) -> None:
         sys.exit(error.exit_code)
     except OSError as error:  # of the system as a whole; those of files have been named already
         advice = ": raise the limit (ulimit -n)" if error.errno in (errno.EMFILE, errno.ENFILE) else ""
-        typer.echo(f"Error: {printable(error.strerror or str(error))}{advice}.", err=True)
+        where = "" if error.filename is None else f"{printable(str(error.filename))}: "
+        typer.echo(f"Error: {where}{printable(error.strerror or str(error))}{advice}.", err=True)
         sys.exit(1)

@@ -52,9 +52,12 @@ DiameterOption = Annotated[
 ]
 
 
+MAX_DIGITS = 10  # of the number of a channel
+
+
 def _number_or_name(text: str) -> int | str:
     """Return the number or the name of a scene or a channel, or a word for several channels."""
-    if text.removeprefix("-").isdecimal():
+    if text.removeprefix("-").isdecimal() and len(text) < MAX_DIGITS:
         if text.startswith("-"):
             raise typer.BadParameter(f"{text} is not in the range x>=0.")
         return int(text)

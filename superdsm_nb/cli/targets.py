@@ -17,6 +17,7 @@ from ..results.outputs import (
 )
 
 TASK_FILE = "task.json"
+MAX_DIGITS = 10  # of the number of a channel
 
 IMAGE_SUFFIXES = frozenset(
     f".{suffix}"
@@ -174,7 +175,7 @@ def find_measured(images: Sequence[Path], given: Iterable[str]) -> list[dict[str
 
 def _place(text: str) -> int | str | Path:
     """Tell whether a text stands for a number, a file, or the name of a channel."""
-    if text.isdecimal():
+    if text.isdecimal() and len(text) < MAX_DIGITS:
         return int(text)
     path = Path(text)
     if path.exists():

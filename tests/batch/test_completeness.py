@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
 import time
+import zipfile
 
 import numpy as np
 import pytest
@@ -88,6 +90,47 @@ def test_a_table_that_was_cut_off_or_changed_is_made_anew_without_any_work(root,
     if name in ("timings.csv", SEAL):
         assert path.read_bytes() == whole
     assert run_tree(root)[1].skips == ["tree", "default", "adapted"]
+
+
+def array_of_ones(members):
+    buffer = io.BytesIO()
+    np.save(buffer, np.ones((3, 3), np.int32))
+    members["atoms.npy"] = buffer.getvalue()
+
+
+def other_mask(members):
+    bits = np.load(io.BytesIO(members["masks.npy"]))
+    buffer = io.BytesIO()
+    np.save(buffer, ~bits)
+    members["masks.npy"] = buffer.getvalue()
+
+
+def other_energy(members):
+    fields = json.loads(members["header.json"])
+    fields["entries"]["objects"][0]["energy"] += 1
+    members["header.json"] = json.dumps(fields).encode()
+
+
+def no_entries(members):
+    fields = json.loads(members["header.json"])
+    fields["entries"] = {}
+    members["header.json"] = json.dumps(fields).encode()
+
+
+@pytest.mark.parametrize("edit", [array_of_ones, other_mask, other_energy, no_entries])
+def test_a_stored_result_with_valid_sums_and_wrong_content_is_replaced(run, root, edit):
+    before = contents(root)
+    path = root / "default" / "results" / "a.npz"
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    edit(members)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    _, witness = run_tree(root)
+    assert list(witness.results) == [("default", "a")]
+    assert contents(root) == before
+    assert run("export", root, "default").code == 0
 
 
 def test_an_image_that_changed_is_segmented_anew_in_all_tasks(root):

@@ -39,6 +39,19 @@ def test_a_pattern_means_all_images_that_match(root):
     assert ids(root, file_ids="*/*") == ["below/c"]
 
 
+def test_two_stars_stand_for_any_folders_but_follow_no_link(root):
+    deep = ["a", "b", "below/c", "odd [1]", "plate1-x"]
+    for _ in range(2):
+        assert ids(root, file_ids="**/*") == deep
+        assert ids(root, file_ids="**") == ["a", "b", "odd [1]", "plate1-x"]
+        assert ids(root, file_ids="**/c") == ["below/c"]
+        assert ids(root, file_ids="below/**/c") == ["below/c"]
+        assert ids(root, file_ids="**/**/**/c") == ["below/c"]
+        for name in "xyz":
+            (root / "images" / "below" / name).unlink(missing_ok=True)
+            (root / "images" / "below" / name).symlink_to("..")
+
+
 def test_an_image_that_comes_later_belongs_to_the_task(root):
     assert "z" not in ids(root)
     (root / "images" / "z.tif").write_bytes(b"")

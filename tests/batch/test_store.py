@@ -239,6 +239,8 @@ def test_a_stored_result_that_would_run_code_when_loaded_runs_nothing(path, resu
         ({"entries": {"performance": {"clusters": [], "iterative_object_count": "x"}}}, "damaged"),
         ({"config": []}, "A configuration is a mapping"),
         ({"surprise": 1}, "unexpected keyword"),
+        ({"scale": 10**400}, "a number is too long"),
+        ({"rows": [dict.fromkeys(OBJECT_COLUMNS, 10**400)]}, "a number is too long"),
     ],
 )
 def test_a_wrong_header_is_refused(path, changes, message):
