@@ -182,7 +182,7 @@ def problem_of_folder(folder: Path, root: Path) -> str | None:
 
 
 def matching_files(start: str, pattern: str, after: str) -> list[str]:
-    """Find files, and folders that are OME-Zarr images, by a pattern such as "*" or "**/x*" between two parts of their path that are literal.
+    """Find files and stores by a pattern such as "*" or "**/x*" between two literal parts of their path.
 
     Hidden files are skipped, and folders that ``**`` stands for are reached through no link: links that lead
     back would never end.

@@ -291,7 +291,7 @@ def _reserve(kind: str, output: OutputKind, path: Path, taken: dict[Path, str], 
 
     output.check_suffix(path)
     output.check_path(path)
-    for each in {path, written_path(kind, path, MAX_PNG_LABEL + 1)}:  # where it may go as well
+    for each in dict.fromkeys((path, written_path(kind, path, MAX_PNG_LABEL + 1))):  # where it may go as well
         check_writable(each)
         if real(each) in taken:
             raise ConfigError(f"The {output.noun} would overwrite {taken[real(each)]}: choose another path.")
