@@ -151,10 +151,11 @@ FIELDS: dict[str, Any] = {
     ],
     "measure": Annotated[
         list[Annotated[int, Field(ge=0)] | str],
-        Expected("a list of channels, each an integer of at least 0 or a name"),
+        Expected("a list of channels, each an integer of at least 0, a name, or a pattern of files"),
         Field(
-            description="Other channels of the file, by number (zero-based) or name, whose intensities in "
-            "each nucleus are columns of the tables."
+            description="Other channels whose intensities in each nucleus are columns of the tables: those "
+            "of the file, by number (zero-based) or name, and other files, by a pattern such as "
+            "{TASKDIR}/p53/%s.tif, with the placeholders of img_pathpattern."
         ),
     ],
     "ring": Annotated[

@@ -7,7 +7,8 @@ import json
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ..errors import ConfigError, ImageError, TaskError
 from ..io import ALL, Source
 from ..results.outputs import OUTPUTS, stack_output, written_path
 from ..results.result import Drawing
+from .measured import digest_entries, measured_name
 from .places import ID_PLACEHOLDER, Places, matching_files
 from .spec import FILE_NAME, Task
 
@@ -55,8 +57,8 @@ class Job:
         Seconds that it may take.
     keep_finished : bool
         Whether the nuclei that are finished by then are kept.
-    measure : sequence of int or str
-        Other channels of the file that are measured.
+    measure : mapping of str to int, str or Path
+        Other channels that are measured: those of the file, and other files.
     ring : str or None
         Width of the ring in which they are measured as well.
     """
@@ -72,7 +74,7 @@ class Job:
     folder: Path
     time_limit: float | None = None
     keep_finished: bool = False
-    measure: Sequence[int | str] = ()
+    measure: Mapping[str, int | str | Path] = field(default_factory=dict)
     ring: str | None = None
 
     @property
@@ -94,7 +96,7 @@ class Job:
         """Where the seconds of its stages are stored."""
         return self.stored.with_name(f"{self.stored.name.removesuffix('.npz')}.timings.json")
 
-    @property
+    @cached_property  # it reads the files that are measured
     def digest(self) -> str:
         """SHA-256 of everything but the image that its results depend on (hexadecimal)."""
         outputs = {
@@ -105,7 +107,7 @@ class Job:
         config.pop("preset")
         preset = {} if self.preset == "published" else {"preset": self.preset}
         # Those of tasks that measure nothing else are as before.
-        measure = {"measure": list(self.measure), "ring": self.ring} if self.measure else {}
+        measure = {"measure": digest_entries(self.measure), "ring": self.ring} if self.measure else {}
         return digest_of(
             {
                 **preset,
@@ -156,6 +158,7 @@ def expand_jobs(task: Task, root: Path, places: Places | None = None) -> list[Jo
         folder.
     """
     _check_kinds(task)
+    _check_measured(task)
     places = places or Places(root)
     file_ids = _file_ids(task, places)
     config = with_preset(task.config)
@@ -172,7 +175,7 @@ def expand_jobs(task: Task, root: Path, places: Places | None = None) -> list[Jo
             task.folder,
             task.time_limit,
             task.keep_finished,
-            task.measure,
+            {measured_name(each): places.measured(task, each, file_id) for each in task.measure},
             task.ring,
         )
         for file_id in file_ids
@@ -195,6 +198,17 @@ def _check_kinds(task: Task) -> None:
                     output.check_suffix(Path(pattern))
         except ConfigError as error:
             raise TaskError(f"{task.folder / FILE_NAME}: {error}") from error
+
+
+def _check_measured(task: Task) -> None:
+    """Refuse two channels whose columns would have the same name."""
+    names = Counter(map(measured_name, task.measure))
+    twice = next((name for name, count in names.items() if count > 1), None)
+    if twice is not None:
+        raise TaskError(
+            f"{task.folder / FILE_NAME}: measure has two channels called {twice}: their columns would have "
+            "the same names, which follow from those of files or folders."
+        )
 
 
 def _file_ids(task: Task, places: Places) -> Sequence[int | str]:
@@ -256,14 +270,14 @@ def protected_paths(tasks: Sequence[Task], root: Path) -> set[Path]:
     paths = {task.folder / FILE_NAME for task in tasks}
     for _, jobs in plans:
         for job in jobs:
-            paths |= {job.image, job.stored, *job.outputs.values()}
+            paths |= {job.image, job.stored, *job.outputs.values(), *_measured_files(job)}
     return {places.real(path) for path in paths} | _reserved(plans, places)
 
 
 def _conflicts(plans: Sequence[tuple[Task, list[Job]]], places: Places) -> list[str]:
     """Outputs that would overwrite images, each other, or files of the tasks themselves."""
     jobs = [job for _, jobs in plans for job in jobs]
-    images = {places.real(job.image) for job in jobs}
+    images = {places.real(path) for job in jobs for path in (job.image, *_measured_files(job))}
     reserved = _reserved(plans, places)
     outputs = [
         (task, path, places.real(path))
@@ -289,6 +303,10 @@ def _conflicts(plans: Sequence[tuple[Task, list[Job]]], places: Places) -> list[
             continue
         problems.setdefault(f"{task.folder / FILE_NAME}: {text}")
     return list(problems)
+
+
+def _measured_files(job: Job) -> list[Path]:
+    return [place for place in job.measure.values() if isinstance(place, Path)]
 
 
 def _reserved(plans: Sequence[tuple[Task, list[Job]]], places: Places) -> set[Path]:

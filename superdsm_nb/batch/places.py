@@ -14,6 +14,7 @@ from pathlib import Path
 from ..errors import ConfigError, TaskError, shortened
 from ..io import is_store
 from ..results.outputs import OUTPUTS, PICTURE_SUFFIXES
+from .measured import is_pattern
 from .spec import FILE_NAME, Task, substitute_placeholders
 
 RESULTS = "results"  # folder of the stored results in a task's folder
@@ -64,17 +65,32 @@ class Places:
         TaskError
             If the pattern does not accept the file id, or the path is impossible.
         """
-        text = self._filled(task, "img_pathpattern", task.img_pathpattern, file_id, self.root)
+        return self._input(task, "img_pathpattern", task.img_pathpattern, file_id)
+
+    def _input(self, task: Task, name: str, pattern: str, file_id: int | str) -> Path:
+        text = self._filled(task, name, pattern, file_id, self.root)
         try:
             path = Path(text).expanduser() if text.startswith("~") else Path(text)
             if file_id != ID_PLACEHOLDER:
                 self.real(path)
         except PATH_ERRORS as error:
             raise TaskError(
-                f"{task.folder / FILE_NAME}: img_pathpattern with file id {_quoted(file_id)} gives an "
+                f"{task.folder / FILE_NAME}: {name} with file id {_quoted(file_id)} gives an "
                 f"impossible path: {error}."
             ) from error
         return path
+
+    def measured(self, task: Task, place: int | str, file_id: int | str) -> int | str | Path:
+        """Return the channel of the image that an entry of ``measure`` stands for, or the path of a file.
+
+        Raises
+        ------
+        TaskError
+            If it is a pattern that does not accept the file id, or the path is impossible.
+        """
+        if isinstance(place, int) or not is_pattern(place):
+            return place
+        return self._input(task, "measure", place, file_id)
 
     def output(self, task: Task, kind: str, file_id: int | str) -> Path:
         """Return the path of an output of an image of a task.

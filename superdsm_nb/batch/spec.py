@@ -57,7 +57,7 @@ class Task:
     plane, time : int, str or None
         Which part of the files to use.
     measure : sequence of int or str
-        Other channels of the files that are measured.
+        Other channels that are measured: numbers or names of those of the files, and patterns of other files.
     ring : str or None
         Width of the ring in which they are measured as well.
     time_limit : float or None
@@ -197,9 +197,13 @@ def read_task(path: Path, parent: Draft | None, root: Path, complaints: list[str
     complaints += [f"{path}: {text}" for text in wrong.values()]
     own = {name: value for name, value in own.items() if name not in wrong}
     runnable, diameter = own.pop("runnable", False), own.pop("diameter", None)
-    if "img_pathpattern" in own:  # here and not later: derived tasks mean this folder as well
-        here = str(path.parent).replace("%", "%%")
+    here = str(path.parent).replace("%", "%%")  # now and not later: derived tasks mean this folder as well
+    if "img_pathpattern" in own:
         own["img_pathpattern"] = own["img_pathpattern"].replace("{TASKDIR}", here)
+    if "measure" in own:
+        own["measure"] = [
+            each.replace("{TASKDIR}", here) if isinstance(each, str) else each for each in own["measure"]
+        ]
     entries = {**inherited, **own}
     base = path.parent if "base_config_path" in own else None if parent is None else parent.base
     merged = None if parent is None else parent.merged

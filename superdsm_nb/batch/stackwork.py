@@ -12,7 +12,6 @@ from ..diameter import is_size_given
 from ..errors import ImageError
 from ..events import WRITING, StageStarted
 from ..io import check_writable, file_digest, write_file
-from ..results.channels import channel_name
 from ..results.outputs import write_outputs
 from ..results.stack import StackSegmentation
 from ..stack import PLANES, segment_stack
@@ -52,7 +51,7 @@ def process_stack(job: Job, mode: Mode, recorder: Recorder) -> Summary:
         job.source,
         job.config,
         drawing=job.drawing,
-        measure={channel_name(each): each for each in job.measure},
+        measure=job.measure,
         ring=job.ring,
         outputs=list(dict.fromkeys([*kinds, TABLE])),
         time_limit=mode.limit_of(job),

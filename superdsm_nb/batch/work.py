@@ -15,7 +15,7 @@ from ..errors import ImageError, StoredResultError, SuperDSMError, errors_name, 
 from ..events import WRITING, Emit, ObjectDiscarded, StageStarted, Warned, naming
 from ..io import LoadedImage, check_writable, file_digest, write_file, writing_inside
 from ..pipeline import pipeline_of
-from ..results.channels import channel_name, load_channels
+from ..results.channels import load_channels
 from ..results.intensity import Measure, check_measure
 from ..results.outputs import write_outputs
 from ..results.result import Segmentation
@@ -105,7 +105,7 @@ def _work(
     job: Job, mode: Mode, image: LoadedImage, pickup: PickUp | None, recorder: Recorder, start: float
 ) -> Summary:
     """Run the remaining stages, and write and store the result."""
-    measure = Measure(load_channels(job.source, {channel_name(each): each for each in job.measure}), job.ring)
+    measure = Measure(load_channels(job.source, job.measure), job.ring)
     check_measure(measure, image.pixels.shape[:2], image.pixel_size)
     result = _resume(job, image, pickup, recorder) if pickup else _start(job, image, recorder)
     result = replace(result, measure=measure)

@@ -163,6 +163,14 @@ class Segmentation:
             return None
         return hashlib.sha256(np.ascontiguousarray(self.data["foreground"], "<f8").tobytes()).hexdigest()
 
+    @property
+    def _measured_digests(self) -> dict[str, str]:
+        """SHA-256 of the pixels of each channel that is measured (hexadecimal)."""
+        return {
+            name: hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()
+            for name, pixels in self.measure.channels.items()
+        }
+
     @cached_property
     def outlines(self) -> Sequence[Outline]:
         """Outlines of the objects of the label map."""
@@ -193,6 +201,8 @@ class Segmentation:
             "complete": self.is_complete,
             "foreground_sha256": self._foreground_digest,
             "pixel_size_micrometers": None if size is None else list(size),
+            "measured": self._measured_digests,
+            "ring": self.measure.ring,
             "dilate": self.drawing.dilate,
             "merge_overlap_threshold": threshold if threshold < math.inf else None,
             "scale": self.scale,
