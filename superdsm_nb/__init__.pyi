@@ -23,4 +23,5 @@ from .segmentation import Segmentation as Segmentation
 from .segmentation import analyze as analyze
 from .segmentation import segment as segment
 from .segmentation import segment_file as segment_file
+from .session import Session as Session
 from .stack import segment_stack as segment_stack

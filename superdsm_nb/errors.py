@@ -143,6 +143,10 @@ class TimeLimitError(SuperDSMError, TimeoutError):
     """An image takes longer than it may."""
 
 
+class Cancelled(SuperDSMError, RuntimeError):  # noqa: N818 - not a failure
+    """The work was cancelled on request."""
+
+
 class PipelineError(SuperDSMError, RuntimeError):
     """Stages were combined or requested in a way that cannot work."""
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .atoms import AtomAdjacencyGraph
+    from .automatic.outlines import FoundOutlines
     from .config import FitParameters
     from .image import Image
     from .minsetcover import MinSetCover, SolvedCover
@@ -66,6 +67,8 @@ class PipelineData(TypedDict, total=False):
         Work done by the search, and quality of the cover.
     postprocessed_objects : list of PostprocessedObject
         The objects of the result.
+    outlines : FoundOutlines
+        Outlines of all objects of the cover; of the automatic method only.
     scale : float
         Scale used (pixels).
     """
@@ -89,6 +92,7 @@ class PipelineData(TypedDict, total=False):
     objects: list[Object]
     performance: PerformanceReport
     postprocessed_objects: list[PostprocessedObject]
+    outlines: FoundOutlines
     scale: float
 
 

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from numbers import Real
 
-from .errors import ConfigError, TimeLimitError
+from .errors import Cancelled, ConfigError, TimeLimitError
 
 MANY_SECONDS = 1e8
 
@@ -33,12 +33,15 @@ class Deadline:
     has_passed : bool
         Whether work was left undone for it. What is finished then is brought to its end without a limit:
         that takes a time that is bounded by the time until then.
+    is_cancelled : bool
+        Whether somebody no longer wants the result; set by another thread.
     """
 
     seconds: float
     end: float
     keep_finished: bool = False
     has_passed: bool = False
+    is_cancelled: bool = False
 
 
 _deadline: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
@@ -95,6 +98,8 @@ def until(deadline: Deadline | None) -> Iterator[None]:
 def left() -> float:
     """Seconds that are left; infinite without a limit."""
     deadline = _deadline.get()
+    if deadline is not None and deadline.is_cancelled:
+        return 0.0
     return math.inf if deadline is None or deadline.has_passed else deadline.end - time.monotonic()
 
 
@@ -109,8 +114,10 @@ def solver_seconds() -> float:
 
 
 def check() -> None:
-    """Raise a `TimeLimitError` if the time is over."""
+    """Raise a `TimeLimitError` if the time is over, or `Cancelled` if the work was cancelled."""
     deadline = _deadline.get()
+    if deadline is not None and deadline.is_cancelled:
+        raise Cancelled("The segmentation was cancelled.")
     if deadline is not None and not deadline.has_passed and time.monotonic() > deadline.end:
         raise TimeLimitError(over(deadline.seconds))
 

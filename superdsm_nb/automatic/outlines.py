@@ -52,6 +52,31 @@ class Outline:
         return int(np.count_nonzero(self.mask))
 
 
+@dataclass(frozen=True)
+class FoundOutlines:
+    """The outlines of the objects of a cover.
+
+    Attributes
+    ----------
+    objects : sequence of Object
+        The objects.
+    outlines : sequence of Outline
+        In their order; fewer if the time was over.
+    settings : tuple of float
+        What they depend on besides the image: height and reach.
+    """
+
+    objects: Sequence[Object]
+    outlines: Sequence[Outline]
+    settings: tuple[float, ...]
+
+    def are_of(self, objects: Sequence[Object], settings: tuple[float, ...]) -> bool:
+        """Whether they are all that would be found for these very objects and settings."""
+        return (
+            objects is self.objects and settings == self.settings and len(self.outlines) == len(self.objects)
+        )
+
+
 def find_outlines(
     objects: Sequence[Object],
     shape: Shape,

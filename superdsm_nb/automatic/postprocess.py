@@ -15,7 +15,7 @@ from ..postprocess import eccentricity
 from ..stage import PipelineData, Stage
 from ..timelimit import undone
 from .defects import Box, noise, without_defects
-from .outlines import Outline, find_outlines
+from .outlines import FoundOutlines, Outline, find_outlines
 
 FINE_RADIUS, LARGE_RADIUS = 25.0, 45.0  # pixels; in between, the edges of nuclei are seen ever better
 BORDER_SHARE = 0.25  # of the smallest area, for objects that the image cuts off
@@ -27,13 +27,14 @@ class AutomaticPostprocessing(Stage[AutomaticPostprocessSettings]):
     Whether an object is a nucleus is judged relative to the other objects of the image, and to the noise.
 
     Reads ``cover``, ``g_raw``, ``content``, ``canonical``, ``y``, ``radius`` and ``zoom``; adds
-    ``postprocessed_objects``, a list of `PostprocessedObject` in pixels of the image.
+    ``postprocessed_objects``, a list of `PostprocessedObject` in pixels of the image, and ``outlines``, which
+    a run with other limits need not find again.
     """
 
     name = AutomaticPostprocessSettings.section
     inputs = ("cover", "g_raw", "content", "canonical", "y", "radius", "zoom")
-    optional_inputs = ("foreground",)
-    outputs = ("postprocessed_objects",)
+    optional_inputs = ("foreground", "outlines")
+    outputs = ("postprocessed_objects", "outlines")
     settings_type = AutomaticPostprocessSettings
 
     def process(
@@ -42,28 +43,33 @@ class AutomaticPostprocessing(Stage[AutomaticPostprocessSettings]):
         """Find outlines, and filter the objects of the cover."""
         objects = inputs["cover"].solution
         if not objects:
-            return {"postprocessed_objects": []}
+            return {"postprocessed_objects": [], "outlines": FoundOutlines([], [], ())}
         box, given = inputs["content"], inputs.get("foreground")
         is_given = given is not None
         image = np.ascontiguousarray((inputs["g_raw"] if given is None else given)[box])
         if given is None:
             image = without_defects(image)
-        outlines = find_outlines(
-            objects,
-            inputs["canonical"].shape,
-            image,
-            inputs["radius"],
-            inputs["zoom"],
-            height=height_of_outlines(inputs["radius"], settings),
-            reach=settings.outline_reach,
-            level=0.0 if is_given else None,
-            report=lambda done, total: emit(Progress(done, total, "objects")),
-        )
+        height = height_of_outlines(inputs["radius"], settings)
+        found = inputs.get("outlines")
+        if found is None or not found.are_of(objects, (height, settings.outline_reach)):
+            new = find_outlines(
+                objects,
+                inputs["canonical"].shape,
+                image,
+                inputs["radius"],
+                inputs["zoom"],
+                height=height,
+                reach=settings.outline_reach,
+                level=0.0 if is_given else None,
+                report=lambda done, total: emit(Progress(done, total, "objects")),
+            )
+            found = FoundOutlines(objects, new, (height, settings.outline_reach))
+        outlines = found.outlines
         if len(outlines) < len(objects):
             emit(Warned(undone(len(outlines), len(objects), "objects")))
             objects = objects[: len(outlines)]
             if not objects:
-                return {"postprocessed_objects": []}
+                return {"postprocessed_objects": [], "outlines": found}
         judge = _Judge(outlines, inputs["radius"], noise(image), settings)
         accepted = []
         for item, outline in zip(objects, outlines, strict=True):
@@ -77,7 +83,7 @@ class AutomaticPostprocessing(Stage[AutomaticPostprocessSettings]):
                     for part, start, size in zip(box, outline.offset, outline.mask.shape, strict=True)
                 )
                 emit(ObjectDiscarded(reason, row, col, tuple(sorted(item.footprint))))
-        return {"postprocessed_objects": accepted}
+        return {"postprocessed_objects": accepted, "outlines": found}
 
 
 def height_of_outlines(radius: float, settings: AutomaticPostprocessSettings) -> float:

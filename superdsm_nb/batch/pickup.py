@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..automation import scaled_config
-from ..config import STAGE_NAMES, AutomationSettings, Config, GeneralSettings, Preset, resolve_preset
-from ..diameter import is_size_given
+from ..automation.changes import first_change, in_general
+from ..config import STAGE_NAMES, Config, resolve_preset
 from ..errors import StoredResultError
 from ..io import LoadedImage
 from ..pipeline import pipeline_of
@@ -85,32 +84,10 @@ def first_difference(header: Header, job: Job, image_sha256: str) -> int:
         return 0
     if header.image_sha256 != image_sha256 or header.source != job.source.part:
         return 0
-    if _in_general(job.config) != _in_general(header.config):
+    if header.last_stage not in STAGE_NAMES or in_general(job.config) != in_general(header.config):
         return 0
-    if header.last_stage not in STAGE_NAMES:
-        return 0
-    pipeline = pipeline_of(header.preset)
-    config = scaled_config(pipeline, job.config, header.scale)
-    for position, stage in enumerate(pipeline.stages):
-        if position > STAGE_NAMES.index(header.last_stage):
-            return position
-        stage.fill_defaults(config)
-        if _in_effect(config, stage.name) != _in_effect(header.config, stage.name):
-            return position
-    return len(pipeline.stages)
-
-
-def _in_general(config: Config) -> tuple[Preset, GeneralSettings, str | None]:
-    """What all stages depend on: method, size, kind of image, and the estimator if the size is estimated."""
-    general = replace(GeneralSettings.of(config), preset=None)
-    estimator = None if is_size_given(config) else AutomationSettings.of(config).estimator
-    return resolve_preset(config), general, estimator
-
-
-def _in_effect(config: Config, section: str) -> dict[str, Any]:
-    """Values of a section without the factors they were derived from."""
-    values: dict[str, Any] = config.get(section, {})
-    return {name: value for name, value in values.items() if not name.startswith("AF_")}
+    changed = first_change(pipeline_of(header.preset), header.config, job.config, header.scale)
+    return min(changed, STAGE_NAMES.index(header.last_stage) + 1)
 
 
 def restore(pickup: PickUp, config: Config, image: LoadedImage, job: Job) -> Segmentation:
