@@ -207,7 +207,7 @@ def _write(
         multiscales["version"] = version
     ome: dict[str, Any] = {"multiscales": [multiscales], "omero": _omero(image, axes, channel_names)}
     if labels:
-        ome["image-label"] = {"version": version}
+        ome["image-label"] = {"version": version} if is_old else {}
     known = strict_values(dict(provenance or {}))
     group.attrs.update({**(ome if is_old else {"ome": {"version": version, **ome}}), MARK: known})
 

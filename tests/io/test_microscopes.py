@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import czifile
@@ -10,11 +11,13 @@ import nd2
 import numpy as np
 import oiffile
 import pytest
+from PIL import Image as Pillow
 
 from superdsm_nb.cli.targets import images_in
 from superdsm_nb.errors import AxisChoiceError, ImageError
 from superdsm_nb.io import file_digest, imread, is_image, pixel_size
 
+from support.containers import smooth
 from support.microscopes import (
     lif_image,
     write_compound,
@@ -162,6 +165,32 @@ def test_czi_colours_are_red_green_and_blue(tmp_path, compression, samples):
     np.testing.assert_array_equal(imread(tmp_path / "a.czi", histological=True), COLORS)
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_czi_blocks_compressed_by_jpeg_are_read(tmp_path, count):
+    picture = smooth(count)
+    write_czi(tmp_path / "a.czi", [({"X": 0, "Y": 0}, picture, {"compression": 1})])
+    read = imread(tmp_path / "a.czi", histological=True)
+    assert np.abs(read.astype(int) - picture).max() <= 6
+
+
+def test_a_czi_file_is_segmented_by_names(run, tmp_path, sample):
+    flat = np.zeros_like(sample.image)
+    tiles = [
+        ({"X": 0, "Y": 0, "C": channel, "S": scene}, picture.astype(np.uint16), {"compression": 6})
+        for scene in (0, 1)
+        for channel, picture in enumerate((flat, sample.image if scene else flat))
+    ]
+    write_czi(tmp_path / "a.czi", tiles, ("GFP", "DAPI"), ("A1", "B2"), size=(0.5, 0.5))
+    choice = ("--scene", "B2", "--channel", "DAPI", "--set", "AF_scale=11")
+    outcome = run("segment", tmp_path / "a.czi", "-o", tmp_path / "labels.png", *choice)
+    assert outcome.code == 0, outcome.err
+    with Pillow.open(tmp_path / "labels.png") as picture:
+        known = json.loads(picture.text["Description"])
+    assert (known["scene"], known["channel"]) == ("B2", "DAPI")
+    assert known["pixel_size_micrometers"] == [0.5, 0.5]
+    assert imread(tmp_path / "labels.png").max() >= 3
+
+
 def test_czi_scenes_are_chosen_by_number_or_name(tmp_path):
     write_czi(tmp_path / "a.czi", czi_tiles(STACK) + czi_tiles(OTHER, 1), NAMES, ("A1", "B2"))
     with pytest.raises(AxisChoiceError, match=r"has 2 scenes \(0: A1, 1: B2\): choose a scene"):
@@ -267,6 +296,11 @@ def test_nd2_colours_and_single_planes_are_read(tmp_path):
     write_nd2(tmp_path / "b.nd2", [STACK[0, 0]])
     np.testing.assert_array_equal(imread(tmp_path / "b.nd2"), STACK[0, 0])
     assert pixel_size(tmp_path / "b.nd2") is None
+
+
+def test_compressed_frames_of_an_nd2_file_are_read(tmp_path):
+    write_nd2(tmp_path / "a.nd2", nd2_frames(STACK), [("Z", 3)], NAMES, compressed=True)
+    np.testing.assert_array_equal(imread(tmp_path / "a.nd2", channel=1, plane=2), STACK[1, 2])
 
 
 def test_frames_that_an_nd2_file_lacks_are_refused_and_not_zero(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from itertools import product
 
 import imagecodecs
@@ -304,7 +305,7 @@ def _nd2_loops(loops) -> dict:
     return result
 
 
-def write_nd2(path, frames, loops=(), channels=("DAPI",), size=None, missing=()) -> None:
+def write_nd2(path, frames, loops=(), channels=("DAPI",), size=None, missing=(), compressed=False) -> None:
     """Write frames, each (H, W), (H, W, channels) or, for one channel, (H, W, 3)."""
     height, width = frames[0].shape[:2]
     components = frames[0].shape[2] if frames[0].ndim == 3 else 1
@@ -317,7 +318,7 @@ def write_nd2(path, frames, loops=(), channels=("DAPI",), size=None, missing=())
         "uiBpcInMemory": bits,
         "uiBpcSignificant": bits,
         "uiSequenceCount": len(frames),
-        "eCompression": 2,
+        "eCompression": 0 if compressed else 2,
     }
     per_channel = components // len(channels)
     planes = {
@@ -343,7 +344,9 @@ def write_nd2(path, frames, loops=(), channels=("DAPI",), size=None, missing=())
         chunks[b"ImageMetadataLV!"] = _lite("SLxExperiment", _nd2_loops(loops))
     for number, frame in enumerate(frames):
         if number not in missing:
-            chunks[b"ImageDataSeq|%d!" % number] = bytes(8) + np.ascontiguousarray(frame).tobytes()
+            pixels = np.ascontiguousarray(frame).tobytes()
+            pixels = zlib.compress(pixels) if compressed else pixels
+            chunks[b"ImageDataSeq|%d!" % number] = bytes(8) + pixels
     magic = 0x0ABECEDA
     content = struct.pack("<IIQ32s64s", magic, 32, 64, b"ND2 FILE SIGNATURE CHUNK NAME01!", b"Ver3.0")
     table = b""
