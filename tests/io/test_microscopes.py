@@ -337,6 +337,18 @@ def test_large_streams_of_an_oib_file_and_other_compound_files(tmp_path):
         imread(tmp_path / "a.doc")
 
 
+def test_chains_of_an_oib_file_that_never_end_are_refused(tmp_path):
+    large = RNG.integers(0, 65535, (1, 1, 300, 250)).astype(np.uint16)
+    write_oib(tmp_path / "a.oib", large)
+    content = bytearray((tmp_path / "a.oib").read_bytes())
+    table = (int.from_bytes(content[76:80], "little") + 1) * 512  # which sector follows on which
+    for sector in range(20):
+        content[table + 4 * sector : table + 4 * sector + 4] = sector.to_bytes(4, "little")
+    (tmp_path / "b.oib").write_bytes(content)
+    with pytest.raises(ImageError, match="its parts cannot be found"):
+        imread(tmp_path / "b.oib")
+
+
 def test_the_digest_of_an_oif_file_tells_of_its_planes(tmp_path):
     write_oif(tmp_path / "a.oif", STACK)
     before = file_digest(tmp_path / "a.oif")
