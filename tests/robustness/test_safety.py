@@ -94,7 +94,7 @@ def test_a_task_sets_no_variable_but_numbers_of_threads(tmp_path, name):
     assert "environ" in str(error.value)
 
 
-@pytest.mark.parametrize("value", ["", "0", "-1", "x", "1025", "\u0661", " 1", 0, -1, 10**400])
+@pytest.mark.parametrize("value", ["", "0", "-1", "x", "1025", "\u0661", " 1", 0, -1, 10**30])
 def test_a_number_of_threads_is_one(tmp_path, value):
     (tmp_path / "task.json").write_text(json.dumps({"environ": {"OMP_NUM_THREADS": value}}))
 
