@@ -123,7 +123,7 @@ def _assemble(
         pixels = decode(path, file, tile)
         row, col = tile.starts["Y"] - top, tile.starts["X"] - left
         if pixels.shape[:2] == (bottom - top, right - left) and len(tiles) == 1:
-            return pixels
+            return pixels if pixels.flags.writeable else pixels.copy()
         if canvas is None:
             canvas = np.zeros((bottom - top, right - left, *pixels.shape[2:]), pixels.dtype)
         canvas[row : row + pixels.shape[0], col : col + pixels.shape[1]] = pixels

@@ -16,6 +16,7 @@ from .zarrnodes import is_store
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 PNG_START = b"\x89PNG\r\n\x1a\n"
 JP2_START = b"\0\0\0\x0cjP  \r\n\x87\n"
+LIF_START, LIF_MARK = b"\x70\0\0\0", b"*"  # and after the next four bytes
 OIF_START = b"\xff\xfe[\0"
 OIF_FOLDER = ".files"  # suffix of the folder beside an OIF file, which holds the planes
 COMPOUND_START = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -29,7 +30,7 @@ FORMATS: tuple[tuple[str, tuple[bytes, ...]], ...] = (
     ("gif", (b"GIF87a", b"GIF89a")),
     ("raster", (b"BM",)),
     ("czi", (b"ZISRAWFILE",)),
-    ("lif", (b"\x70\0\0\0",)),
+    ("lif", (LIF_START,)),
     ("nd2", (b"\xda\xce\xbe\x0a",)),
     ("oif", (OIF_START, COMPOUND_START)),
     ("netpbm", tuple(b"P%d%c" % (kind, space) for kind in range(1, 7) for space in b" \t\r\n#")),
@@ -73,6 +74,8 @@ def format_of(start: bytes) -> str | None:
     """
     if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
         return "raster"
+    if start[:4] == LIF_START and start[8:9] != LIF_MARK:
+        return None
     return next((name for name, starts in FORMATS if start.startswith(starts)), None)
 
 

@@ -46,6 +46,7 @@ def test_what_is_no_regular_file_is_refused_without_being_opened(tmp_path):
         (b"gimp xcf file", "a GIMP file, which is not read: save it as a TIFF or PNG file"),
         (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
         (bytes(128) + b"DICM", "a DICOM file"),
+        (b"p\0\0\0" + bytes(20), "is not an image, or its format is not supported"),
         (b"\0\0\0\x1cftypheic", "a HEIF, AVIF or film file"),
         (b"P7\nWIDTH 4\n", "a PAM file"),
     ],

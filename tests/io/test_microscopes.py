@@ -71,6 +71,7 @@ KINDS = {"czi": (0.5, 0.25), "lif": (0.25, 0.25), "nd2": (0.25, 0.25), "oif": (0
 def test_every_plane_is_the_one_that_was_written(tmp_path, kind):
     path = write(kind, tmp_path / f"a.{kind}")
     assert is_image(path)
+    assert imread(path, channel=0, plane=0).flags.writeable
     for channel, name in enumerate(NAMES):
         for plane in range(3):
             np.testing.assert_array_equal(imread(path, channel=channel, plane=plane), STACK[channel, plane])

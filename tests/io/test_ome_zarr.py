@@ -7,6 +7,7 @@ import shutil
 import sys
 import warnings
 
+import numcodecs
 import numpy as np
 import ome_zarr.format
 import ome_zarr.io
@@ -88,6 +89,7 @@ def ome(content):
 def test_every_plane_is_the_one_that_was_written(tmp_path, version):
     path = write(tmp_path / "a.zarr", version)
     assert is_image(path)
+    assert imread(path, channel=0, plane=0).flags.writeable
     assert pixel_size(path) == pytest.approx((0.5, 0.25))
     for channel, plane in np.ndindex(2, 3):
         np.testing.assert_array_equal(imread(path, channel=channel, plane=plane), STACK[channel, plane])
@@ -116,6 +118,30 @@ def test_only_the_chunks_of_the_chosen_plane_are_decoded(tmp_path, version):
 def test_the_largest_resolution_is_read_wherever_it_is_listed(tmp_path, version):
     path = write(tmp_path / "a.zarr", version)
     change(metadata_file(path, version), lambda content: ome(content)["multiscales"][0]["datasets"].reverse())
+    np.testing.assert_array_equal(imread(path, channel=1, plane=2), STACK[1, 2])
+
+
+@pytest.mark.parametrize("codec", ["blosc", "zstd", "gzip", "none", "shards"])
+def test_what_other_programs_write_is_read(tmp_path, version, codec):
+    path = write(tmp_path / "a.zarr", version)
+    shutil.rmtree(path / "0")
+    known = {"0.4": numcodecs, "0.5": zarr.codecs}[version]
+    makers = {
+        "blosc": lambda: known.Blosc("lz4") if version == "0.4" else known.BloscCodec(cname="lz4"),
+        "zstd": lambda: known.Zstd() if version == "0.4" else known.ZstdCodec(),
+        "gzip": lambda: known.GZip() if version == "0.4" else known.GzipCodec(),
+    }
+    shards = {"shards": (1, 3, 64, 64)} if codec == "shards" and version == "0.5" else {}
+    array = zarr.create_array(
+        path / "0",
+        shape=STACK.shape,
+        dtype=">u2" if version == "0.4" else "u2",
+        chunks=(1, 1, 32, 32),
+        compressors=makers[codec]() if codec in makers else None,
+        zarr_format=FORMATS[version].zarr_format,
+        **shards,
+    )
+    array[...] = STACK
     np.testing.assert_array_equal(imread(path, channel=1, plane=2), STACK[1, 2])
 
 
