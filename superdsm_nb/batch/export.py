@@ -157,7 +157,7 @@ def export(
         problem = problem_of_folder(path.parent, base)
         if problem is not None:
             raise TaskError(f"The picture of {shortened(file_id)!r}, {path}, {problem}")
-        if path.resolve() in taken:
+        if Path(os.path.realpath(path)) in taken:
             raise TaskError(
                 f"A picture would overwrite {path}, an image or a result: choose another --outdir."
             )

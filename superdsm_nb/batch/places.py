@@ -20,6 +20,7 @@ from .spec import FILE_NAME, Task, substitute_placeholders
 RESULTS = "results"  # folder of the stored results in a task's folder
 ID_PLACEHOLDER = "\0"  # stands for a file id while searching for images; never part of a file name
 PATH_ERRORS = (ValueError, OSError, RuntimeError)  # null characters, loops of links, unknown users
+MAX_ENTRIES = 10**6  # files and folders that a pattern is compared with
 TOO_WIDE = r"%[^%a-zA-Z]*\d{4}"  # placeholders that would fill the memory
 
 
@@ -191,7 +192,11 @@ def problem_of_folder(folder: Path, root: Path) -> str | None:
         return "leads outside the task's folder."
     inner = [place, *place.parents]
     for each in filter(_is_link, reversed(inner[: inner.index(base)])):
-        if each.resolve().is_relative_to(base.resolve()):
+        try:
+            is_inside = each.resolve().is_relative_to(base.resolve())
+        except PATH_ERRORS as error:  # a loop of links
+            return f"gives an impossible path: {error}."
+        if is_inside:
             return f"goes through the link {each}, and outputs follow none."
         return "leads outside the task's folder."
     return None
@@ -212,8 +217,15 @@ def matching_files(start: str, pattern: str, after: str) -> list[str]:
 
 
 def _matching_below(folder: str, parts: list[str]) -> set[str]:
-    """Files below a folder whose path matches the parts of a pattern."""
+    """Files below a folder whose path matches the parts of a pattern.
+
+    Raises
+    ------
+    TaskError
+        If there are too many files to compare it with.
+    """
     found: set[str] = set()
+    looked_at = 0
     waiting, seen = [(folder, 0)], set[tuple[str, int]]()
     while waiting:
         place = waiting.pop()
@@ -228,6 +240,10 @@ def _matching_below(folder: str, parts: list[str]) -> set[str]:
             entries = list(os.scandir(base or "."))
         except OSError:
             continue
+        looked_at += len(entries)
+        if looked_at > MAX_ENTRIES:
+            where = folder or "the working folder"
+            raise TaskError(f"There are too many files below {where} to search: name a smaller folder.")
         for entry in entries:
             is_match = part == "**" or fnmatch.fnmatchcase(entry.name, part)
             if not is_match or (entry.name.startswith(".") and not part.startswith(".")):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, seed
 from hypothesis import strategies as st
 
-from support import fuzz, naive
+from support import folders, fuzz, naive
+from support.trees import needs_links
 
 # Seeds of cases that broke a promise once, with what was wrong.
 FOUND = [
@@ -61,3 +64,72 @@ def test_a_promise_that_is_broken_is_noticed(monkeypatch):
 
     with pytest.raises(fuzz.BrokenPromiseError, match="ZeroDivisionError"):
         fuzz.run_case("configurations", 1)
+
+
+# ---------------------------------------------------------------- folders from strangers
+
+
+@needs_links
+@seed(7)
+@naive.settings_for(200, 4)
+@given(number=st.integers(0, 2**32))
+def test_a_folder_from_a_stranger_runs_nothing_changes_nothing_outside_and_keeps_what_is_finished(number):
+    fuzz.run_case("folders", number)
+
+
+def break_out(tree):
+    (tree.outside / "kept").write_text("changed")
+
+
+def leave_a_trace(tree):
+    tree.canary.touch()
+
+
+def lose_a_result(tree):
+    (tree.root / "good" / "seg" / "a.png").unlink()
+
+
+def wait_for_ever(tree):
+    time.sleep(60)
+
+
+def fail(tree):
+    print("Traceback (most recent call last):")
+
+
+def forge(tree):
+    print("a\u202eb")
+
+
+@needs_links
+@pytest.mark.parametrize(
+    ("deed", "said"),
+    [
+        (break_out, "something outside changed"),
+        (leave_a_trace, "code of the folder ran"),
+        (lose_a_result, "a finished image was not kept"),
+        (wait_for_ever, "more than 0.5 s"),
+        (fail, "a traceback"),
+        (forge, "invisible characters"),
+    ],
+    ids=lambda part: getattr(part, "__name__", ""),
+)
+def test_a_promise_about_folders_that_is_broken_is_noticed(monkeypatch, deed, said):
+    folders.finished()
+    trees = []
+    make, main = folders.Tree.__init__, folders.main
+
+    def remember(tree, *arguments):
+        make(tree, *arguments)
+        trees.append(tree)
+
+    def misbehave():
+        deed(trees[-1])
+        main()
+
+    monkeypatch.setattr(folders.Tree, "__init__", remember)
+    monkeypatch.setattr(folders, "main", misbehave)
+    monkeypatch.setattr(folders, "SECONDS", 0.5 if deed is wait_for_ever else 20)
+
+    with pytest.raises(fuzz.BrokenPromiseError, match=said):
+        fuzz.run_case("folders", 1)

@@ -1,8 +1,8 @@
 """Images, configurations and files that nobody would give on purpose, and what must come of each.
 
-``python -m support.fuzz images|configurations|tasks CASES [SEED]``, in ``tests``, runs as many cases as asked
-for and prints every seed that broke a promise; the test suite runs some of them. A case is a function of its
-seed alone.
+``python -m support.fuzz KIND CASES [SEED]``, in ``tests``, runs as many cases of a kind (images,
+configurations, tasks or folders) as asked for and prints every seed that broke a promise; the test suite runs
+some of them. A case is a function of its seed alone.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from superdsm_nb.batch.survey import survey
 from superdsm_nb.errors import SuperDSMError
 from superdsm_nb.pipeline import create_default_pipeline
 
+from support import folders
 from support.unlikely_images import blobs, image_of
 
 SECONDS = 60  # a case that takes longer hangs
@@ -293,7 +294,17 @@ def task_case(seed):
         return f"{len(plans)} tasks"
 
 
-CASES = {"images": image_case, "configurations": configuration_case, "tasks": task_case}
+def folder_case(seed):
+    """Run the tasks of a hostile folder (see `folders`)."""
+    return folders.folder_case(seed, BrokenPromiseError)
+
+
+CASES = {
+    "images": image_case,
+    "configurations": configuration_case,
+    "tasks": task_case,
+    "folders": folder_case,
+}
 
 
 def run_case(kind, seed):
