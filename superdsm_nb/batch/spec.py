@@ -175,12 +175,19 @@ def find_tasks(root: Path) -> list[Task]:
 
 def _task_files(root: Path) -> list[Path]:
     """All ``task.json`` under a folder, parents before children; no link is followed."""
-    try:
-        return sorted(root.rglob(FILE_NAME), key=lambda path: path.parent.parts)
-    except RecursionError as error:
-        raise TaskError(f"The folders in {root} are nested too deeply.") from error
-    except OSError as error:
-        raise TaskError(f"{error.filename or root} cannot be searched: {error.strerror}.") from error
+    found, waiting = [], [str(root)]
+    while waiting:  # rather than by recursion: folders may be nested a thousand levels deep
+        folder = waiting.pop()
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.name == FILE_NAME:
+                        found.append(Path(folder) / FILE_NAME)
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+        except OSError:  # a folder of somebody else, or a path that is too long: nothing is run from there
+            continue
+    return sorted(found, key=lambda path: path.parent.parts)
 
 
 def read_task(path: Path, parent: Draft | None, root: Path, complaints: list[str]) -> Draft:

@@ -51,6 +51,21 @@ def test_json_without_bounds_or_with_two_meanings_is_refused(tmp_path, text, pro
     assert refused(tmp_path) == [f"{tmp_path / 'task.json'} is not valid JSON: {problem}."]
 
 
+def test_folders_may_be_nested_as_deep_as_a_path_can_be(tmp_path):
+    deep = tmp_path.joinpath(*"d" * 1500)
+    for folder in (*reversed(deep.parents), deep):
+        folder.mkdir(exist_ok=True)
+    write(tmp_path)
+    write(deep)
+    try:
+        assert [task.folder for task in find_tasks(tmp_path)] == [tmp_path, deep]
+    finally:
+        while deep != tmp_path:
+            (deep / "task.json").unlink(missing_ok=True)
+            deep.rmdir()
+            deep = deep.parent
+
+
 def test_a_key_of_many_parts_is_refused(tmp_path):
     (line,) = refused(write(tmp_path, config={"a/" * 5000 + "a": 1}))
 

@@ -18,6 +18,7 @@ import pickle
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import unicodedata
@@ -440,12 +441,22 @@ def commands(tree):
     yield ("batch", tree.root, "--run", "--task", "good", "--force")
 
 
+@contextlib.contextmanager
+def temporary_folder():
+    """A folder that is removed, however deep the folders in it are."""
+    folder = tempfile.mkdtemp(prefix="superdsm_nb-fuzz-")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["rm", "-rf", folder], check=True)
+
+
 def folder_case(seed, broken):
     """Run the tasks of a hostile tree; `broken` is the error to raise if a promise does not hold."""
     rng = np.random.default_rng(seed)
     os.environ.setdefault(INTERMEDIATE_VARIABLE, "0")
     codes = []
-    with tempfile.TemporaryDirectory(prefix="superdsm_nb-fuzz-") as folder:
+    with temporary_folder() as folder:
         tree = Tree(Path(folder).resolve(), rng)
         deeds = [DEEDS[int(rng.integers(len(DEEDS)))] for _ in range(rng.integers(1, 4))]
         if rng.random() < 0.5:  # a stranger may send a task that has not run, too
