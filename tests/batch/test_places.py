@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -157,6 +159,36 @@ def test_a_pattern_for_integers_takes_no_text(tmp_path, name):
 )
 def test_a_pattern_without_one_place_for_the_file_id_is_refused(tmp_path, pattern, file_id):
     assert "does not accept the file id" in refusal(tmp_path, seg_pathpattern=pattern, file_ids=[file_id])
+
+
+@pytest.mark.parametrize("pattern", ["%999999999d.png", "%099999d.png", "%-9999s.png", "%.99999s"])
+@pytest.mark.parametrize("name", ["img_pathpattern", "seg_pathpattern"])
+def test_a_pattern_that_would_fill_the_memory_is_refused(tmp_path, name, pattern):
+    line = refusal(tmp_path, **{name: pattern}, file_ids=[1])
+
+    assert line.endswith(f"{name} {pattern!r} has a placeholder that is too wide.")
+
+
+def test_each_folder_is_looked_at_once_however_many_file_ids_there_are(tmp_path, monkeypatch):
+    def looked(count):
+        calls = Counter()
+        for owner, name in ((Path, "resolve"), (os, "lstat"), (os.path, "realpath")):
+            original = getattr(owner, name)
+
+            def counted(*args, _original=original, _name=name, **options):
+                calls[_name] += 1
+                return _original(*args, **options)
+
+            monkeypatch.setattr(owner, name, counted)
+        folder = write(tmp_path / str(count), file_ids=[f"image-{number}" for number in range(count)])
+        assert len(plan_all(find_tasks(folder), folder)[0][1]) == count
+        monkeypatch.undo()
+        return calls
+
+    few, many = looked(50), looked(500)
+    assert many["resolve"] == few["resolve"]
+    assert many["realpath"] == few["realpath"]
+    assert 0 < many["lstat"] - few["lstat"] <= 10 * 450
 
 
 @pytest.mark.parametrize("kind", ["seg", "overlay", "adj"])

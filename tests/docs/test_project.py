@@ -7,6 +7,9 @@ import tomllib
 from pathlib import Path
 
 import superdsm_nb
+from superdsm_nb import strictjson
+from superdsm_nb.batch.places import MAX_ENTRIES
+from superdsm_nb.io.limits import MAX_PIXELS_VARIABLE
 
 ROOT = Path(__file__).parents[2]
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -48,3 +51,15 @@ def test_the_markers_that_contributors_are_told_of_are_declared():
     table = CONTRIBUTING.partition("| marker |")[2].partition("\n\n")[0]
 
     assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == declared
+
+
+def test_the_limits_that_strangers_meet_are_those_there_are():
+    security = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+
+    assert f"{strictjson.MAX_SIZE // 2**20} MiB" in security
+    assert f"{strictjson.MAX_DEPTH} levels and {strictjson.MAX_DIGITS} digits" in security
+    assert MAX_ENTRIES == 10**6
+    assert "a million files" in security
+    assert f"`{MAX_PIXELS_VARIABLE}`" in security
+    for name in re.findall(r"`(tests/[\w./]+)`", security):
+        assert (ROOT / name).exists()
