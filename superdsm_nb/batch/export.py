@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..config import STAGE_NAMES, Config, GeneralSettings
 from ..errors import AxisChoiceError, ConfigError, ImageError, StoredResultError, TaskError, shortened
-from ..io import imsave, make_folder, writing_inside
+from ..io import folder_to_stay_in, imsave, make_folder, writing_inside
 from ..render import (
     BorderPosition,
     render_adjacencies,
@@ -152,7 +152,10 @@ def export(
     taken = protected_paths(find_tasks(root), root)
     jobs = _requested_jobs(task, root, list(image_ids))
     targets = {job.file_id: target / f"{job.file_id}.png" for job in jobs}
-    base = outdir if outdir is not None else task.folder  # a folder that is asked for may be a link
+    # A folder that is asked for may be a link, but not one that is in the folder of the tasks.
+    base = task.folder if outdir is None else outdir
+    if outdir is not None and folder_to_stay_in(outdir, root) == root:
+        base = root
     for file_id, path in targets.items():
         problem = problem_of_folder(path.parent, base)
         if problem is not None:
@@ -166,7 +169,7 @@ def export(
                 f"{path} exists, and superdsm_nb has not written it: choose another --outdir, or "
                 "overwrite it with --force."
             )
-    if outdir is not None:
+    if base == outdir:
         make_folder(outdir)
     for job in jobs:
         path = targets[job.file_id]

@@ -17,6 +17,7 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -36,6 +37,7 @@ EmitFromSlot = Callable[[Event, int], None]  # an event, and the slot of the wor
 PROGRESS_INTERVAL = 0.1  # seconds
 STOP_SECONDS = 2.0  # time for a worker to end by itself
 START_SECONDS = 60.0  # for a process to start, to compile, and to find that the time is over
+SAFE_PATH_VARIABLE = "PYTHONSAFEPATH"
 STARTING = ""  # before the first stage
 KILLED_EXIT_CODE = -9  # exit code of a process that the system stopped
 
@@ -113,6 +115,23 @@ class Finished:
 def _seconds_until(end: float) -> float | None:
     """Seconds that are left, None if there is no end."""
     return None if math.isinf(end) else max(0.0, end - time.monotonic())
+
+
+@contextmanager
+def _safe_path() -> Iterator[None]:
+    """Let processes that start meanwhile import nothing from the working folder, which may be a stranger's.
+
+    A worker begins as ``python -c``, which looks there first, even for modules of the standard library.
+    """
+    before = os.environ.get(SAFE_PATH_VARIABLE)
+    os.environ[SAFE_PATH_VARIABLE] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[SAFE_PATH_VARIABLE]
+        else:
+            os.environ[SAFE_PATH_VARIABLE] = before
 
 
 def _no_worker(error: OSError) -> TaskError:
@@ -276,7 +295,8 @@ class ProcessPool:
         # A process that ignores interrupts from the start prints no traceback when one comes.
         handler = signal.signal(signal.SIGINT, signal.SIG_IGN) if _is_main() else None
         try:
-            process.start()
+            with _safe_path():
+                process.start()
         finally:
             if handler is not None:
                 signal.signal(signal.SIGINT, handler)

@@ -108,7 +108,7 @@ class Runner:
             TaskStatus(name, total=len(plan.states)) for name, plan in zip(names, runnable, strict=True)
         ]
         by_folder = {plan.task.folder: current for plan, current in zip(runnable, statuses, strict=True)}
-        status = StatusReport(self.report, statuses, self.display.warn)
+        status = StatusReport(self.report, statuses, self.display.warn, self.root)
         folders = {path.parent for plan in runnable for path in _files_of(plan)}
         with (
             exclusive(dict.fromkeys([self.root, *(plan.task.folder for plan in runnable)])),

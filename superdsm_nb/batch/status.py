@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import ConfigError, OutputError, visible
-from ..io import check_writable, utf8, write_atomically
+from ..io import check_writable, folder_to_stay_in, make_folder, utf8, write_atomically, writing_inside
 from ..regularfiles import read_regular
 
 TASK_FILE = "task.json"
@@ -108,12 +108,19 @@ class StatusReport:
         The tasks in their order.
     warn : callable
         Receives later problems of the report: a run continues even if its report cannot be written.
+    root : Path, optional
+        Folder of the tasks; a report in it is written through no link.
     """
 
     def __init__(
-        self, path: Path | None, tasks: Sequence[TaskStatus], warn: Callable[[str], None] = lambda _: None
+        self,
+        path: Path | None,
+        tasks: Sequence[TaskStatus],
+        warn: Callable[[str], None] = lambda _: None,
+        root: Path | None = None,
     ) -> None:
         self._path = path
+        self._root = root
         self._tasks = tasks
         self._warn = warn
         self._written = 0.0
@@ -132,8 +139,14 @@ class StatusReport:
         self._written = now
         text = "\n".join(line for task in self._tasks for line in task.lines())
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(self._path, utf8(f"{text}\n"))
+            folder = self._path.parent
+            if self._root is not None and folder_to_stay_in(self._path, self._root) == self._root:
+                folder = self._root
+            else:
+                folder.mkdir(parents=True, exist_ok=True)
+            with writing_inside(folder):
+                make_folder(self._path.parent)
+                write_atomically(self._path, utf8(f"{text}\n"))
         except OSError as error:
             problem = f"The report {self._path} cannot be written: {error.strerror or error}."
             if is_first:

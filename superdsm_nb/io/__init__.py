@@ -1,7 +1,7 @@
 """Reading and writing images."""
 
 from .choice import ALL
-from .confinement import make_folder, writing_inside
+from .confinement import folder_to_stay_in, make_folder, writing_inside
 from .digest import file_digest
 from .formats import is_image
 from .picture import PixelSize
@@ -36,6 +36,7 @@ __all__ = [
     "check_writable",
     "check_zarr",
     "file_digest",
+    "folder_to_stay_in",
     "imread",
     "imsave",
     "imsave_stack",

@@ -42,6 +42,11 @@ def writing_inside(folder: Path) -> Iterator[None]:
         _inside.reset(token)
 
 
+def folder_to_stay_in(path: Path, root: Path) -> Path:
+    """Return the folder that writing to a path is confined to: a root that it is in, or its own folder."""
+    return root if _normal(root) in _normal(path).parents else path.parent
+
+
 def refuse_links(folder: Path) -> None:
     """Raise `OSError` if a folder is not in that of `writing_inside`, or behind a link in it."""
     base = _inside.get()

@@ -175,6 +175,16 @@ def test_export_follows_no_link_in_the_folder_that_is_asked_for(run, root, elsew
     assert_one_sentence(run("export", root, "default", "--outdir", tmp_path / "out"), "leads outside")
 
 
+def test_neither_pictures_nor_a_report_go_through_a_link_in_the_folder_of_the_tasks(run, root, elsewhere):
+    (root / "out").symlink_to(elsewhere)
+    outcome = run("export", root, "default", "--outdir", root / "out")
+    assert_one_sentence(outcome, "leads outside")
+    outcome = run("batch", root, "--run", "--report", root / "out" / "status.txt")
+    assert_one_sentence(outcome, "is a link, and none is followed", code=1)
+    assert run("batch", root, "--run", "--report", root / "new" / "status.txt").code == 0
+    assert (root / "new" / "status.txt").exists()
+
+
 def test_a_link_that_is_made_during_the_work_is_not_followed(root, elsewhere, monkeypatch):
     from superdsm_nb.batch import work
 

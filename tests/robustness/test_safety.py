@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import io
 import json
+import subprocess
+import sys
 import zipfile
 from pathlib import Path, PurePosixPath
 
@@ -16,6 +18,8 @@ from superdsm_nb.batch.fields import ENVIRON_NAMES
 from superdsm_nb.batch.spec import find_tasks
 from superdsm_nb.errors import SuperDSMError, TaskError
 from superdsm_nb.results.outlines import rois
+
+from support.trees import write_tree
 
 PACKAGE = Path(superdsm_nb.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
@@ -106,6 +110,33 @@ def test_a_task_sets_numbers_of_threads(tmp_path):
     (tmp_path / "task.json").write_text(json.dumps({"environ": dict.fromkeys(ENVIRON_NAMES, "2")}))
 
     assert find_tasks(tmp_path)[0].environ == dict.fromkeys(ENVIRON_NAMES, "2")
+
+
+MODULES_OF_WORKERS = (
+    "multiprocessing",
+    "threading",
+    "numpy",
+    "numba",
+    "sitecustomize",
+    "superdsm_nb",
+    "encodings",
+)
+
+
+def test_modules_in_the_working_folder_are_not_imported(tmp_path):
+    root = write_tree(tmp_path / "root", names=("a",), num_cpus=1)
+    for name in MODULES_OF_WORKERS:
+        (root / f"{name}.py").write_text(f"open({str(tmp_path / 'canary')!r}, 'a').write({name!r} + ' ')\n")
+    script = tmp_path / "bin" / "superdsm-nb"
+    script.parent.mkdir()
+    script.write_text("from superdsm_nb.cli import main\nif __name__ == '__main__':\n    main()\n")
+
+    done = subprocess.run(
+        [sys.executable, script, "batch", ".", "--run"], cwd=root, capture_output=True, text=True, check=False
+    )
+
+    assert not (tmp_path / "canary").exists()
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_what_a_message_repeats_is_printable_and_keeps_the_end_of_a_long_path():
