@@ -163,6 +163,11 @@ def test_export_writes_through_no_linked_folder(run, root, elsewhere):
     assert_one_sentence(run("export", root, "default"), "leads outside the task's folder")
 
 
+def test_export_writes_into_no_loop_of_links(run, root):
+    (root / "default" / "export-seg").symlink_to("export-seg")
+    assert_one_sentence(run("export", root, "default"), "gives an impossible path")
+
+
 def test_export_follows_no_link_in_the_folder_that_is_asked_for(run, root, elsewhere, tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "out").symlink_to("real")

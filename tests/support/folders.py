@@ -134,9 +134,8 @@ class Tree:
     def place(self, names):
         """A path in the stranger's task whose folder exists, with nothing in its place."""
         path = self.evil / self.one_of(names)
-        if any(
-            parent.is_symlink() or parent.is_file() for parent in path.parents if self.root in parent.parents
-        ):
+        above = [parent for parent in path.parents if self.root in parent.parents and os.path.lexists(parent)]
+        if any(parent.is_symlink() or not parent.is_dir() for parent in above):
             return None
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir() and not path.is_symlink():
