@@ -77,13 +77,13 @@ class Killer(Witness):
         if isinstance(event, ImageStarted):
             self.at[slot] = event.name
         elif isinstance(event, StageStarted) and self.at[slot] == "c" and self.left:
+            name = f"superdsm-nb-{slot}"
+            workers = [process for process in multiprocessing.active_children() if process.name == name]
+            if not workers:  # what the last one said before its end is still coming
+                return
+            (worker,) = workers
             self.left -= 1
             self.beside.append([name for name in self.at.values() if ("default", name) not in self.results])
-            (worker,) = [
-                process
-                for process in multiprocessing.active_children()
-                if process.name == f"superdsm-nb-{slot}"
-            ]
             os.kill(worker.pid, signal.SIGKILL)
             worker.join()
 
