@@ -20,6 +20,8 @@ from .pipeline import pipeline_of
 from .results.result import Drawing, Segmentation
 from .timelimit import Deadline, check, until
 
+SIZES = ("diameter", "AF_scale")  # of which one is set, by the method
+
 
 class Session:
     """Segments one image for several settings; after a change, only what depends on it is computed.
@@ -118,7 +120,10 @@ class Session:
             As by `superdsm_nb.segment`; likewise.
         """
         with self._running:
-            wanted = with_diameter(_changed(self._config, changes or {}), diameter, self._image.pixel_size)
+            wanted = _changed(self._config, changes or {}, is_size_new=diameter is not None)
+            wanted = with_preset(wanted, has_foreground=self._foreground is not None)
+            wanted = with_diameter(wanted, diameter, self._image.pixel_size)
+            self._pipeline = pipeline_of(wanted["preset"])
             self._pipeline.check(wanted)
             deadline = Deadline(math.inf, math.inf)
             self._deadline = deadline
@@ -168,10 +173,14 @@ class Session:
         return Segmentation(self._image, data, used, timings, self._drawing, True, tuple(discarded))
 
 
-def _changed(config: Config, changes: Config | Mapping[str, Any]) -> Config:
+def _changed(config: Config, changes: Config | Mapping[str, Any], is_size_new: bool) -> Config:
     """Return a configuration with some entries changed, and those that are None left out."""
     result = config.copy()
-    for key, value in _leaves(changes.entries if isinstance(changes, Config) else changes):
+    leaves = _leaves(changes.entries if isinstance(changes, Config) else changes)
+    if is_size_new or any(key in SIZES for key, _ in leaves):  # whichever of them was set before
+        for key in SIZES:
+            result.pop(key)
+    for key, value in leaves:
         if value is None:
             result.pop(key)
         else:

@@ -167,6 +167,34 @@ def test_updates_of_several_threads_run_one_after_the_other(image):
         equal(result, analyze(image, {"diameter": diameter}, emit=ignore))
 
 
+@pytest.mark.parametrize("preset", CHOICES)
+def test_a_diameter_replaces_the_one_before_and_none_measures_it_again(image, preset):
+    session = Session(image, preset=preset, diameter=24)
+    for diameter in (20, 22):
+        equal(
+            session.update(diameter=diameter), analyze(image, preset=preset, diameter=diameter, emit=ignore)
+        )
+    equal(session.update({"diameter": 24}), analyze(image, preset=preset, diameter=24, emit=ignore))
+    with pytest.raises(ConfigError, match="Two diameters"):
+        session.update({"diameter": 20}, diameter=22)
+    equal(session.update({"diameter": None}), analyze(image, preset=preset, emit=ignore))
+
+
+def test_the_method_is_changed_as_other_settings_are(image):
+    session = Session(image, diameter=24)
+    assert session.result.preset == "automatic"
+    equal(
+        session.update({"preset": "published"}), analyze(image, preset="published", diameter=24, emit=ignore)
+    )
+    with pytest.raises(ConfigError, match="hyperparameter of the published method"):
+        session.update({"preset": "automatic"})
+    changes = {"preset": "automatic", "diameter": 24}
+    equal(session.update(changes), analyze(image, diameter=24, emit=ignore))
+    mask = image > image.mean()
+    with pytest.raises(ConfigError, match="which the published method cannot use"):
+        Session(image, foreground=mask).update({"preset": "published"})
+
+
 def test_a_failed_update_keeps_the_last_result(image):
     session = Session(image)
     before = session.result
