@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..diameter import with_diameter
-from ..errors import ConfigError, SuperDSMError, errors_name
+from ..errors import ConfigError, SuperDSMError, errors_name, joined
 from ..events import Event, ImageStarted, Warned
 from ..results.outputs import OUTPUTS, image_rows, written_path
 from ..results.ringwidth import ring_width
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from ..results.stack import StackSegmentation
     from .console import ProgressDisplay
 
-MEASURING = frozenset({"csv", "parquet", "geojson"})  # outputs that tell what was measured
+MEASURING = ("csv", "parquet", "cellprofiler", "qupath", "h5ad", "geojson")  # outputs that tell of channels
 
 
 @output_options
@@ -178,8 +178,9 @@ def _check_measured(is_measuring: bool, ring: str | None, outputs: Mapping[str, 
         ring_width(ring)
         if not is_measuring:
             raise ConfigError("--ring needs --measure: it says where the other channels are measured.")
-    if is_measuring and not MEASURING.intersection(outputs):
-        raise ConfigError("--measure adds columns to a table: give --csv, --parquet or --geojson as well.")
+    if is_measuring and not set(MEASURING).intersection(outputs):
+        options = joined([f"--{kind}" for kind in MEASURING], "or")
+        raise ConfigError(f"--measure adds columns to a table: give {options} as well.")
 
 
 class _Listener:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -65,7 +65,8 @@ def parquet_bytes(rows: Rows) -> bytes:
     import pyarrow  # noqa: PLC0415 - an optional dependency
     from pyarrow import parquet  # noqa: PLC0415
 
-    table = pyarrow.table({name: [row.get(name) for row in rows] for name in object_columns(rows)})
+    columns = {name: [row.get(name) for row in rows] for name in object_columns(rows)}
+    table = pyarrow.table(columns | _channels(rows))
     sink = pyarrow.BufferOutputStream()
     parquet.write_table(table, sink)
     content: bytes = sink.getvalue().to_pybytes()
@@ -75,7 +76,8 @@ def parquet_bytes(rows: Rows) -> bytes:
 def cellprofiler_bytes(rows: Rows) -> bytes:
     """Comma-separated values as CellProfiler exports objects.
 
-    Images are numbered from 1 in their order. Angles are in degrees; intensities are in the unit of the
+    Images are numbered from 1 in their order, and so are the planes of stacks, since objects are numbered in
+    each. Angles are in degrees; intensities are in the unit of the
     image, where CellProfiler divides them by the largest value of the type.
     """
     columns = {name: name_of(name).cellprofiler for name in [*NAMES, *intensity_columns_of(rows)]}
@@ -83,7 +85,8 @@ def cellprofiler_bytes(rows: Rows) -> bytes:
     numbers: dict[Any, int] = {}
     converted = []
     for row in rows:
-        number = numbers.setdefault(row["image"], len(numbers) + 1)
+        plane = (row["image"], *(row.get(name) for name in AXIS_COLUMNS))
+        number = numbers.setdefault(plane, len(numbers) + 1)
         known = {other: row[name] for name, other in columns.items() if name in row}
         known["AreaShape_Orientation"] = math.degrees(row["orientation"])
         places = {"Metadata_" + name.capitalize(): row[name] for name in AXIS_COLUMNS if name in row}
@@ -124,15 +127,12 @@ def h5ad_bytes(rows: Rows) -> bytes:
     import anndata  # noqa: PLC0415 - an optional dependency
     import pandas  # noqa: PLC0415 - anndata brings it
 
-    axes = axis_columns(rows)
     measured = [name for name in (*OBJECT_COLUMNS, *intensity_columns_of(rows)) if name not in IDENTITY]
-    values = np.array([[float(row[name]) for name in measured] for row in rows], np.float64)
-    identity = {
-        name: [str(row[name]) if name in ("image", "channel") else row[name] for row in rows]
-        for name in ("image", *axes, "label")
-    }
+    values = _columns(rows, measured)
+    names = ("image", *axis_columns(rows), "label")
+    identity = {name: [row.get(name) for row in rows] for name in names} | _channels(rows)
     table = anndata.AnnData(
-        values.reshape(len(rows), len(measured)),
+        values,
         obs=pandas.DataFrame(identity, index=[str(number) for number in range(len(rows))]),
         var=pandas.DataFrame({"name": [name_of(name).readable for name in measured]}, index=measured),
         obsm={"spatial": _columns(rows, ("centroid-1", "centroid-0"))},
@@ -144,9 +144,20 @@ def h5ad_bytes(rows: Rows) -> bytes:
         return path.read_bytes()
 
 
-def _columns(rows: Rows, names: Iterable[str]) -> Any:  # noqa: ANN401 - an array
-    names = list(names)
-    return np.array([[row[name] for name in names] for row in rows], np.float64).reshape(-1, len(names))
+def _columns(rows: Rows, names: Sequence[str]) -> Any:  # noqa: ANN401 - an array
+    """Return numbers of the objects; NaN where there are none."""
+    values = [[row.get(name, math.nan) for name in names] for row in rows]
+    return np.array(values, np.float64).reshape(-1, len(names))
+
+
+def _channels(rows: Rows) -> dict[str, list[str | int | None]]:
+    """Return the column of channels, if there is one, of one type: text, if any image names its channels."""
+    channels = [row.get("channel") for row in rows]
+    if not any("channel" in row for row in rows):
+        return {}
+    if any(isinstance(channel, str) for channel in channels):
+        return {"channel": [None if channel is None else str(channel) for channel in channels]}
+    return {"channel": channels}
 
 
 FORMS: Mapping[str, Callable[[Rows], bytes]] = {

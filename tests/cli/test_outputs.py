@@ -12,6 +12,7 @@ import roifile
 import tifffile
 
 from superdsm_nb.io import imread, imsave
+from superdsm_nb.results.outputs import OUTPUTS
 from superdsm_nb.results.tables import OBJECT_COLUMNS
 
 SCALE = ("--set", "AF_scale=11")
@@ -97,3 +98,15 @@ def test_a_point_in_time_is_chosen(run, tmp_path, sample):
         "there is no time point 3"
         in run("segment", tmp_path / "cells.tif", "-o", tmp_path / "l.png", *SCALE, "--time", 3).err
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "column"), [("cellprofiler", "Intensity_MeanIntensity_p53"), ("qupath", "p53: Mean")]
+)
+def test_every_table_of_objects_holds_what_is_measured(run, image_path, tmp_path, kind, column):
+    other = image_path.with_name("p53.tif")
+    other.write_bytes(image_path.read_bytes())
+    table = tmp_path / f"t{OUTPUTS[kind].suffixes[0]}"
+    outcome = run("segment", image_path, "-o", tmp_path / "l.tif", "--measure", other, f"--{kind}", table)
+    assert outcome.code == 0, outcome.err
+    assert column in table.read_text().partition("\n")[0]

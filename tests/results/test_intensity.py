@@ -173,7 +173,7 @@ def test_several_images_take_a_folder_whose_name_the_columns_have(run, tmp_path,
     ("options", "message"),
     [
         (["--csv", "t.csv", "--measure", "none.tif"], "there is no file none.tif"),
-        (["--measure", "1"], "give --csv, --parquet or --geojson as well"),
+        (["--measure", "1"], "give --csv, --parquet, --cellprofiler, --qupath, --h5ad or --geojson as well"),
         (["--csv", "t.csv", "--ring", "3"], "--ring needs --measure"),
         (["--csv", "t.csv", "--measure", "1", "--ring", "x"], "The width of the ring is 'x'"),
         (

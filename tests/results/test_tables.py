@@ -112,6 +112,32 @@ def test_anndata_reads_its_table(rows, tmp_path):
     np.testing.assert_array_equal(table.obsm["spatial"], spatial)
 
 
+def test_a_table_for_cellprofiler_numbers_the_planes_of_stacks_as_images(rows):
+    rows = [{**row, "plane": plane} for plane in range(2) for row in rows]
+    found = read("cellprofiler", rows)
+    assert len({(row["ImageNumber"], row["ObjectNumber"]) for row in found}) == len(rows)
+    assert {(row["ImageNumber"], row["Metadata_FileName"], row["Metadata_Plane"]) for row in found} == {
+        ("1", "a.tif", "0"),
+        ("2", "b.tif", "0"),
+        ("3", "a.tif", "1"),
+        ("4", "b.tif", "1"),
+    }
+
+
+def test_stacks_with_and_without_names_of_channels_and_single_images_are_in_one_table(rows, tmp_path):
+    named, numbered = rows[0] | {"channel": "DAPI", "plane": 3}, rows[1] | {"channel": 0}
+    mixed = [named, numbered, rows[2]]
+    (tmp_path / "a.h5ad").write_bytes(FORMS["h5ad"](mixed))
+    obs = anndata.read_h5ad(tmp_path / "a.h5ad").obs
+    table = pyarrow.parquet.read_table(io.BytesIO(FORMS["parquet"](mixed))).to_pandas()
+    for found in (obs, table):
+        for name, expected in (("channel", ["DAPI", "0", None]), ("plane", [3, None, None])):
+            column = found[name].astype(object)
+            assert column.where(column.notna(), None).tolist() == expected
+    for kind, delimiter, name in (("csv", ",", "channel"), ("qupath", "\t", "Channel")):
+        assert [row[name] for row in read(kind, mixed, delimiter)] == ["DAPI", "0", ""]
+
+
 @pytest.mark.parametrize(("kind", "extra"), [("h5ad", "anndata"), ("parquet", "parquet")])
 def test_a_table_that_needs_another_package_says_what_to_install(kind, extra, monkeypatch):
     monkeypatch.setattr(tablefiles, "find_spec", lambda name: None)
