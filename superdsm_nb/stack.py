@@ -140,7 +140,7 @@ def segment_stack(
             warned: list[Warned] = []
             try:
                 pixels = planes.read(position)
-                if pixels.min() == pixels.max():
+                if pixels.dtype.kind in NUMBERS and pixels.min() == pixels.max():
                     return Plane(position, error=CONSTANT, is_constant=True), warned
                 measured = Measure({name: read(position) for name, read in channels.items()}, ring)
                 check_measure(measured, pixels.shape[:2], opened.pixel_size)
@@ -171,6 +171,7 @@ def segment_stack(
         planes.channel_names,
         found,
         given,
+        tuple(outputs),
     )
     if all(plane.error is not None for plane in found):
         reason = result.failed[0].error if result.failed else f"{opened.name or 'The stack'}: {CONSTANT}."
@@ -178,6 +179,7 @@ def segment_stack(
     return result
 
 
+NUMBERS = "biuf"  # kinds of types
 CONSTANT = "every pixel is the same: there is nothing to segment"
 
 
@@ -257,7 +259,8 @@ def _companion(given: ArrayLike | Path | str, planes: Planes, axes: str | None) 
             )
         yield own.read
         return
-    with open_planes(given, channel="all", plane="all", time="all") as own:
+    channel = "all" if "channel" in planes.axes else None  # otherwise colours are one picture
+    with open_planes(given, channel=channel, plane="all", time="all") as own:
         missing = [axis for axis in own.axes if axis not in planes.axes]
         sizes = dict(zip(planes.axes, planes.sizes, strict=True))
         if missing or any(sizes[axis] != size for axis, size in zip(own.axes, own.sizes, strict=True)):
@@ -276,4 +279,6 @@ def _channel(place: Place, opened: _Opened, axes: str | None, files: ExitStack) 
     if source is None:
         raise ConfigError(f"An array has no channel {place} to measure: give its pixels.")
     own = files.enter_context(open_planes(source.path, **{**source.part, "channel": place}))
+    if set(own.axes).difference(planes.axes):
+        raise ImageError(f'{source.path}: "all" stands for several channels to measure: give each of them.')
     return lambda position: own.read({axis: position[axis] for axis in own.axes})

@@ -12,10 +12,12 @@ import roifile
 import tifffile
 
 import superdsm_nb
-from superdsm_nb import Source, parallel, segment, segment_stack, write_outputs
+from superdsm_nb import Source, analyze, parallel, segment, segment_stack, write_outputs
 from superdsm_nb.errors import AxisChoiceError, ConfigError, ImageError
 from superdsm_nb.events import Progress, Warned, ignore
 from superdsm_nb.io import imread, pixel_size
+from superdsm_nb.results.intensity import Measure
+from superdsm_nb.results.result import Drawing
 from superdsm_nb.synthetic import generate
 
 from support import naive
@@ -173,6 +175,36 @@ def test_a_foreground_may_be_given_for_each_plane_or_for_all(pixels, tmp_path):
         segment_stack(stack, foreground=tmp_path / "few.tif", **options)
 
 
+def test_a_foreground_in_colours_is_one_picture_as_that_of_an_image(pixels, tmp_path):
+    stack = pixels[0, :2, 0]
+    mask = (stack[0] > stack[0].mean()).astype(np.uint8) * 255
+    superdsm_nb.imsave(tmp_path / "mask.png", np.stack([mask] * 3, -1))
+    options = {"axes": "ZYX", "diameter": 22, "emit": ignore}
+    labels = segment_stack(stack, foreground=tmp_path / "mask.png", **options).labels
+    assert labels.any()
+    np.testing.assert_array_equal(labels, segment_stack(stack, foreground=mask / 255, **options).labels)
+
+
+def test_all_is_no_channel_to_measure(path):
+    with pytest.raises(ImageError, match='"all" stands for several channels to measure'):
+        segment_stack(Source(path, channel=0, plane="all", time=0), measure={"x": "all"})
+
+
+def test_a_stack_of_texts_is_refused(pixels):
+    with pytest.raises(ImageError, match="must hold numbers"):
+        segment_stack(pixels[0, :2, 0].astype(str), axes="ZYX", emit=ignore)
+
+
+def test_the_description_of_a_plane_tells_what_that_of_an_image_tells(pixels):
+    stack, mask = pixels[0, :2, 0], pixels[0, 0, 0] > pixels[0, 0, 0].mean()
+    options = {"diameter": 22, "foreground": mask, "drawing": Drawing(dilate=1), "emit": ignore}
+    result = segment_stack(stack, axes="ZYX", measure={"p53": stack[::-1]}, ring="3", **options)
+    one = analyze(stack[1], measure=Measure({"p53": stack[0]}, "3"), **options).provenance
+    told = result.provenance["planes"][1]
+    for name in ("foreground_sha256", "measured", "ring", "dilate", "merge_overlap_threshold", "scale"):
+        assert told[name] == one[name]
+
+
 def test_a_plane_that_cannot_be_segmented_is_left_empty_with_a_warning(pixels):
     stack = pixels[0, :, 0].astype(float)
     stack[1] = 7
@@ -221,6 +253,28 @@ def test_hyperparameters_are_no_output_of_a_stack(result, tmp_path):
         write_outputs(result, {"cfg": tmp_path / "c.json"})
     with pytest.raises(ConfigError, match="There is no output cfg of a stack"):
         segment_stack(np.zeros((2, 20, 20)), axes="ZYX", outputs=("cfg",))
+
+
+def test_what_is_not_kept_is_refused_rather_than_empty(pixels, tmp_path):
+    options = {"axes": "ZYX", "diameter": 22}
+    table = segment_stack(pixels[0, :2, 0], outputs=("csv",), **options)
+    assert table.rows
+    with pytest.raises(ConfigError, match="Nothing is kept of the planes for the output seg"):
+        _ = table.labels
+    with pytest.raises(ConfigError, match="Nothing is kept of the planes for the output overlay"):
+        write_outputs(table, {"csv": tmp_path / "t.csv", "overlay": tmp_path / "o.tif"})
+    assert not (tmp_path / "t.csv").exists()
+    labels = segment_stack(pixels[0, :2, 0], outputs=("seg",), **options)
+    with pytest.raises(ConfigError, match="Nothing is kept of the planes for the output csv"):
+        _ = labels.rows
+
+
+def test_a_label_stack_of_planes_and_channels_becomes_a_store(path, tmp_path):
+    result = segment_stack(Source(path, channel="all", plane="all", time="all"), diameter=22)
+    write_outputs(result, {"seg": tmp_path / "l.zarr"})
+    for place in np.ndindex(SHAPE):
+        found = imread(tmp_path / "l.zarr", **dict(zip(("time", "plane", "channel"), place, strict=True)))
+        np.testing.assert_array_equal(found, result.labels[place])
 
 
 def test_label_maps_of_more_objects_than_16_bits_hold_are_an_ome_tiff(tmp_path):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from .._version import __version__
 from ..config import Config, Preset, resolve_preset
+from ..errors import ConfigError
 from ..io import LoadedImage, imsave_stack, save_zarr, utf8, write_file
 from ..performance import PerformanceReport
 from .outlines import Outline, geojson_of_planes, rois_of_planes
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from .result import Segmentation
 
 OUTLINED = ("rois", "geojson")
-AXES_OF_STORES = {"time": "t", "channel": "c", "plane": "z"}
+AXES_OF_STORES = {"time": "t", "channel": "c", "plane": "z"}  # in the order of the format
+TOLD = ("foreground_sha256", "measured", "ring", "dilate", "merge_overlap_threshold")
 FAST = 1  # level of compression
 
 Rows = Sequence[Mapping[str, Any]]
@@ -85,6 +87,8 @@ class Plane:
         Rows by the kind of table, without image and position.
     outlines : sequence of Outline
         Outlines of the objects, if they are to be written.
+    told : mapping of str
+        What the provenance of its segmentation tells of the foreground, measured channels, and drawing.
     """
 
     position: Mapping[str, int]
@@ -98,6 +102,7 @@ class Plane:
     pictures: Mapping[str, Packed] = field(default_factory=dict)
     rows: Mapping[str, Rows] = field(default_factory=dict)
     outlines: Sequence[Outline] = ()
+    told: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, position: Mapping[str, int], result: Segmentation, kinds: Sequence[str]) -> Plane:
@@ -120,6 +125,7 @@ class Plane:
             pictures=pictures,
             rows=rows,
             outlines=result.outlines if set(OUTLINED).intersection(kinds) else (),
+            told={name: value for name, value in result.provenance.items() if name in TOLD},
         )
 
 
@@ -142,6 +148,8 @@ class StackSegmentation:
         In the order of the axes, the last the fastest.
     config : Config
         Hyperparameters that were given, and ``preset``.
+    outputs : sequence of str
+        The kinds of output of which the planes keep what is needed.
     """
 
     image: LoadedImage
@@ -150,6 +158,7 @@ class StackSegmentation:
     channel_names: tuple[str, ...]
     planes: Sequence[Plane]
     config: Config
+    outputs: Sequence[str]
 
     @property
     def preset(self) -> Preset:
@@ -162,6 +171,7 @@ class StackSegmentation:
 
         uint32 if a plane has more than 65535 objects.
         """
+        self._check_kept("seg")
         pictures = list(self._pictures("seg"))
         return np.stack(pictures).reshape(*self.sizes, *pictures[0].shape)
 
@@ -192,11 +202,20 @@ class StackSegmentation:
 
     def rows_of(self, kind: str) -> list[dict[str, Any]]:
         """Rows of a kind of table, with a column for each axis: its number, or the name of the channel."""
+        self._check_kept(kind)
         return [
             {**self._named(plane.position), **row}
             for plane in self.planes
             for row in plane.rows.get(kind, ())
         ]
+
+    def _check_kept(self, kind: str) -> None:
+        """Raise `ConfigError` if nothing is kept of a kind of output: it would be as if nothing was found."""
+        if kind not in self.outputs:
+            raise ConfigError(
+                f"Nothing is kept of the planes for the output {kind}: segment the stack with {kind} among "
+                "its outputs."
+            )
 
     def _named(self, position: Mapping[str, int]) -> dict[str, int | str]:
         """Return a position with the name of the channel, if the file names it."""
@@ -235,6 +254,7 @@ class StackSegmentation:
                     "complete": plane.is_complete,
                     "gap": plane.performance.gap,
                     "config_digest": plane.config_digest,
+                    **plane.told,
                     "error": plane.error,
                 }
                 for plane in self.planes
@@ -262,13 +282,15 @@ def write_stack(stack: StackSegmentation, targets: Mapping[str, str | Path]) -> 
     Raises
     ------
     ConfigError
-        If stacks have no such output.
+        If stacks have no such output, or the stack was not segmented for it.
     ImageError
         If a picture is not to become a TIFF file.
     OutputError
         If a file cannot be written.
     """
     kinds = {kind: stack_output(kind) for kind in targets}
+    for kind in kinds:
+        stack._check_kept(kind)
     for kind, output in kinds.items():
         path = Path(targets[kind])
         if output.write_rows is not None:
@@ -279,9 +301,10 @@ def write_stack(stack: StackSegmentation, targets: Mapping[str, str | Path]) -> 
             planes = ((plane.position, plane.rows.get(kind, ()), plane.outlines) for plane in stack.planes)
             write_file(path, utf8(geojson_of_planes(planes, stack.provenance)))
         elif path.suffix.lower() == STORE_SUFFIX and kind == "seg":
+            ordered = [axis for axis in AXES_OF_STORES if axis in stack.axes]
             save_zarr(
-                *(path, stack.labels),
-                axes="".join(AXES_OF_STORES[axis] for axis in stack.axes) + "yx",
+                *(path, stack.labels.transpose(*map(stack.axes.index, ordered), -2, -1)),
+                axes="".join(AXES_OF_STORES[axis] for axis in ordered) + "yx",
                 labels=True,
                 provenance=stack.provenance,
                 pixel_size=stack.image.pixel_size,
