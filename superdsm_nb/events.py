@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 READING, WRITING = "reading", "writing"  # before and after the stages of the pipeline
+PLANES = "planes"  # of a stack, all stages of the pipeline for all planes
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from .config import Config, GeneralSettings, Preset, with_preset
 from .diameter import with_diameter
 from .errors import ConfigError, ImageError, SuperDSMError, TimeLimitError, errors_name
-from .events import READING, Emit, Progress, StageStarted, Warned
+from .events import PLANES, READING, Emit, Progress, StageStarted, Warned
 from .image import unmasked
 from .io import LoadedImage, PixelSize, Planes, Source, file_digest, open_planes, pixel_size
 from .parallel import mapped
@@ -27,7 +27,6 @@ from .segmentation import analyze, warn
 from .timelimit import check_time_limit
 
 AXES = {"T": "time", "Z": "plane", "C": "channel"}
-PLANES = "planes"  # the stage that progress is reported of
 
 Read = Callable[[Mapping[str, int]], NDArray[Any]]
 

@@ -12,6 +12,7 @@ from .._version import __version__
 from ..config import STAGE_NAMES
 from ..errors import OutputError, visible
 from ..events import (
+    PLANES,
     READING,
     WRITING,
     Emit,
@@ -86,7 +87,7 @@ def write_log(
         return
     path = job.outputs["log"]
     lines = [f"superdsm_nb {__version__}", f"image {job.image.name}", *facts]
-    for stage in (READING, *STAGES, WRITING):
+    for stage in (READING, *STAGES, PLANES, WRITING):
         lines += [f"{stage}: {_line(remark)}" for remark in remarks.get(stage, ())]
     if failure is not None:
         lines.append(f"failed in stage {failure.stage}: {failure.reason}")

@@ -22,18 +22,17 @@ from numpy.typing import NDArray
 from PIL import Image, features
 
 from .._version import __version__
-from ..config import Config, GeneralSettings
+from ..config import STAGE_NAMES, Config, GeneralSettings
 from ..errors import SuperDSMError, visible
-from ..events import WRITING, ObjectDiscarded, Remark, Warned
+from ..events import ObjectDiscarded, Remark, Warned
 from ..io import ALL, open_planes
 from ..performance import PerformanceReport
 from ..render import render_result_over_image
 from ..strictjson import strict_values
 from .header import Header
 from .jobs import Job
-from .log import STAGES as COMPUTING
 from .survey import Plan
-from .timings import read_timings
+from .timings import read_timings, timed_stages
 
 THUMBNAIL_SIDE = 320  # longest side of the embedded pictures (pixels)
 THUMBNAIL_SETTINGS = ((1, 70), (1, 50), (1, 30), (0.7, 30), (0.5, 30), (0.3, 30), (0.2, 20))  # side, quality
@@ -47,7 +46,6 @@ ROUNDING_TOLERANCE = 1e-6  # numbers this close to an integer are shown as one
 PRUNING = "global-energy-minimization/pruning"
 MEASURES = ("area", "norm_energy")
 SOFTWARE = f"superdsm_nb {__version__}"
-STAGES = (*COMPUTING, WRITING)
 
 
 @dataclass(frozen=True)
@@ -134,6 +132,7 @@ def report_html(
     results = [entry.header for entry in entries if entry.header is not None]
     page = files(__package__).joinpath("report_template.html").read_text(encoding="utf-8")
     axes = {column: _edges([entry.measurements(column) for entry in entries]) for column in MEASURES}
+    stages = timed_stages(plan.jobs)
     limit = int(min(MAX_THUMBNAIL_SIZE, MAX_PICTURES_SIZE / max(len(entries), 1)))
     return Template(page).substitute(
         policy=_policy(page),
@@ -147,14 +146,14 @@ def report_html(
         software=_text(", ".join(sorted({header.software for header in results})) or SOFTWARE),
         preset=plan.task.preset,
         digest=plan.digest,
-        stage=_text(plan.task.last_stage or STAGES[-2]),
+        stage=_text(plan.task.last_stage or STAGE_NAMES[-1]),
         config=_text(_pretty(plan.task.config)),
         areas=_distribution(entries, "area", axes["area"]),
         energies=_distribution(entries, "norm_energy", axes["norm_energy"]),
         shown=f"{len(entries)} of {_counted(len(entries), 'image')}",
         rows="\n".join(_row(entry, axes, limit) for entry in entries),
-        stages="".join(f'<th role="columnheader" scope="col">{name}</th>' for name in STAGES),
-        seconds=_seconds(entries),
+        stages="".join(f'<th role="columnheader" scope="col">{name}</th>' for name in stages),
+        seconds=_seconds(entries, stages),
     )
 
 
@@ -353,24 +352,24 @@ def _compressed(picture: NDArray[Any], limit: int) -> tuple[str, bytes, int, int
     return kind, buffer.getvalue(), *small.size
 
 
-def _seconds(entries: Sequence[Entry]) -> str:
+def _seconds(entries: Sequence[Entry], stages: Sequence[str]) -> str:
     """Rows of the seconds per stage: all that differs from run to run, kept in one place."""
     known = {str(number): entry.job for number, entry in enumerate(entries) if entry.header is not None}
-    rows = [(job.file_id, number, _seconds_of(job)) for number, job in known.items()]
+    rows = [(job.file_id, number, _seconds_of(job, stages)) for number, job in known.items()]
     if rows:
         rows.insert(0, ("all images", "", np.sum([times for _, _, times in rows], 0)))
     return "\n".join(
         f'<tr role="row" data-row="{number}"><th role="rowheader" scope="row" class="name">{_name(name)}</th>'
         + "".join(
             f'<td role="cell" data-label="{stage}">{value:.2f}</td>'
-            for stage, value in zip((*STAGES, "total"), (*times, times.sum()), strict=True)
+            for stage, value in zip((*stages, "total"), (*times, times.sum()), strict=True)
         )
         + "</tr>"
         for name, number, times in rows
     )
 
 
-def _seconds_of(job: Job) -> NDArray[np.float64]:
+def _seconds_of(job: Job, stages: Sequence[str]) -> NDArray[np.float64]:
     """Seconds of each stage."""
     times = read_timings(job)
-    return np.array([times.get(stage, 0.0) for stage in STAGES], np.float64)
+    return np.array([times.get(stage, 0.0) for stage in stages], np.float64)

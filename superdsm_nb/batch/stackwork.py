@@ -10,11 +10,11 @@ from dataclasses import asdict
 from ..config import STAGE_NAMES
 from ..diameter import is_size_given
 from ..errors import ImageError
-from ..events import WRITING, StageStarted
+from ..events import PLANES, WRITING, StageStarted
 from ..io import check_writable, file_digest, write_file
 from ..results.outputs import write_outputs
 from ..results.stack import StackSegmentation
-from ..stack import PLANES, segment_stack
+from ..stack import segment_stack
 from . import store
 from .header import Header
 from .jobs import Job, no_such_file

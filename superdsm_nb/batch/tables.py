@@ -8,7 +8,6 @@ from typing import Any
 
 from .._version import __version__
 from ..errors import OutputError
-from ..events import WRITING
 from ..io import utf8, write_atomically, writing_inside
 from ..performance import PerformanceReport
 from ..results.outputs import image_rows
@@ -16,11 +15,10 @@ from ..results.tables import csv_text, object_columns
 from ..strictjson import strict_values
 from .header import Header
 from .jobs import PROVENANCE, REPORT, SEAL, Job
-from .log import STAGES
 from .places import RESULTS
 from .report import report_html
 from .survey import Plan
-from .timings import read_timings
+from .timings import read_timings, timed_stages
 
 
 def write_tables(plan: Plan, failures: Mapping[str, str]) -> None:
@@ -51,7 +49,8 @@ def write_tables(plan: Plan, failures: Mapping[str, str]) -> None:
             ],
         ),
         "timings.csv": csv_text(
-            ["file_id", *STAGES, WRITING], [{"file_id": job.file_id, **read_timings(job)} for job, _ in known]
+            ["file_id", *timed_stages(plan.jobs)],
+            [{"file_id": job.file_id, **read_timings(job)} for job, _ in known],
         ),
     }
     files[REPORT] = report_html(plan, known, failures)

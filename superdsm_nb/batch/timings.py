@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
+from ..events import PLANES, WRITING
 from ..regularfiles import read_regular
 from ..strictjson import loads
 from .jobs import Job
+from .log import STAGES
 
 MAX_TIMINGS_SIZE = 100_000  # bytes
+
+
+def timed_stages(jobs: Iterable[Job]) -> tuple[str, ...]:
+    """Stages of the images of a task whose seconds are known: of stacks, all planes together are one."""
+    return (PLANES, WRITING) if any(job.source.is_stack for job in jobs) else (*STAGES, WRITING)
 
 
 def read_timings(job: Job) -> dict[str, float]:

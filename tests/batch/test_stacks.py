@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import tarfile
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ FIELDS = {
 PATTERNS = {
     "seg_pathpattern": "seg/%s.tif",
     "overlay_pathpattern": "overlay/%s.tif",
-    "log_pathpattern": "log/%s",
+    "log_pathpattern": "log/%s.tgz",
 }
 
 
@@ -56,6 +57,20 @@ def test_a_task_writes_the_label_stacks_and_one_table(root, run, planes):
     assert [float(row["energy"]) for row in own] == [row["energy"] for row in expected.rows]
     assert (root / "report.html").read_text().count("data:image/") >= 2
     assert json.loads((root / "provenance.json").read_text())["images"]["a"]["objects"] == len(own)
+
+
+def test_seconds_and_remarks_of_the_planes_are_told(root, run, planes):
+    flat = planes.astype(np.uint16)
+    flat[1] = 7
+    imsave_stack(root / "images" / "b.tif", flat, ("time",), (3,))
+    assert run("batch", root, "--run").code == 0
+    rows = list(csv.DictReader((root / "timings.csv").read_text().splitlines()))
+    assert list(rows[0]) == ["file_id", "planes", "writing"]
+    assert all(float(row["planes"]) > 0 for row in rows)
+    assert 'data-label="planes"' in (root / "report.html").read_text()
+    with tarfile.open(root / "log" / "b.tgz") as log:
+        text = log.extractfile("b/log.txt").read().decode()
+    assert "planes: warning: time 1 is left empty: every pixel is the same" in text
 
 
 def test_finished_stacks_are_skipped_and_altered_ones_made_anew(root, run):
