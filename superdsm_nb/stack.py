@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .config import Config, GeneralSettings, Preset, with_preset
 from .diameter import with_diameter
-from .errors import ConfigError, ImageError, SuperDSMError, TimeLimitError, errors_name
+from .errors import AxisChoiceError, ConfigError, ImageError, SuperDSMError, TimeLimitError, errors_name
 from .events import PLANES, READING, Emit, Progress, StageStarted, Warned
 from .image import unmasked
 from .io import LoadedImage, PixelSize, Planes, Source, file_digest, open_planes, pixel_size
@@ -173,8 +173,10 @@ def segment_stack(
         tuple(outputs),
     )
     if all(plane.error is not None for plane in found):
-        reason = result.failed[0].error if result.failed else f"{opened.name or 'The stack'}: {CONSTANT}."
-        raise ImageError(str(reason))
+        if not result.failed:
+            raise ImageError(f"{opened.name or 'The stack'}: {CONSTANT}.")
+        reason = str(result.failed[0].error)
+        raise ImageError(reason, None if str(path) in reason else path)
     return result
 
 
@@ -259,7 +261,13 @@ def _companion(given: ArrayLike | Path | str, planes: Planes, axes: str | None) 
         yield own.read
         return
     channel = "all" if "channel" in planes.axes else None  # otherwise colours are one picture
-    with open_planes(given, channel=channel, plane="all", time="all") as own:
+    with ExitStack() as files:
+        try:
+            own = files.enter_context(open_planes(given, channel=channel, plane="all", time="all"))
+        except AxisChoiceError as error:  # those that are chosen are of the stack
+            raise ImageError(
+                f"{given} {error.contents}, but belongs to a stack: save one picture for each of its planes."
+            ) from error
         missing = [axis for axis in own.axes if axis not in planes.axes]
         sizes = dict(zip(planes.axes, planes.sizes, strict=True))
         if missing or any(sizes[axis] != size for axis, size in zip(own.axes, own.sizes, strict=True)):

@@ -185,6 +185,12 @@ def test_a_foreground_in_colours_is_one_picture_as_that_of_an_image(pixels, tmp_
     np.testing.assert_array_equal(labels, segment_stack(stack, foreground=mask / 255, **options).labels)
 
 
+def test_a_foreground_of_several_channels_is_refused_with_what_to_do(path, pixels):
+    with pytest.raises(ImageError, match=r"2 in C.* belongs to a stack: save one picture") as caught:
+        segment_stack(pixels[0, :, 0], axes="ZYX", foreground=path)
+    assert not isinstance(caught.value, AxisChoiceError)
+
+
 def test_all_is_no_channel_to_measure(path):
     with pytest.raises(ImageError, match='"all" stands for several channels to measure'):
         segment_stack(Source(path, channel=0, plane="all", time=0), measure={"x": "all"})
@@ -224,6 +230,11 @@ def test_a_stack_of_which_no_plane_can_be_segmented_is_refused(tmp_path):
     tifffile.imwrite(tmp_path / "flat.tif", np.ones((3, 20, 20), np.uint8), photometric="minisblack")
     with pytest.raises(ImageError, match=r"flat\.tif: every pixel is the same"):
         segment_stack(tmp_path / "flat.tif", emit=ignore)
+
+
+def test_the_error_of_a_stack_names_its_file(path):
+    with pytest.raises(ImageError, match=r"a\.tif: The time limit of 1e-06 s is over"):
+        segment_stack(Source(path, channel=0, plane="all", time="all"), time_limit=1e-6, emit=ignore)
 
 
 def test_a_file_with_a_single_picture_is_a_stack_of_one(pixels, tmp_path):
