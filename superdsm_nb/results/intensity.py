@@ -25,7 +25,7 @@ STATISTICS: Mapping[str, Callable[[NDArray[Any]], Any]] = {
     "std": lambda values: values.std(dtype=np.float64),
 }
 BACKGROUND, CORRECTED = "background", "corrected_mean"
-COLUMN = rf"(?:ring_)?(?:{'|'.join((*STATISTICS, BACKGROUND, CORRECTED))})_intensity_[^=+@\t\r\n]*"
+COLUMN = rf"(?:ring_)?(?:{'|'.join((*STATISTICS, BACKGROUND, CORRECTED))})_intensity_.*"
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def check_measure(
 
 def is_intensity_column(name: str) -> bool:
     """Whether a name is one of the columns of `intensity_columns`."""
-    return re.fullmatch(COLUMN, name) is not None
+    return re.fullmatch(COLUMN, name, re.DOTALL) is not None
 
 
 def intensity_columns_of(rows: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -84,7 +84,7 @@ def name_of(column: str) -> Name:
     """
     if column in NAMES:
         return NAMES[column]
-    found = re.fullmatch(CHANNEL_COLUMN, column)
+    found = re.fullmatch(CHANNEL_COLUMN, column, re.DOTALL)
     if found is None:
         return Name(column)
     ring, statistic, channel = found.groups()

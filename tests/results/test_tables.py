@@ -112,6 +112,25 @@ def test_anndata_reads_its_table(rows, tmp_path):
     np.testing.assert_array_equal(table.obsm["spatial"], spatial)
 
 
+@pytest.mark.parametrize("channel", ["CD4+", "GFP=488", "Hoechst @405", "=1+1", "a\nb", "x\ty", ""])
+@pytest.mark.parametrize("kind", ["csv", "parquet", "cellprofiler", "qupath", "h5ad"])
+def test_channels_of_every_name_have_their_columns_and_none_is_a_formula(rows, tmp_path, kind, channel):
+    renamed = [{name.replace("_GFP", f"_{channel}"): value for name, value in row.items()} for row in rows]
+    content = FORMS[kind](renamed)
+    if kind == "h5ad":
+        (tmp_path / "a.h5ad").write_bytes(content)
+        columns = list(anndata.read_h5ad(tmp_path / "a.h5ad").var_names)
+    elif kind == "parquet":
+        columns = pyarrow.parquet.read_table(io.BytesIO(content)).column_names
+    else:
+        delimiter = "\t" if kind == "qupath" else ","
+        columns = next(csv.reader(io.StringIO(content.decode(), newline=""), delimiter=delimiter))
+        assert not any(name.startswith(("=", "+", "-", "@")) for name in columns)
+    own = f"mean_intensity_{channel}"
+    own = {"cellprofiler": name_of(own).cellprofiler, "qupath": name_of(own).readable}.get(kind, own)
+    assert own in columns or f"'{own}" in columns
+
+
 def test_a_table_for_cellprofiler_numbers_the_planes_of_stacks_as_images(rows):
     rows = [{**row, "plane": plane} for plane in range(2) for row in rows]
     found = read("cellprofiler", rows)
