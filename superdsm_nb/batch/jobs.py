@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..config import Config, Preset, resolve_preset, with_preset
+from ..config import STAGE_NAMES, Config, Preset, resolve_preset, with_preset
 from ..errors import ConfigError, ImageError, TaskError
 from ..io import ALL, Source
 from ..results.outputs import OUTPUTS, stack_output, written_path
@@ -21,6 +21,7 @@ from .measured import digest_entries, measured_name
 from .places import ID_PLACEHOLDER, Places, matching_files
 from .spec import FILE_NAME, Task
 
+STAGES = ("scale", *STAGE_NAMES)  # what a run does between reading and writing
 REPORT = "report.html"
 PROVENANCE = "provenance.json"
 TABLES = ("objects.csv", "performance.csv", "timings.csv", REPORT, PROVENANCE)

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .._version import __version__
-from ..config import STAGE_NAMES
 from ..errors import OutputError, visible
 from ..events import (
     PLANES,
@@ -24,10 +23,8 @@ from ..events import (
     Warned,
 )
 from ..io import utf8, write_file, writing_inside
-from .jobs import Job
+from .jobs import STAGES, Job
 from .outcome import Failure
-
-STAGES = ("scale", *STAGE_NAMES)
 
 
 @dataclass

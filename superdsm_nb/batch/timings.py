@@ -8,8 +8,7 @@ from collections.abc import Iterable
 from ..events import PLANES, WRITING
 from ..regularfiles import read_regular
 from ..strictjson import loads
-from .jobs import Job
-from .log import STAGES
+from .jobs import STAGES, Job
 
 MAX_TIMINGS_SIZE = 100_000  # bytes
 
