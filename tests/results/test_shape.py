@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 import pytest
@@ -148,15 +148,15 @@ def test_the_cluster_of_an_object_is_that_of_its_atoms(sample):
 def test_measuring_takes_less_than_a_tenth_of_the_segmentation():
     sample = generate(seed=1, shape=(900, 900), nuclei=200)
     analyze(sample.image[:300, :300]).rows  # noqa: B018 - compiles the kernels
-    start = perf_counter()
+    start = process_time()
     result = analyze(sample.image)
-    segmenting = perf_counter() - start
+    segmenting = process_time() - start
     assert result.object_count > 150
     measuring = []
     for _ in range(3):
         again = replace(result)
         _ = again.labels
-        start = perf_counter()
+        start = process_time()
         _ = again.rows
-        measuring.append(perf_counter() - start)
+        measuring.append(process_time() - start)
     assert min(measuring) < 0.1 * segmenting
