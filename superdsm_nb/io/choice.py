@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ class Choice:
         Lengths of these axes.
     axes : mapping of str to int
         Where "time", "plane" and "channel" are among them, if all are chosen that there are; in this order.
+    projected : tuple of int
+        Which of them are projected, in the order of time points, planes and channels, whatever the file has.
     names : tuple of str
         Names of the channels; empty if the file does not name them.
     """
@@ -42,39 +44,35 @@ class Choice:
     places: tuple[int | str | None, ...]
     sizes: tuple[int, ...]
     axes: Mapping[str, int]
+    projected: tuple[int, ...]
     names: tuple[str, ...]
 
     def at(self, position: Mapping[str, int]) -> Choice:
         """Return the choice of one of all."""
-        places = list(self.places)
+        chosen = self
         for axis, at in self.axes.items():
-            places[at] = position[axis]
-        return Choice(tuple(places), self.sizes, {}, self.names)
+            chosen = chosen._with(at, position[axis])
+        return chosen
 
-    def read(
-        self, decode: Callable[[tuple[int, ...], int | None], NDArray[Any]], first: int = 0
-    ) -> NDArray[Any]:
+    def read(self, decode: Callable[[tuple[int, ...], int | None], NDArray[Any]]) -> NDArray[Any]:
         """Decode what is chosen; of what is projected, only one picture at a time is held.
 
         Parameters
         ----------
         decode : callable
             Takes the position in the stack and the number of the sample.
-        first : int
-            Where to look for the next projection.
         """
-        for at in range(first, len(self.places)):
-            if self.places[at] in PROJECTIONS:
-                one_by_one = (
-                    Choice((*self.places[:at], place, *self.places[at + 1 :]), self.sizes, {}, ()).read(
-                        decode, at + 1
-                    )
-                    for place in range(self.sizes[at])
-                )
-                return _largest(one_by_one) if self.places[at] == "max" else _mean(one_by_one)
+        if self.projected:
+            at, *others = self.projected
+            inner = replace(self, projected=tuple(others))
+            one_by_one = (inner._with(at, place).read(decode) for place in range(self.sizes[at]))
+            return _largest(one_by_one) if self.places[at] == "max" else _mean(one_by_one)
         *stack, sample = self.places
         assert not isinstance(sample, str), "one is chosen by now"
         return decode(tuple(place for place in stack if isinstance(place, int)), sample)
+
+    def _with(self, at: int, place: int) -> Choice:
+        return replace(self, places=(*self.places[:at], place, *self.places[at + 1 :]))
 
 
 def _largest(pictures: Iterable[NDArray[Any]]) -> NDArray[Any]:
@@ -127,7 +125,7 @@ def choose(path: Path, picture: Picture, chosen: Mapping[str, int | str | None])
     """
     axes, sizes = f"{picture.axes}{picture.samples.axis}", (*picture.sizes, picture.samples.choices)
     places: list[int | str | None] = [0 if size == 1 else None for size in sizes]
-    of_all: dict[str, int] = {}
+    where: dict[str, int] = {}
     names: tuple[str, ...] = ()
     for what, wanted in chosen.items():
         if wanted is None:
@@ -143,8 +141,8 @@ def choose(path: Path, picture: Picture, chosen: Mapping[str, int | str | None])
             check_index(path, what, place, size, picture.remark)
         if at is not None:
             places[at] = place
+            where[what] = at
             if place == ALL:
-                of_all[what] = at
                 names = own_names or names
     undecided = [axis for axis, place in zip(axes[:-1], places[:-1], strict=True) if place is None]
     if undecided:
@@ -153,13 +151,15 @@ def choose(path: Path, picture: Picture, chosen: Mapping[str, int | str | None])
     sample = None if sizes[-1] == 1 else places[-1]
     samples = picture.samples
     if sample is None and samples.colors == 0:
-        where = "channels of {} bits in each pixel" if samples.together else "planes of {} bits"
+        kinds = "channels of {} bits in each pixel" if samples.together else "planes of {} bits"
         what = next((what for what, axis in AXES.items() if samples.axis in axis), "channel")
         raise AxisChoiceError(
-            path, f"has {samples.count} {where.format(samples.bits)}{samples.remark}", [what]
+            path, f"has {samples.count} {kinds.format(samples.bits)}{samples.remark}", [what]
         )
-    ordered = {axis: of_all[axis] for axis in ORDER if axis in of_all}
-    return Choice((*places[:-1], sample), sizes, ordered, names)
+    ordered = {axis: where[axis] for axis in ORDER if axis in where}
+    of_all = {axis: at for axis, at in ordered.items() if places[at] == ALL}
+    projected = tuple(at for at in ordered.values() if places[at] in PROJECTIONS)
+    return Choice((*places[:-1], sample), sizes, of_all, projected, names)
 
 
 def names_of(picture: Picture, size: int) -> tuple[str, ...]:

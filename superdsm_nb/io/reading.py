@@ -56,7 +56,7 @@ def imread(
     -------
     (H, W) array, or (H, W, 3) if `histological`
         Values as stored; other colour images are converted to grey by luminance (float64 in [0, 1]).
-        Transparent pixels are black, or white if `histological`. A mean is float64.
+        Transparent pixels are black, or white if `histological`. The mean of several is float64.
 
     Raises
     ------

@@ -56,6 +56,14 @@ def test_a_projection_is_that_of_the_whole_stack(stack, choices):
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("order", ["TZCYX", "ZTCYX", "CTZYX", "CZTYX"])
+def test_projections_do_not_depend_on_the_order_of_the_axes_in_the_file(tmp_path, order):
+    pixels = PIXELS.transpose(*("TZCYX".index(axis) for axis in order))
+    tifffile.imwrite(tmp_path / "a.tif", pixels, ome=True, metadata={"axes": order})
+    choices = {"time": "max", "plane": "mean", "channel": 1}
+    np.testing.assert_allclose(imread(tmp_path / "a.tif", **choices), oracle(choices), rtol=1e-12)
+
+
 def test_a_channel_that_is_called_like_a_projection_is_that_channel(stack):
     np.testing.assert_array_equal(imread(stack, time=0, plane=0, channel="max"), PIXELS[0, 0, 2])
 
