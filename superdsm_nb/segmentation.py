@@ -17,7 +17,7 @@ from .diameter import with_diameter
 from .errors import errors_name
 from .events import READING, Emit, Event, LogLine, ObjectDiscarded, StageStarted, Warned, ignore, naming
 from .image import unmasked
-from .io import LoadedImage, Source, imread
+from .io import LoadedImage, Source, read_companion
 from .pipeline import pipeline_of
 from .results.channels import Place, load_channels
 from .results.intensity import Measure, check_measure
@@ -269,7 +269,7 @@ def segment_file(
     emit(StageStarted(READING))
     loaded = source.load(GeneralSettings.of(config).histological)
     if isinstance(foreground, str | Path):
-        foreground = imread(Path(foreground))
+        foreground = read_companion(foreground, source.part)
     with errors_name(source.path):
         channels = load_channels(source, measure or {})
         return analyze(

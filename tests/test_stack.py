@@ -301,3 +301,20 @@ def test_label_maps_of_more_objects_than_16_bits_hold_are_an_ome_tiff(tmp_path):
 def test_the_memory_of_label_maps_is_a_small_part_of_their_size(result):
     kept = sum(len(plane.pictures["seg"].content) for plane in result.planes)
     assert kept < result.labels.nbytes / 10
+
+
+def test_other_files_of_a_single_plane_are_read_at_the_same_plane(pixels, tmp_path):
+    stack, other = pixels[0, :, 0], pixels[1, :, 0]
+    masks = np.stack([stack[0] > np.inf, stack[1] > np.percentile(stack[1], 80), stack[2] > np.inf])
+    for name, planes in (("image", stack), ("other", other), ("masks", masks.astype(np.uint8))):
+        tifffile.imwrite(tmp_path / f"{name}.tif", planes, imagej=True, metadata={"axes": "ZYX"})
+    options = {"measure": {"other": tmp_path / "other.tif"}, "foreground": tmp_path / "masks.tif"}
+    result = superdsm_nb.segment_file(Source(tmp_path / "image.tif", plane=1), **options)
+    np.testing.assert_array_equal(result.labels, segment(stack[1], foreground=masks[1]))
+    for row in result.rows:
+        inside = result.labels == row["label"]
+        assert row["mean_intensity_other"] == pytest.approx(other[1][inside].mean())
+    tifffile.imwrite(tmp_path / "other.tif", other[2])
+    single = superdsm_nb.segment_file(Source(tmp_path / "image.tif", plane=1), **options).rows[0]
+    inside = result.labels == single["label"]
+    assert single["mean_intensity_other"] == pytest.approx(other[2][inside].mean())

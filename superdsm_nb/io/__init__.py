@@ -5,7 +5,7 @@ from .confinement import folder_to_stay_in, make_folder, writing_inside
 from .digest import file_digest
 from .formats import is_image
 from .picture import PixelSize
-from .reading import Planes, imread, open_planes, pixel_size
+from .reading import Planes, imread, open_planes, pixel_size, read_companion
 from .source import LoadedImage, Source
 from .writing import (
     PNG,
@@ -46,6 +46,7 @@ __all__ = [
     "make_folder",
     "open_planes",
     "pixel_size",
+    "read_companion",
     "save_zarr",
     "utf8",
     "write_atomically",

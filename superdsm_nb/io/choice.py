@@ -104,7 +104,9 @@ def positions(axes: Sequence[str], sizes: Sequence[int]) -> list[dict[str, int]]
     return [dict(zip(axes, place, strict=True)) for place in itertools.product(*map(range, sizes))]
 
 
-def choose(path: Path, picture: Picture, chosen: Mapping[str, int | str | None]) -> Choice:
+def choose(
+    path: Path, picture: Picture, chosen: Mapping[str, int | str | None], *, missing_ok: bool = False
+) -> Choice:
     """Find what is chosen.
 
     Parameters
@@ -115,6 +117,8 @@ def choose(path: Path, picture: Picture, chosen: Mapping[str, int | str | None])
         What it declares.
     chosen : mapping of str to int or str
         For "channel", "plane" and "time" a number, "all" or a projection, a name of a channel, or None.
+    missing_ok : bool
+        Whether choices on axes that the picture does not have are left out.
 
     Raises
     ------
@@ -131,6 +135,8 @@ def choose(path: Path, picture: Picture, chosen: Mapping[str, int | str | None])
         if wanted is None:
             continue
         at = next((at for at, axis in enumerate(axes) if axis in AXES[what] and sizes[at] > 1), None)
+        if at is None and missing_ok:
+            continue
         size = 1 if at is None else sizes[at]
         own_names = names_of(picture, size) if what == "channel" else ()
         if isinstance(wanted, str):

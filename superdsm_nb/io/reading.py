@@ -80,6 +80,30 @@ def imread(
         return planes.read({})
 
 
+def read_companion(path: str | Path, part: Mapping[str, int | str | None]) -> NDArray[Any]:
+    """Read the picture in another file that belongs to a plane: the same plane and time point, if it has any.
+
+    Parameters
+    ----------
+    path : str or Path
+        The other file.
+    part : mapping of str to int or str
+        What is used of the file that it belongs to (see `Source.part`).
+
+    Returns
+    -------
+    (H, W) array
+        As by `imread`.
+
+    Raises
+    ------
+    ImageError
+        As by `imread`.
+    """
+    with open_planes(path, plane=part.get("plane"), time=part.get("time"), missing_ok=True) as planes:
+        return planes.read({})
+
+
 @dataclass(frozen=True)
 class Planes:
     """The chosen planes of a file that is open.
@@ -118,6 +142,7 @@ def open_planes(
     plane: int | str | None = None,
     time: int | str | None = None,
     scene: int | str | None = None,
+    missing_ok: bool = False,
 ) -> Iterator[Planes]:
     """Open a file to read one or all of its planes.
 
@@ -131,6 +156,8 @@ def open_planes(
         As for `imread`, or "all".
     scene : int or str, optional
         As for `imread`.
+    missing_ok : bool
+        Whether choices on axes that the file does not have are left out.
 
     Yields
     ------
@@ -149,7 +176,7 @@ def open_planes(
     with ExitStack() as opened:
         with _reading(path):
             picture = opened.enter_context(open_picture(path, stored, scene))
-            choice = choose(path, picture, chosen)
+            choice = choose(path, picture, chosen, missing_ok=missing_ok)
 
         def read(position: Mapping[str, int]) -> NDArray[Any]:
             with lock, _reading(path):

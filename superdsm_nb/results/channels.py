@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError
-from ..io import Source, imread
+from ..io import Source, imread, read_companion
 
 Place = (
     int | str | Path | NDArray[Any]
@@ -56,7 +56,8 @@ def load_channels(source: Source, places: Mapping[str, Place]) -> dict[str, NDAr
         The image that is segmented; its plane and time point are those of its other channels.
     places : mapping of str to int, str, Path or (H, W) array
         By the name that the columns get: the number (zero-based) or the name of a channel of the same file,
-        the path of another file, or pixels.
+        the path of another file, of which the same plane and time point are used if it has several, or
+        pixels.
 
     Returns
     -------
@@ -71,7 +72,7 @@ def load_channels(source: Source, places: Mapping[str, Place]) -> dict[str, NDAr
     channels: dict[str, NDArray[Any]] = {}
     for name, place in places.items():
         if isinstance(place, Path):
-            channels[name] = imread(place)
+            channels[name] = read_companion(place, source.part)
         elif isinstance(place, int | str):
             channels[name] = imread(source.path, **{**source.part, "channel": place})
         else:
