@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from numpy.typing import ArrayLike
@@ -120,11 +120,15 @@ class Session:
             As by `superdsm_nb.segment`; likewise.
         """
         with self._running:
-            wanted = _changed(self._config, changes or {}, is_size_new=diameter is not None)
+            leaves = _leaves(changes.entries if isinstance(changes, Config) else changes or {})
+            wanted = _changed(self._config, leaves, is_size_new=diameter is not None)
             wanted = with_preset(wanted, has_foreground=self._foreground is not None)
             wanted = with_diameter(wanted, diameter, self._image.pixel_size)
             self._pipeline = pipeline_of(wanted["preset"])
             self._pipeline.check(wanted)
+            for key, _ in leaves:
+                if key not in self._pipeline.declarations:  # None would set nothing back
+                    self._pipeline.check(Config({key: None}))
             deadline = Deadline(math.inf, math.inf)
             self._deadline = deadline
             try:
@@ -173,10 +177,9 @@ class Session:
         return Segmentation(self._image, data, used, timings, self._drawing, True, tuple(discarded))
 
 
-def _changed(config: Config, changes: Config | Mapping[str, Any], is_size_new: bool) -> Config:
+def _changed(config: Config, leaves: Sequence[tuple[str, Any]], is_size_new: bool) -> Config:
     """Return a configuration with some entries changed, and those that are None left out."""
     result = config.copy()
-    leaves = _leaves(changes.entries if isinstance(changes, Config) else changes)
     if is_size_new or any(key in SIZES for key, _ in leaves):  # whichever of them was set before
         for key in SIZES:
             result.pop(key)

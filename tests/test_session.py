@@ -105,7 +105,7 @@ def test_only_stages_that_depend_on_a_change_run(image, change, first):
 def test_wrong_changes_are_refused_and_change_nothing(image):
     session = Session(image)
     before = session.result
-    for wrong in ({"dsm/nothing": 1}, {"postprocess/min_area": -1}, {"AF_scale": 9}):
+    for wrong in ({"dsm/nothing": 1}, {"postprocess/min_area": -1}, {"AF_scale": 9}, {"dsm/nothing": None}):
         with pytest.raises(ConfigError):
             session.update(wrong)
     assert session.update() is before
