@@ -13,8 +13,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ..errors import ImageError, SuperDSMError
-from .choice import ALL, choose, positions
+from ..errors import ImageError, SuperDSMError, joined
+from .choice import choose, positions
 from .colours import component, needs_all, shown
 from .formats import check_image, format_name, open_picture
 from .picture import Picture, PixelSize
@@ -70,13 +70,12 @@ def imread(
     --------
     superdsm_nb.segment_stack : Segments all planes of a stack.
     """
-    for what, choice in {"channel": channel, "plane": plane, "time": time}.items():
-        if choice == ALL:
-            raise ImageError(
-                f'{path}: "all" ({what}) stands for several images where one is needed: choose one, or '
-                '"max" or "mean" of all.'
-            )
     with open_planes(path, histological, channel=channel, plane=plane, time=time, scene=scene) as planes:
+        if planes.axes:
+            raise ImageError(
+                f'{path}: "all" ({joined(planes.axes)}) stands for several images where one is needed: '
+                'choose one, or "max" or "mean" of all.'
+            )
         return planes.read({})
 
 

@@ -68,6 +68,12 @@ def test_a_channel_that_is_called_like_a_projection_is_that_channel(stack):
     np.testing.assert_array_equal(imread(stack, time=0, plane=0, channel="max"), PIXELS[0, 0, 2])
 
 
+def test_a_channel_that_is_called_all_is_that_channel(tmp_path):
+    metadata = {"axes": "CYX", "Channel": {"Name": ["DAPI", "all"]}}
+    tifffile.imwrite(tmp_path / "a.tif", PIXELS[0, 0, :2], ome=True, metadata=metadata)
+    np.testing.assert_array_equal(imread(tmp_path / "a.tif", channel="all"), PIXELS[0, 0, 1])
+
+
 def test_colours_are_projected_as_channels(tmp_path):
     pixels = np.random.default_rng(1).integers(0, 255, (8, 9, 3)).astype(np.uint8)
     Pillow.fromarray(pixels).save(tmp_path / "a.png")
