@@ -16,7 +16,7 @@ from superdsm_nb.synthetic import generate
 
 from support import naive
 
-pytestmark = pytest.mark.skipif(not naive.COMPILED, reason="needs compiled kernels")
+pytestmark = naive.compiled_only
 CHOICES = {
     "automatic": {
         "diameter": [None, 22, 30],

@@ -15,7 +15,7 @@ from superdsm_nb.io import imread, imsave
 from support import naive
 from support.trees import cells, write_task
 
-pytestmark = pytest.mark.skipif(not naive.COMPILED, reason="needs compiled kernels")
+pytestmark = naive.compiled_only
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from support import naive
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs" / "cookbook").glob("*.md"))
 STEP = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-pytestmark = pytest.mark.skipif(not naive.COMPILED, reason="needs compiled kernels")
+pytestmark = naive.compiled_only
 
 
 def follow(page, folder):
