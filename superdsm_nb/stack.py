@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from .config import Config, GeneralSettings, Preset, with_preset
 from .diameter import with_diameter
 from .errors import AxisChoiceError, ConfigError, ImageError, SuperDSMError, TimeLimitError, errors_name
-from .events import PLANES, READING, Emit, Progress, StageStarted, Warned
+from .events import PLANES, READING, Emit, Event, ObjectDiscarded, Progress, StageStarted, Warned
 from .image import unmasked
-from .io import LoadedImage, PixelSize, Planes, Source, file_digest, open_planes, pixel_size
+from .io import LoadedImage, Planes, Source, open_planes
 from .parallel import mapped
 from .results.channels import Place
 from .results.intensity import Measure, check_measure
@@ -26,23 +26,17 @@ from .results.stack import Plane, StackSegmentation
 from .segmentation import analyze, warn
 from .timelimit import check_time_limit
 
+NO_PIXELS = np.empty((0, 0))
 AXES = {"T": "time", "Z": "plane", "C": "channel"}
 
 Read = Callable[[Mapping[str, int]], NDArray[Any]]
 
 
-@dataclass(frozen=True)
-class _Opened:
-    """A stack that can be read."""
+class _Opened(NamedTuple):
+    """A stack that can be read, and its origin as that of an image without pixels."""
 
     planes: Planes
-    source: Source | None = None
-    sha256: str | None = None
-    pixel_size: PixelSize | None = None
-
-    @property
-    def name(self) -> str:
-        return "" if self.source is None else self.source.path.name
+    origin: LoadedImage
 
 
 def segment_stack(
@@ -126,45 +120,44 @@ def segment_stack(
     emit(StageStarted(READING))
     with ExitStack() as files:
         opened = files.enter_context(_opened(stack, axes, GeneralSettings.of(given).histological))
-        planes = opened.planes
-        path = opened.source.path if opened.source else None
+        planes, origin = opened
+        path = origin.source.path if origin.source else None
         with errors_name(path) if path else ExitStack():
-            given = with_diameter(given, diameter, opened.pixel_size)
+            given = with_diameter(given, diameter, origin.pixel_size)
         read_foreground = (
             None if foreground is None else files.enter_context(_companion(foreground, planes, axes))
         )
         channels = {name: _channel(place, opened, axes, files) for name, place in (measure or {}).items()}
 
-        def segment(position: Mapping[str, int]) -> tuple[Plane, list[Warned]]:
-            warned: list[Warned] = []
+        def segment(position: Mapping[str, int]) -> tuple[Plane, list[Event]]:
+            told: list[Event] = []
             try:
                 pixels = planes.read(position)
                 if pixels.dtype.kind in NUMBERS and pixels.min() == pixels.max():
-                    return Plane(position, error=CONSTANT, is_constant=True), warned
+                    return Plane(position, error=CONSTANT, is_constant=True), told
                 measured = Measure({name: read(position) for name, read in channels.items()}, ring)
-                check_measure(measured, pixels.shape[:2], opened.pixel_size)
+                check_measure(measured, pixels.shape[:2], origin.pixel_size)
                 result = analyze(
-                    LoadedImage(pixels, opened.source, opened.sha256, opened.pixel_size),
+                    replace(origin, pixels=pixels),
                     given,
                     foreground=None if read_foreground is None else read_foreground(position),
                     drawing=drawing,
                     measure=measured,
                     time_limit=time_limit,
                     keep_finished=keep_finished,
-                    emit=lambda event: warned.append(event) if isinstance(event, Warned) else None,
+                    emit=told.append,
                 )
-                return Plane.of(position, result, outputs), warned
+                return Plane.of(position, result, outputs), told
             except ConfigError:  # of all planes
                 raise
             except SuperDSMError as error:
                 is_complete = not isinstance(error, TimeLimitError)
-                return Plane(position, error=str(error), is_complete=is_complete), warned
+                return Plane(position, error=str(error), is_complete=is_complete), told
 
         with errors_name(path) if path else ExitStack():
             found = list(_followed(segment, opened, emit))
-        first = planes.read(planes.positions[0])
     result = StackSegmentation(
-        LoadedImage(first, opened.source, opened.sha256, opened.pixel_size),
+        origin,
         planes.axes,
         planes.sizes,
         planes.channel_names,
@@ -174,7 +167,7 @@ def segment_stack(
     )
     if all(plane.error is not None for plane in found):
         if not result.failed:
-            raise ImageError(f"{opened.name or 'The stack'}: {CONSTANT}.")
+            raise ImageError(f"{origin.name or 'The stack'}: {CONSTANT}.")
         reason = str(result.failed[0].error)
         raise ImageError(reason, None if str(path) in reason else path)
     return result
@@ -185,17 +178,20 @@ CONSTANT = "every pixel is the same: there is nothing to segment"
 
 
 def _followed(
-    segment: Callable[[Mapping[str, int]], tuple[Plane, list[Warned]]], opened: _Opened, emit: Emit
+    segment: Callable[[Mapping[str, int]], tuple[Plane, list[Event]]], opened: _Opened, emit: Emit
 ) -> Iterator[Plane]:
     """Segment all planes and tell of each, in their order."""
-    places = opened.planes.positions
+    places, name = opened.planes.positions, opened.origin.name
     emit(StageStarted(PLANES))
-    for done, (plane, warned) in enumerate(mapped(segment, places), 1):
+    for done, (plane, told) in enumerate(mapped(segment, places), 1):
         where = ", ".join(f"{axis} {place}" for axis, place in plane.position.items())
-        for event in warned:
-            emit(Warned(f"{where}: {event.text}" if where else event.text, opened.name))
+        for event in told:
+            if isinstance(event, Warned):
+                emit(Warned(f"{where}: {event.text}" if where else event.text, name))
+            elif isinstance(event, ObjectDiscarded):
+                emit(replace(event, reason=f"{event.reason} ({where})") if where else event)
         if plane.error is not None and where:
-            emit(Warned(f"{where} is left empty: {plane.error.rstrip('.')}", opened.name))
+            emit(Warned(f"{where} is left empty: {plane.error.rstrip('.')}", name))
         emit(Progress(done, len(places), PLANES))
         yield plane
 
@@ -208,16 +204,12 @@ def _opened(
     if isinstance(stack, str | Path):
         stack = Source(Path(stack), plane="all", time="all")
     if not isinstance(stack, Source):
-        yield _Opened(_planes_of_array(unmasked(stack), axes))
+        yield _Opened(_planes_of_array(unmasked(stack), axes), LoadedImage(NO_PIXELS))
         return
     if axes is not None:
         raise ConfigError("axes are for arrays: a file declares those that it has.")
     with open_planes(stack.path, histological, **stack.part) as planes:
-        try:
-            digest = file_digest(stack.path)
-        except OSError as error:
-            raise ImageError(f"{stack.path} cannot be read: {error.strerror or error}.") from error
-        yield _Opened(planes, stack, digest, pixel_size(stack.path, stack.scene))
+        yield _Opened(planes, stack.described(NO_PIXELS))
 
 
 def _planes_of_array(array: NDArray[Any], axes: str | None) -> Planes:
@@ -282,7 +274,7 @@ def _channel(place: Place, opened: _Opened, axes: str | None, files: ExitStack) 
     planes = opened.planes
     if not isinstance(place, int | str):
         return files.enter_context(_companion(place, planes, axes))
-    source = opened.source
+    source = opened.origin.source
     if source is None:
         raise ConfigError(f"An array has no channel {place} to measure: give its pixels.")
     own = files.enter_context(open_planes(source.path, **{**source.part, "channel": place}))

@@ -14,7 +14,7 @@ import tifffile
 import superdsm_nb
 from superdsm_nb import Source, analyze, parallel, segment, segment_stack, write_outputs
 from superdsm_nb.errors import AxisChoiceError, ConfigError, ImageError
-from superdsm_nb.events import Progress, Warned, ignore
+from superdsm_nb.events import ObjectDiscarded, Progress, Warned, ignore
 from superdsm_nb.io import imread, pixel_size
 from superdsm_nb.results.intensity import Measure
 from superdsm_nb.results.result import Drawing
@@ -22,7 +22,7 @@ from superdsm_nb.synthetic import generate
 
 from support import naive
 
-pytestmark = pytest.mark.skipif(not naive.COMPILED, reason="needs compiled kernels")
+pytestmark = naive.compiled_only
 SHAPE = (2, 3, 2)  # T, Z, C
 OUTPUTS = ("seg", "overlay", "rois", "geojson", "csv", "discarded", "atoms", "adj")
 SUFFIXES = {"csv": ".csv", "discarded": ".csv", "rois": ".zip", "geojson": ".geojson"}
@@ -224,6 +224,31 @@ def test_a_plane_that_cannot_be_segmented_is_left_empty_with_a_warning(pixels):
     assert warned[0].startswith("plane 1 is left empty: every pixel is the same")
     assert warned[1].startswith("plane 2 is left empty: ")
     assert [event.done for event in events if isinstance(event, Progress)] == [1, 2, 3]
+
+
+def test_a_plane_that_cannot_be_decoded_is_left_empty(pixels, tmp_path):
+    for number in range(3):
+        path = tmp_path / "a.tif"
+        tifffile.imwrite(path, pixels[0, :, 0], imagej=True, metadata={"axes": "ZYX"}, compression="zlib")
+        with tifffile.TiffFile(path) as file:
+            offset = file.pages[number].dataoffsets[0]
+        content = bytearray(path.read_bytes())
+        content[offset : offset + 8] = b"\xff" * 8
+        path.write_bytes(bytes(content))
+        result = segment_stack(path, emit=ignore)
+        assert [plane.error is None for plane in result.planes] == [at != number for at in range(3)]
+
+
+def test_what_is_discarded_is_told_with_its_plane(pixels):
+    events = []
+    config = {"postprocess/min_area": 0.9}
+    result = segment_stack(pixels[0, :, 0], config, axes="ZYX", outputs=("discarded",), emit=events.append)
+    rows = result.rows_of("discarded")
+    told = [event for event in events if isinstance(event, ObjectDiscarded)]
+    assert rows
+    assert [(each.row, each.col, each.reason) for each in told] == [
+        (row["row"], row["col"], f"{row['reason']} (plane {row['plane']})") for row in rows
+    ]
 
 
 def test_a_stack_of_which_no_plane_can_be_segmented_is_refused(tmp_path):

@@ -11,7 +11,7 @@ from ..config import STAGE_NAMES
 from ..diameter import is_size_given
 from ..errors import ImageError
 from ..events import PLANES, WRITING, StageStarted
-from ..io import check_writable, file_digest, write_file
+from ..io import file_digest, write_file
 from ..results.outputs import write_outputs
 from ..results.stack import StackSegmentation
 from ..stack import segment_stack
@@ -42,8 +42,6 @@ def process_stack(job: Job, mode: Mode, recorder: Recorder) -> Summary:
         If the file cannot be read, no plane can be segmented, or an output cannot be written.
     """
     start = time.perf_counter()
-    for path in job.outputs.values():
-        check_writable(path)  # rather than after the work
     if not job.image.exists():
         raise no_such_file(job.image)
     kinds = [kind for kind in job.outputs if kind != "log"]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config import STAGE_NAMES
+from ..errors import TaskError
 from ..io import file_digest
 from ..regularfiles import read_regular
 from ..strictjson import loads
@@ -134,6 +135,11 @@ def survey(
     wanted = {id(task) for task in (tasks if chosen is None else chosen)}
     plans = [(task, jobs) for task, jobs in plan_all(tasks, root) if id(task) in wanted]
     if last_stage is not None:
+        stack = next((job for _, jobs in plans for job in jobs if job.source.is_stack), None)
+        if stack is not None:
+            raise TaskError(
+                f'{stack.folder}: the last stage does not go with "all": of a stack, all stages run.'
+            )
         plans = [
             (replace(task, last_stage=last_stage), [replace(job, last_stage=last_stage) for job in jobs])
             for task, jobs in plans

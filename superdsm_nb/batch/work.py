@@ -52,6 +52,8 @@ def process(job: Job, mode: Mode, emit: Emit) -> Summary | Failure:
     recorder = Recorder(naming(job.file_id, emit))
     try:
         with writing_inside(job.folder):
+            for path in job.outputs.values():
+                check_writable(path)  # rather than after the work
             if job.source.is_stack:
                 return process_stack(job, mode, recorder)
             with time_limit(mode.limit_of(job), job.keep_finished or mode.keep_finished):
@@ -72,8 +74,6 @@ def process(job: Job, mode: Mode, emit: Emit) -> Summary | Failure:
 
 def _process(job: Job, mode: Mode, recorder: Recorder) -> Summary:
     start = time.perf_counter()
-    for path in job.outputs.values():
-        check_writable(path)  # rather than after the work
     image = _load(job)
     assert image.sha256 is not None, "an image that was read from a file"
     problems: list[str] = []

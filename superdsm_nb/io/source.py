@@ -61,7 +61,21 @@ class Source:
         ImageError
             As for `imread`, or if the file cannot be read.
         """
-        pixels = imread(self.path, histological, **self.part)
+        return self.described(imread(self.path, histological, **self.part))
+
+    def described(self, pixels: NDArray[Any]) -> LoadedImage:
+        """Return pixels that were read from the file with the metadata of the file.
+
+        Parameters
+        ----------
+        pixels : (H, W) array, or (H, W, 3) of a histological image
+            Values as stored.
+
+        Raises
+        ------
+        ImageError
+            If the file cannot be read.
+        """
         try:
             digest = file_digest(self.path)
         except OSError as error:

@@ -136,7 +136,7 @@ class StackSegmentation:
     Attributes
     ----------
     image : LoadedImage
-        The first plane, and its origin.
+        Where it comes from; its pixels are not kept.
     axes : tuple of str
         Axes of the stack: of "time", "plane" and "channel", those that were chosen as "all" and have several
         places, in this order.
@@ -227,11 +227,14 @@ class StackSegmentation:
     def _pictures(self, kind: str) -> Iterator[NDArray[Any]]:
         """Pictures of all planes, of one type; black where a plane could not be segmented."""
         found = [plane.pictures[kind] for plane in self.planes if kind in plane.pictures]
-        dtype = np.result_type(*(each.dtype for each in found)) if found else np.dtype(np.uint16)
-        shape = found[0].shape if found else self.image.pixels.shape[:2]
+        dtype = np.result_type(*(each.dtype for each in found))
         for plane in self.planes:
             picture = plane.pictures.get(kind)
-            yield np.zeros(shape, dtype) if picture is None else picture.pixels().astype(dtype, copy=False)
+            yield (
+                np.zeros(found[0].shape, dtype)
+                if picture is None
+                else picture.pixels().astype(dtype, copy=False)
+            )
 
     @property
     def provenance(self) -> dict[str, Any]:

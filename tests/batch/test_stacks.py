@@ -17,7 +17,7 @@ from superdsm_nb.synthetic import generate
 from support import naive
 from support.trees import write_task
 
-pytestmark = pytest.mark.skipif(not naive.COMPILED, reason="needs compiled kernels")
+pytestmark = naive.compiled_only
 FIELDS = {
     "runnable": True,
     "img_pathpattern": "{ROOTDIR}/images/%s.tif",
@@ -112,6 +112,13 @@ def test_what_a_stack_does_not_have_is_refused_before_the_work(root, run, fields
     outcome = run("batch", root, "--run")
     assert outcome.code == 2
     assert message in outcome.err
+    assert not (root / "seg").exists()
+
+
+def test_a_last_stage_is_refused_on_the_command_line_as_well(root, run):
+    outcome = run("batch", root, "--run", "--oneshot", "--last-stage", "preprocess")
+    assert outcome.code == 2
+    assert 'the last stage does not go with "all"' in outcome.err
     assert not (root / "seg").exists()
 
 
