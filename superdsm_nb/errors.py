@@ -155,6 +155,12 @@ class SolverError(SuperDSMError, RuntimeError):
     """The integer program of a cover could not be solved."""
 
 
+class CorrectionError(SuperDSMError, ValueError):
+    """A correction by hand cannot be made."""
+
+    exit_code = 2
+
+
 class StoredResultError(SuperDSMError, ValueError):
     """A stored result of a batch is damaged or does not fit; it is not used."""
 

@@ -16,17 +16,29 @@ from .automatic import (
     AutomaticRegionAnalysis,
 )
 from .c2freganal import C2F_RegionAnalysis
-from .config import GENERAL_SECTIONS_OF, Config, Declarations, GeneralSettings, Preset
+from .config import (
+    GENERAL_SECTIONS_OF,
+    Config,
+    Declarations,
+    EnergyMinimizationSettings,
+    GeneralSettings,
+    PostprocessSettings,
+    Preset,
+)
+from .corrections import Corrections, decide
 from .dsmcfg import DSM_Config
 from .errors import ConfigError, PipelineError
-from .events import Emit, ignore
+from .events import Emit, Warned, ignore
 from .foreground import signed_foreground
 from .globalenergymin import GlobalEnergyMinimization
 from .image import intensities, normalized
+from .minsetcover import SolvedCover
 from .parallel import single_threaded_blas
 from .postprocess import Postprocessing
 from .preprocess import Preprocessing
 from .stage import PipelineData, Stage
+
+COVER, JUDGE = EnergyMinimizationSettings.section, PostprocessSettings.section  # corrections come in between
 
 
 class Pipeline:
@@ -153,6 +165,7 @@ class Pipeline:
         last_stage: str | None = None,
         data: PipelineData | None = None,
         foreground: ArrayLike | None = None,
+        corrections: Corrections | None = None,
         emit: Emit = ignore,
     ) -> tuple[PipelineData, Config, dict[str, float]]:
         """Run the stages on an image, with the hyperparameters as given.
@@ -171,6 +184,8 @@ class Pipeline:
             Pipeline data object of an earlier run, needed if `first_stage` is not the first; not changed.
         foreground : (H, W) array, optional
             Foreground given by the user, as for `init`; not used together with `data`.
+        corrections : Corrections, optional
+            Made before the last stage; those of `data` are not repeated.
         emit : callable, optional
             Receives the events.
 
@@ -203,15 +218,37 @@ class Pipeline:
             if first == 0 and self.preset == "automatic":
                 data.pop("radius", None)  # of the earlier run, as opposed to one that is given
                 data.update(self._given(config, None, data["g_raw"].shape))
+        if first <= self._position(COVER):
+            data.pop("decisions", None)  # about another cover
         timings = {}
         for stage in self.stages[:first]:
             stage.fill_defaults(config)  # the returned configuration covers all stages
         with single_threaded_blas():
             for stage in self.stages[first : last + 1]:
                 start = time.perf_counter()
+                if stage.name == JUDGE and (corrections is not None or "decisions" in data):
+                    self._correct(data, config, corrections or Corrections(()), emit)
                 stage(data, config, emit)
                 timings[stage.name] = time.perf_counter() - start
         return data, config, timings
+
+    def _position(self, name: str) -> int:
+        """Position of a stage, or of the end if there is none of that name."""
+        return next((at for at, stage in enumerate(self.stages) if stage.name == name), len(self.stages))
+
+    def _correct(self, data: PipelineData, config: Config, corrections: Corrections, emit: Emit) -> None:
+        """Correct the cover by hand."""
+        if "cover" not in data:
+            raise PipelineError(f"Corrections need a cover: the stage {COVER} has not run.")
+        stage = self.stages[self.find(COVER)]
+        settings = stage.settings(config)
+        data.update(decide(data, corrections, lambda unions: stage.objects_of(data, settings, unions)))
+        for text in data["decisions"].left_out:
+            emit(Warned(text.rstrip(".")))
+        if not self.stages[self.find(JUDGE)].settings(config).enabled:
+            cover, deleted = data["cover"], data["decisions"].deleted
+            left = [item for item in cover.solution if item.footprint not in deleted]
+            data["cover"] = SolvedCover(cover.beta, left, cover.costs, cover.lower_bound)
 
 
 def create_pipeline(stages: Sequence[Stage[Any]]) -> Pipeline:

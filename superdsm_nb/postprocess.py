@@ -28,6 +28,7 @@ class Postprocessing(Stage[PostprocessSettings]):
 
     name = PostprocessSettings.section
     inputs = ("cover", "g_raw")
+    optional_inputs = ("decisions",)
     outputs = ("postprocessed_objects",)
     settings_type = PostprocessSettings
 
@@ -61,6 +62,7 @@ class Postprocessing(Stage[PostprocessSettings]):
                 emit(Warned(undone(number - 1, len(candidates), "objects")))
                 break
             result, reason = object_filter.examine(candidate)
+            reason = by_hand(inputs, candidate, reason)
             emit(Progress(number, len(candidates), "objects"))
             if reason is None:
                 accepted.append(result)
@@ -68,6 +70,14 @@ class Postprocessing(Stage[PostprocessSettings]):
                 row, col = (part.start + (part.stop - part.start) // 2 for part in candidate.box)
                 emit(ObjectDiscarded(reason, row, col, tuple(sorted(candidate.footprint))))
         return {"postprocessed_objects": accepted}
+
+
+def by_hand(inputs: PipelineData, item: Object, reason: str | None) -> str | None:
+    """Return why an object is discarded, or None, after corrections by hand of that reason."""
+    decisions = inputs.get("decisions")
+    if decisions is not None and item.footprint in decisions.deleted:
+        return "it was deleted by hand"
+    return None if decisions is not None and item.footprint in decisions.kept else reason
 
 
 class ObjectFilter:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .automation import process_image
 from .config import Config, GeneralSettings, Preset, with_preset
+from .corrections import Correction, Corrections
 from .diameter import with_diameter
 from .errors import errors_name
 from .events import READING, Emit, Event, LogLine, ObjectDiscarded, StageStarted, Warned, ignore, naming
@@ -127,6 +128,7 @@ def analyze(
     foreground: ArrayLike | None = None,
     drawing: Drawing | None = None,
     measure: Measure | None = None,
+    corrections: Sequence[Correction] = (),
     time_limit: float | None = None,
     keep_finished: bool = False,
     emit: Emit | None = None,
@@ -150,6 +152,9 @@ def analyze(
         How objects become label maps and contours.
     measure : Measure, optional
         Other channels whose intensities the ``rows`` tell.
+    corrections : sequence of Correction, optional
+        Objects that are merged, split, deleted or kept by hand, in this order, such as the ``corrections`` of
+        a `Session`. A warning names those that do not fit.
     time_limit : float, optional
         Seconds that the segmentation may take.
     keep_finished : bool
@@ -184,7 +189,12 @@ def analyze(
 
     with limited(time_limit, keep_finished):
         data, used, timings = process_image(
-            pipeline_of(given["preset"]), given, loaded.pixels, foreground=foreground, emit=collect
+            pipeline_of(given["preset"]),
+            given,
+            loaded.pixels,
+            foreground=foreground,
+            corrections=Corrections(tuple(corrections)) if corrections else None,
+            emit=collect,
         )
         is_complete = not has_passed()
     result = Segmentation(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from numpy.typing import ArrayLike
@@ -12,7 +13,9 @@ from numpy.typing import ArrayLike
 from .automation import process_image
 from .automation.changes import first_change
 from .config import STAGE_NAMES, Config, Preset, with_preset
+from .corrections import Correction, Corrections, Kind, point_in
 from .diameter import with_diameter
+from .errors import CorrectionError
 from .events import Emit, Event, ObjectDiscarded, ignore, naming
 from .image import unmasked
 from .io import LoadedImage
@@ -43,6 +46,8 @@ class Session:
         Where nuclei are, as for `superdsm_nb.segment`.
     drawing : Drawing, optional
         How objects become label maps and contours.
+    corrections : sequence of Correction, optional
+        Corrections by hand to begin with.
     emit : callable, optional
         Takes what happens on the way.
 
@@ -71,17 +76,20 @@ class Session:
         preset: Preset | None = None,
         foreground: ArrayLike | None = None,
         drawing: Drawing | None = None,
+        corrections: Sequence[Correction] = (),
         emit: Emit = ignore,
     ) -> None:
         self._image = image if isinstance(image, LoadedImage) else LoadedImage(unmasked(image))
         self._foreground = foreground
         self._drawing = drawing or Drawing()
+        self._corrections = tuple(corrections)
         self._emit = naming(self._image.name, emit)
         given = with_preset(Config(config), preset, has_foreground=foreground is not None)
         self._config = with_diameter(given, diameter, self._image.pixel_size)
         self._pipeline = pipeline_of(self._config["preset"])
         self._pipeline.check(self._config)
         self._result: Segmentation | None = None
+        self._made: tuple[Correction, ...] = ()  # what the result was made with
         self._running = threading.Lock()
         self._deadline: Deadline | None = None
 
@@ -89,6 +97,11 @@ class Session:
     def config(self) -> Config:
         """Hyperparameters that are set now."""
         return self._config.copy()
+
+    @property
+    def corrections(self) -> tuple[Correction, ...]:
+        """Corrections by hand; those that do not fit the present settings are kept for others."""
+        return self._corrections
 
     @property
     def result(self) -> Segmentation:
@@ -129,15 +142,144 @@ class Session:
             for key, _ in leaves:
                 if key not in self._pipeline.declarations:  # None would set nothing back
                     self._pipeline.check(Config({key: None}))
-            deadline = Deadline(math.inf, math.inf)
-            self._deadline = deadline
-            try:
-                with until(deadline):
-                    result = self._segment(wanted)
-                    check()
-            finally:
-                self._deadline = None
-            self._config, self._result = wanted, result
+            result = self._run(wanted, Corrections(self._corrections))
+            self._config = wanted
+            return result
+
+    def merge(self, *labels: int) -> Segmentation:
+        """Make one object of several that touch; return the new result.
+
+        Parameters
+        ----------
+        *labels : int
+            Labels in the present result.
+
+        Returns
+        -------
+        Segmentation
+            The new result. What `Segmentation.performance` tells of the clusters shows what the correction
+            costs: the lower bounds are those without it.
+
+        Raises
+        ------
+        CorrectionError
+            If there is no such label, or if the objects do not touch. Nothing is changed then.
+        """
+        return self._correct("merge", *labels)
+
+    def split(self, label: int, rank: int = 0) -> Segmentation:
+        """Take another combination of the parts of an object; return the new result.
+
+        Parameters
+        ----------
+        label : int
+            Label in the present result.
+        rank : int
+            0 for the best of the other combinations, 1 for the next, and so on.
+
+        Returns
+        -------
+        Segmentation
+            As of `merge`.
+
+        Raises
+        ------
+        CorrectionError
+            If there is no such label, or no such combination. Nothing is changed then.
+        """
+        return self._correct("split", label, rank=rank)
+
+    def split_otherwise(self) -> Segmentation:
+        """Take the next combination instead of that of the last correction, which was a split.
+
+        Returns
+        -------
+        Segmentation
+            As of `merge`.
+
+        Raises
+        ------
+        CorrectionError
+            If the last correction was something else, or if there is no further combination.
+        """
+        last = self._corrections[-1] if self._corrections else None
+        if last is None or last.kind != "split":
+            raise CorrectionError("The last correction was not a split.")
+        return self._with((*self._corrections[:-1], replace(last, rank=last.rank + 1)))
+
+    def delete(self, *labels: int) -> Segmentation:
+        """Leave objects out of the result; return the new result.
+
+        Parameters
+        ----------
+        *labels : int
+            Labels in the present result.
+
+        Returns
+        -------
+        Segmentation
+            As of `merge`.
+
+        Raises
+        ------
+        CorrectionError
+            If there is no such label. Nothing is changed then.
+        """
+        return self._correct("delete", *labels)
+
+    def keep(self, row: float, col: float) -> Segmentation:
+        """Keep an object that was discarded; return the new result.
+
+        Parameters
+        ----------
+        row, col : float
+            Its position, as `Segmentation.discarded` tells it, or a pixel near it: the nearest one is kept.
+
+        Returns
+        -------
+        Segmentation
+            As of `merge`.
+
+        Raises
+        ------
+        CorrectionError
+            If no object was discarded. Nothing is changed then.
+        Cancelled
+            As by `update`.
+        """
+        found = [
+            (math.hypot(each.row - row, each.col - col), each.atoms)
+            for each in self.result.discarded
+            if each.row is not None and each.col is not None
+        ]
+        if not found:
+            raise CorrectionError("No object was discarded.")
+        correction = Correction("keep", (point_in(self.result.data, min(found)[1]),))
+        return self._with((*self._corrections, correction))
+
+    def undo(self) -> Segmentation:
+        """Take back the last correction; return the new result, which is the present one if there is none.
+
+        Returns
+        -------
+        Segmentation
+            The new result.
+        """
+        return self._with(self._corrections[:-1], is_last_strict=False)
+
+    def _correct(self, kind: Kind, *labels: int, rank: int = 0) -> Segmentation:
+        result = self.result
+        points = []
+        for label in labels:
+            if not 1 <= label <= result.object_count:
+                raise CorrectionError(f"There is no object {label}: the result has {result.object_count}.")
+            points += [point_in(result.data, footprint) for footprint in result.footprints[label - 1]]
+        return self._with((*self._corrections, Correction(kind, tuple(points), rank)))
+
+    def _with(self, corrections: tuple[Correction, ...], is_last_strict: bool = True) -> Segmentation:
+        with self._running:
+            result = self._run(self._config, Corrections(corrections, is_last_strict))
+            self._corrections = corrections
             return result
 
     def cancel(self) -> None:
@@ -146,11 +288,25 @@ class Session:
         if deadline is not None:
             deadline.is_cancelled = True
 
-    def _segment(self, wanted: Config) -> Segmentation:
+    def _run(self, wanted: Config, corrections: Corrections) -> Segmentation:
+        deadline = Deadline(math.inf, math.inf)
+        self._deadline = deadline
+        try:
+            with until(deadline):
+                result = self._segment(wanted, corrections)
+                check()
+        finally:
+            self._deadline = None
+        self._result, self._made = result, corrections.items
+        return result
+
+    def _segment(self, wanted: Config, corrections: Corrections) -> Segmentation:
         """Run the stages whose results change."""
         before, first, options = self._result, 0, dict[str, Any]()
         if before is not None:
             first = first_change(self._pipeline, before.config, wanted, before.scale)
+            if corrections.items != self._made:
+                first = min(first, len(STAGE_NAMES) - 1)
             if first == len(STAGE_NAMES):
                 return before
         if before is not None and first > 0:
@@ -164,6 +320,8 @@ class Session:
             options = {"first_stage": STAGE_NAMES[first], "data": kept, "scale": before.scale}
         else:
             options = {"foreground": self._foreground}
+        if corrections.items:
+            options["corrections"] = corrections
         discarded: list[ObjectDiscarded] = []
 
         def collect(event: Event) -> None:

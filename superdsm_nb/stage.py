@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypedDict, TypeVar, cast
 
 from .config import Config, StageSettings
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from .atoms import AtomAdjacencyGraph
     from .automatic.outlines import FoundOutlines
     from .config import FitParameters
+    from .corrections import Corrections, Decisions
     from .image import Image
     from .minsetcover import MinSetCover, SolvedCover
     from .objects import Object, PostprocessedObject
@@ -69,6 +71,10 @@ class PipelineData(TypedDict, total=False):
         The objects of the result.
     outlines : FoundOutlines
         Outlines of all objects of the cover; of the automatic method only.
+    corrections : Corrections
+        By hand, if there are any.
+    decisions : Decisions
+        What they have led to.
     scale : float
         Scale used (pixels).
     """
@@ -93,6 +99,8 @@ class PipelineData(TypedDict, total=False):
     performance: PerformanceReport
     postprocessed_objects: list[PostprocessedObject]
     outlines: FoundOutlines
+    corrections: Corrections
+    decisions: Decisions
     scale: float
 
 
@@ -167,4 +175,25 @@ class Stage(Generic[S]):
 
     def process(self, inputs: PipelineData, settings: S, emit: Emit) -> PipelineData:
         """Compute the outputs from the inputs and the hyperparameters."""
+        raise NotImplementedError
+
+    def objects_of(
+        self, data: PipelineData, settings: S, footprints: Sequence[frozenset[int]]
+    ) -> list[Object]:
+        """Return the objects of unions of atoms, for corrections; only the fourth stage can.
+
+        Parameters
+        ----------
+        data : PipelineData
+            Pipeline data object to which the stage has added its entries.
+        settings : StageSettings
+            Hyperparameters of the stage.
+        footprints : sequence of frozenset of int
+            Labels of the atoms of each.
+
+        Returns
+        -------
+        list of Object
+            With energies and masks.
+        """
         raise NotImplementedError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -42,6 +43,21 @@ class Choice(NamedTuple):
     partition: Partition
 
 
+class Measured(NamedTuple):
+    """Measurements of unions of atoms.
+
+    Attributes
+    ----------
+    shapes : Shapes
+        Measurements of the unions.
+    energies : (U,) float64
+        In areas of a typical nucleus.
+    """
+
+    shapes: Shapes
+    energies: NDArray[np.float64]
+
+
 def choose_unions(
     y: NDArray[np.float64],
     atoms: NDArray[np.int32],
@@ -67,11 +83,10 @@ def choose_unions(
     Choice
         All unions considered, their energies, and the choice.
     """
-    smooth = blurred(y, settings.border_smoothing * radius)
-    found = find_borders(atoms, smooth)
+    surface = _Surface(y, atoms, radius, settings)
     labels = np.arange(1, int(atoms.max()) + 1)
     neighbors: dict[int, set[int]] = {label: set() for label in labels.tolist()}
-    for a, b in found.pairs.tolist():
+    for a, b in surface.borders.pairs.tolist():
         neighbors[a].add(b)
         neighbors[b].add(a)
     sums = moments_by_label(atoms, labels.size)
@@ -83,14 +98,65 @@ def choose_unions(
         max_distance=settings.max_reach * radius,
         max_atoms=settings.max_atoms,
     )
-    shapes = measure_shapes(atoms, unions, found)
-    contrast, steps = _compared(found, smooth, atoms)
-    energies = union_energies(shapes, found, contrast, steps, radius, settings)
+    shapes, energies = surface.measured(unions)
     cluster_of_atom = np.zeros(labels.size + 1, np.int64)
     cluster_of_atom[atoms.ravel()] = clusters.ravel()
     groups = cluster_of_atom[[min(union) for union in unions]]
     partition = minimum_partition(unions, energies + settings.object_cost, groups)
     return Choice(unions, energies, shapes, groups, partition)
+
+
+def measure_unions(
+    y: NDArray[np.float64],
+    atoms: NDArray[np.int32],
+    unions: Sequence[Footprint],
+    radius: float,
+    settings: AutomaticEnergySettings,
+) -> Measured:
+    """Measure given unions of atoms as `choose_unions` measures those that it finds.
+
+    Parameters
+    ----------
+    y : (h, w) float64
+        As for `choose_unions`.
+    atoms : (h, w) int32
+        Likewise.
+    unions : sequence of frozenset of int
+        Labels of the atoms of each.
+    radius : float
+        Radius of the nuclei (pixels).
+    settings : AutomaticEnergySettings
+        Weights and limits.
+
+    Returns
+    -------
+    Measured
+        Their shapes and energies.
+    """
+    return _Surface(y, atoms, radius, settings).measured(unions)
+
+
+class _Surface:
+    """What the energies depend on besides the unions; the parameters are those of `choose_unions`."""
+
+    def __init__(
+        self,
+        y: NDArray[np.float64],
+        atoms: NDArray[np.int32],
+        radius: float,
+        settings: AutomaticEnergySettings,
+    ) -> None:
+        self._atoms, self._radius, self._settings = atoms, radius, settings
+        self._smooth = blurred(y, settings.border_smoothing * radius)
+        self.borders = find_borders(atoms, self._smooth)
+
+    def measured(self, unions: Sequence[Footprint]) -> Measured:
+        """Shapes and energies of unions."""
+        shapes = measure_shapes(self._atoms, unions, self.borders)
+        contrast, steps = _compared(self.borders, self._smooth, self._atoms)
+        return Measured(
+            shapes, union_energies(shapes, self.borders, contrast, steps, self._radius, self._settings)
+        )
 
 
 def union_energies(

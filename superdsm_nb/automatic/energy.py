@@ -16,7 +16,8 @@ from ..objects import Object
 from ..performance import ClusterReport, PerformanceReport
 from ..stage import PipelineData, Stage
 from ..timelimit import undone
-from .choice import Choice, choose_unions
+from .choice import Choice, choose_unions, measure_unions
+from .unions import Footprint, Shapes
 
 
 class AutomaticEnergyMinimization(Stage[AutomaticEnergySettings]):
@@ -46,7 +47,7 @@ class AutomaticEnergyMinimization(Stage[AutomaticEnergySettings]):
         if atoms.any():
             radius = inputs["radius"] * inputs["zoom"]
             choice = choose_unions(inputs["y"], atoms, inputs["clusters"], radius, settings)
-            objects = _objects(choice)
+            objects = _objects(choice.unions, choice.energies, choice.shapes)
             chosen = [objects[index] for index in choice.partition.chosen]
             _add_masks(chosen, atoms)
             performance = _report(choice, settings.object_cost)
@@ -61,11 +62,19 @@ class AutomaticEnergyMinimization(Stage[AutomaticEnergySettings]):
             "performance": performance,
         }
 
+    def objects_of(
+        self, data: PipelineData, settings: AutomaticEnergySettings, footprints: Sequence[Footprint]
+    ) -> list[Object]:
+        """Measure unions of atoms, which are disjoint."""
+        radius = data["radius"] * data["zoom"]
+        measured = measure_unions(data["y"], data["atoms"], footprints, radius, settings)
+        objects = _objects(footprints, measured.energies, measured.shapes)
+        _add_masks(objects, data["atoms"])
+        return objects
 
-def _objects(choice: Choice) -> list[Object]:
-    measured = zip(
-        choice.unions, choice.energies.tolist(), choice.shapes.areas, choice.shapes.is_inside, strict=True
-    )
+
+def _objects(unions: Sequence[Footprint], energies: NDArray[np.float64], shapes: Shapes) -> list[Object]:
+    measured = zip(unions, energies.tolist(), shapes.areas, shapes.is_inside, strict=True)
     return [
         Object(footprint=union, energy=energy, pixels=int(area), is_optimal=True, on_boundary=not inside)
         for union, energy, area, inside in measured

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..config import AutomaticPostprocessSettings
 from ..events import Emit, ObjectDiscarded, Progress, Warned
 from ..objects import Object, PostprocessedObject
-from ..postprocess import eccentricity
+from ..postprocess import by_hand, eccentricity
 from ..stage import PipelineData, Stage
 from ..timelimit import undone
 from .defects import Box, noise, without_defects
@@ -33,7 +33,7 @@ class AutomaticPostprocessing(Stage[AutomaticPostprocessSettings]):
 
     name = AutomaticPostprocessSettings.section
     inputs = ("cover", "g_raw", "content", "canonical", "y", "radius", "zoom")
-    optional_inputs = ("foreground", "outlines")
+    optional_inputs = ("foreground", "outlines", "decisions")
     outputs = ("postprocessed_objects", "outlines")
     settings_type = AutomaticPostprocessSettings
 
@@ -74,7 +74,7 @@ class AutomaticPostprocessing(Stage[AutomaticPostprocessSettings]):
         accepted = []
         for item, outline in zip(objects, outlines, strict=True):
             brightness = float(inputs["y"][item.box][item.fg_fragment].mean())
-            reason = judge.reason(outline, item, brightness, is_given)
+            reason = by_hand(inputs, item, judge.reason(outline, item, brightness, is_given))
             if reason is None:
                 accepted.append(_postprocessed(item, outline, box))
             else:

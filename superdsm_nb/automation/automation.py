@@ -8,6 +8,7 @@ import time
 from numpy.typing import ArrayLike
 
 from ..config import AutomationSettings, Config, GeneralSettings
+from ..corrections import Corrections
 from ..diameter import is_size_given, with_diameter
 from ..errors import PipelineError
 from ..events import Emit, LogLine, StageStarted, Warned, ignore
@@ -95,6 +96,7 @@ def process_image(
     data: PipelineData | None = None,
     scale: float | None = None,
     foreground: ArrayLike | None = None,
+    corrections: Corrections | None = None,
     emit: Emit = ignore,
 ) -> tuple[PipelineData, Config, dict[str, float]]:
     """Segment an image with hyperparameters that follow from its scale.
@@ -118,6 +120,8 @@ def process_image(
     foreground : (H, W) array, optional
         Foreground given by the user, as for `superdsm_nb.foreground.signed_foreground`; for the automatic
         method only.
+    corrections : Corrections, optional
+        By hand.
     emit : callable, optional
         Receives the events.
 
@@ -138,6 +142,7 @@ def process_image(
             last_stage=last_stage,
             data=data,
             foreground=foreground,
+            corrections=corrections,
             emit=emit,
         )
         data["scale"] = measured_scale(data)
@@ -160,6 +165,7 @@ def process_image(
             last_stage=last_stage,
             data=data,
             foreground=foreground,
+            corrections=corrections,
             emit=emit,
         )
     data["scale"] = scale

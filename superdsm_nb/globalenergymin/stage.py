@@ -57,3 +57,10 @@ class GlobalEnergyMinimization(Stage[EnergyMinimizationSettings]):
             "objects": search.objects,
             "performance": search.performance,
         }
+
+    def objects_of(
+        self, data: PipelineData, settings: EnergyMinimizationSettings, footprints: Sequence[frozenset[int]]
+    ) -> list[Object]:
+        """Fit a model to each union of atoms."""
+        regions = AtomRegions(data["y_img"], data["atoms"])
+        return compute_objects(footprints, regions, data["dsm_cfg"], fit=self.fit)

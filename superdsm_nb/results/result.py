@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from .._version import __version__
 from ..canonical import at_image_size
 from ..config import Config, Preset, resolve_preset
+from ..corrections import Correction
 from ..diameter import is_size_given
 from ..events import ObjectDiscarded
 from ..image import intensities
 from ..io import LoadedImage, Source
-from ..objects import BaseObject
+from ..objects import BaseObject, Object, PostprocessedObject
 from ..performance import PerformanceReport
 from ..render import render_atoms
 from ..render.labelmap import rasterize_with_sources
@@ -136,6 +137,17 @@ class Segmentation:
             measure=self.measure,
         )
 
+    @property
+    def footprints(self) -> list[list[frozenset[int]]]:
+        """For each label, the atoms of each of the objects that it shows; usually of one."""
+        if not self.has_objects:
+            return []
+        originals = [
+            [item.original if isinstance(item, PostprocessedObject) else item for item in items]
+            for items in self._rasterized[1]
+        ]
+        return [[each.footprint for each in items if isinstance(each, Object)] for items in originals]
+
     @cached_property
     def _rasterized(self) -> tuple[NDArray[Any], Sequence[Sequence[BaseObject]]]:
         return rasterize_with_sources(
@@ -149,6 +161,11 @@ class Segmentation:
         """How the cover was found, and what is proven of it."""
         report: PerformanceReport = self.data.get("performance", PerformanceReport())
         return report
+
+    @property
+    def corrections(self) -> tuple[Correction, ...]:
+        """Corrections by hand that were made."""
+        return self.data["decisions"].made if "decisions" in self.data else ()
 
     @property
     def picture(self) -> NDArray[Any]:
@@ -210,6 +227,7 @@ class Segmentation:
                 name: performance[name] for name in ("cost", "lower_bound", "gap", "proven_cluster_count")
             }
             | {"cluster_count": len(self.performance.clusters)},
+            "corrections": [each.to_plain() for each in self.corrections],
             "config_digest": self.config.digest,
             "config": json.loads(self.config.dumps()),
         }
