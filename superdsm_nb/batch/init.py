@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,17 @@ from ..io import write_file
 from .spec import FILE_NAME, check_folder
 
 
-def write_task(folder: Path, images: list[Path]) -> Path:
+def write_task(folder: Path, images: Sequence[Path], fields: Mapping[str, Any] | None = None) -> Path:
     """Write a ``task.json`` that segments the images in a folder.
 
     Parameters
     ----------
     folder : Path
         Folder of the images; the results go to folders inside.
-    images : list of Path
+    images : sequence of Path
         Its images.
+    fields : mapping, optional
+        The fields of the task, if they are not those of `task_of`.
 
     Returns
     -------
@@ -41,11 +44,16 @@ def write_task(folder: Path, images: list[Path]) -> Path:
         raise TaskError(f"{path} already exists: edit it, or delete it first.")
     if not images:
         raise TaskError(f"There is no image in {folder}.")
-    write_file(path, (json.dumps(task_of(images), indent=2) + "\n").encode())
+    write_file(path, task_text(task_of(images) if fields is None else fields).encode())
     return path
 
 
-def task_of(images: list[Path]) -> dict[str, Any]:
+def task_text(fields: Mapping[str, Any]) -> str:
+    """Return the text of a ``task.json``."""
+    return json.dumps(fields, indent=2) + "\n"
+
+
+def task_of(images: Sequence[Path]) -> dict[str, Any]:
     """Return the fields of a task for images in one folder.
 
     Images of one format are selected by a pattern, so that images added later belong to the task as well;
