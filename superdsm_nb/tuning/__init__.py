@@ -1,7 +1,6 @@
 """What all windows share in which settings are changed and their effect is seen at once."""
 
-from .controls import Control, advanced_controls, main_controls
-from .latest import Latest
-from .savedtask import save_task, task_for
+import lazy_loader
 
-__all__ = ["Control", "Latest", "advanced_controls", "main_controls", "save_task", "task_for"]
+# A window opens before Numba is imported. The names are listed in __init__.pyi.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

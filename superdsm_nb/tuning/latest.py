@@ -6,14 +6,17 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import Cancelled
-from ..segmentation import Segmentation
-from ..session import Session
+
+if TYPE_CHECKING:  # Numba is slow to import, and a window is there before it
+    from ..segmentation import Segmentation
+    from ..session import Session
+
 
 PATIENCE = 0.3  # seconds
-Action = Callable[[Session], Segmentation]
+Action = Callable[["Session"], "Segmentation"]
 
 
 class Latest:
