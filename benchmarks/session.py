@@ -24,8 +24,10 @@ CHANGES = {
     "height of outlines": [{"postprocess/outline_height": value} for value in (0.35, 0.3)],
     "cost of objects": [{"global-energy-minimization/object_cost": value} for value in (0.25, 0.3)],
     "foreground": [{"preprocess/min_local_contrast": value} for value in (0.12, 0.14)],
-    "diameter": [{"diameter": value} for value in (30, 32)],
 }
+
+
+SIZES = (1.0, 1.08)  # of the diameter that is measured
 
 
 def milliseconds(session: Session, changes: dict[str, float], labels: bool = True) -> float:
@@ -37,7 +39,7 @@ def milliseconds(session: Session, changes: dict[str, float], labels: bool = Tru
     return 1e3 * (time.perf_counter() - start)
 
 
-def cancelling(session: Session, after: float) -> float:
+def cancelling(session: Session, diameter: float, after: float) -> float:
     """Time from cancelling an update to its end; NaN if it was over before."""
     called = []
 
@@ -49,7 +51,7 @@ def cancelling(session: Session, after: float) -> float:
     thread = threading.Thread(target=cancel)
     thread.start()
     try:
-        session.update({"diameter": 26 + (session.config.get("diameter") == 26)})
+        session.update({"diameter": diameter * SIZES[session.config.get("diameter") == diameter]})
         end = math.nan
     except Cancelled:
         end = time.perf_counter()
@@ -68,16 +70,18 @@ def main() -> None:
     sessions = [Session(imread(path)) for path in files]
     for session in sessions:
         session.update()
-    for kind, values in CHANGES.items():
+    diameters = [2 * session.result.data["radius"] for session in sessions]
+    for kind in [*CHANGES, "diameter"]:
         found = []
-        for session in sessions:
+        for session, diameter in zip(sessions, diameters, strict=True):
+            values = CHANGES.get(kind, [{"diameter": diameter * size} for size in SIZES])
             times = [milliseconds(session, values[number % 2]) for number in range(repeat + 1)]
             found.append(statistics.median(times[1:]))
         print(kind.ljust(28), *(f"{each:10.0f}" for each in found))
     found = []
-    for session in sessions:
-        whole = milliseconds(session, {"diameter": 24}) / 1e3
-        times = [cancelling(session, whole * part / repeat) for part in range(repeat)]
+    for session, diameter in zip(sessions, diameters, strict=True):
+        whole = milliseconds(session, {"diameter": 0.9 * diameter}) / 1e3
+        times = [cancelling(session, diameter, whole * part / repeat) for part in range(repeat)]
         found.append(max(each for each in times if not math.isnan(each)))
     print("cancelling, at most".ljust(28), *(f"{each:10.0f}" for each in found))
 

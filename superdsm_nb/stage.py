@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .atoms import AtomAdjacencyGraph
-    from .automatic.outlines import FoundOutlines
+    from .automatic.energy import RememberedUnions
+    from .automatic.postprocess import RememberedOutlines
     from .config import FitParameters
     from .corrections import Corrections, Decisions
     from .image import Image
@@ -69,7 +70,9 @@ class PipelineData(TypedDict, total=False):
         Work done by the search, and quality of the cover.
     postprocessed_objects : list of PostprocessedObject
         The objects of the result.
-    outlines : FoundOutlines
+    unions : RememberedUnions or None
+        All unions of atoms that were considered, with their energies; of the automatic method only.
+    outlines : RememberedOutlines or None
         Outlines of all objects of the cover; of the automatic method only.
     corrections : Corrections
         By hand, if there are any.
@@ -98,7 +101,8 @@ class PipelineData(TypedDict, total=False):
     objects: list[Object]
     performance: PerformanceReport
     postprocessed_objects: list[PostprocessedObject]
-    outlines: FoundOutlines
+    unions: RememberedUnions | None
+    outlines: RememberedOutlines | None
     corrections: Corrections
     decisions: Decisions
     scale: float
@@ -197,3 +201,8 @@ class Stage(Generic[S]):
             With energies and masks.
         """
         raise NotImplementedError
+
+
+def are_same(first: Sequence[object], second: Sequence[object]) -> bool:
+    """Whether two sequences of entries of pipeline data objects hold the very same objects."""
+    return all(a is b for a, b in zip(first, second, strict=True))

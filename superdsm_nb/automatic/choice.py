@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,9 @@ from .unions import Borders, Footprint, Shapes, find_borders, grow_unions, measu
 CORE_PERCENTILE = 75  # of the intensities of an atom: its brightness without its rim
 
 
-class Choice(NamedTuple):
-    """Unions of atoms, and those that are chosen.
+@dataclass(frozen=True, eq=False)
+class MeasuredUnions:
+    """All unions of atoms that may be nuclei.
 
     Attributes
     ----------
@@ -32,40 +33,26 @@ class Choice(NamedTuple):
         Measurements of the unions.
     groups : (U,) int64
         Label of the cluster of each union.
-    partition : Partition
-        Which unions are chosen, and the proof.
     """
 
     unions: list[Footprint]
     energies: NDArray[np.float64]
     shapes: Shapes
     groups: NDArray[np.int64]
-    partition: Partition
+
+    def least(self, object_cost: float) -> Partition:
+        """Find the family of least total energy and cost in which each atom is exactly once."""
+        return minimum_partition(self.unions, self.energies + object_cost, self.groups)
 
 
-class Measured(NamedTuple):
-    """Measurements of unions of atoms.
-
-    Attributes
-    ----------
-    shapes : Shapes
-        Measurements of the unions.
-    energies : (U,) float64
-        In areas of a typical nucleus.
-    """
-
-    shapes: Shapes
-    energies: NDArray[np.float64]
-
-
-def choose_unions(
+def find_unions(
     y: NDArray[np.float64],
     atoms: NDArray[np.int32],
     clusters: NDArray[np.int32],
     radius: float,
     settings: AutomaticEnergySettings,
-) -> Choice:
-    """Find the family of unions of least total energy in which each atom is exactly once.
+) -> MeasuredUnions:
+    """Find all unions of atoms that may be nuclei, and their energies.
 
     Parameters
     ----------
@@ -76,12 +63,12 @@ def choose_unions(
     radius : float
         Radius of the nuclei (pixels).
     settings : AutomaticEnergySettings
-        Weights and limits.
+        Weights and limits; the cost of an object has no influence.
 
     Returns
     -------
-    Choice
-        All unions considered, their energies, and the choice.
+    MeasuredUnions
+        The unions.
     """
     surface = _Surface(y, atoms, radius, settings)
     labels = np.arange(1, int(atoms.max()) + 1)
@@ -102,8 +89,7 @@ def choose_unions(
     cluster_of_atom = np.zeros(labels.size + 1, np.int64)
     cluster_of_atom[atoms.ravel()] = clusters.ravel()
     groups = cluster_of_atom[[min(union) for union in unions]]
-    partition = minimum_partition(unions, energies + settings.object_cost, groups)
-    return Choice(unions, energies, shapes, groups, partition)
+    return MeasuredUnions(unions, energies, shapes, groups)
 
 
 def measure_unions(
@@ -112,13 +98,13 @@ def measure_unions(
     unions: Sequence[Footprint],
     radius: float,
     settings: AutomaticEnergySettings,
-) -> Measured:
-    """Measure given unions of atoms as `choose_unions` measures those that it finds.
+) -> tuple[Shapes, NDArray[np.float64]]:
+    """Measure given unions of atoms as `find_unions` measures those that it finds.
 
     Parameters
     ----------
     y : (h, w) float64
-        As for `choose_unions`.
+        As for `find_unions`.
     atoms : (h, w) int32
         Likewise.
     unions : sequence of frozenset of int
@@ -130,14 +116,16 @@ def measure_unions(
 
     Returns
     -------
-    Measured
-        Their shapes and energies.
+    shapes : Shapes
+        Their measurements.
+    energies : (U,) float64
+        In areas of a typical nucleus.
     """
     return _Surface(y, atoms, radius, settings).measured(unions)
 
 
 class _Surface:
-    """What the energies depend on besides the unions; the parameters are those of `choose_unions`."""
+    """What the energies depend on besides the unions; the parameters are those of `find_unions`."""
 
     def __init__(
         self,
@@ -150,13 +138,11 @@ class _Surface:
         self._smooth = blurred(y, settings.border_smoothing * radius)
         self.borders = find_borders(atoms, self._smooth)
 
-    def measured(self, unions: Sequence[Footprint]) -> Measured:
+    def measured(self, unions: Sequence[Footprint]) -> tuple[Shapes, NDArray[np.float64]]:
         """Shapes and energies of unions."""
         shapes = measure_shapes(self._atoms, unions, self.borders)
         contrast, steps = _compared(self.borders, self._smooth, self._atoms)
-        return Measured(
-            shapes, union_energies(shapes, self.borders, contrast, steps, self._radius, self._settings)
-        )
+        return shapes, union_energies(shapes, self.borders, contrast, steps, self._radius, self._settings)
 
 
 def union_energies(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +16,41 @@ from ..image import Image
 from ..minsetcover import SolvedCover
 from ..objects import Object
 from ..performance import ClusterReport, PerformanceReport
-from ..stage import PipelineData, Stage
+from ..stage import PipelineData, Stage, are_same
 from ..timelimit import undone
-from .choice import Choice, choose_unions, measure_unions
+from .choice import MeasuredUnions, find_unions, measure_unions
+from .partition import Partition
 from .unions import Footprint, Shapes
+
+
+@dataclass(frozen=True, eq=False)
+class RememberedUnions:
+    """Unions of atoms, and what they depend on.
+
+    Attributes
+    ----------
+    unions : MeasuredUnions
+        The unions.
+    sources : tuple
+        The entries of the pipeline data object that they were made of.
+    settings : AutomaticEnergySettings
+        Weights and limits; the cost of an object has no influence.
+    """
+
+    unions: MeasuredUnions
+    sources: tuple[Any, ...]
+    settings: AutomaticEnergySettings
+
+    @classmethod
+    def of(cls, inputs: PipelineData, settings: AutomaticEnergySettings) -> RememberedUnions:
+        """Return those of a pipeline data object: those that it remembers, if nothing has changed."""
+        y, atoms, clusters = inputs["y"], inputs["atoms"], inputs["clusters"]
+        sources = (y, atoms, clusters, inputs["radius"], inputs["zoom"])
+        settings, before = replace(settings, object_cost=0.0), inputs.get("unions")
+        if before is not None and before.settings == settings and are_same(sources, before.sources):
+            return before
+        unions = find_unions(y, atoms, clusters, inputs["radius"] * inputs["zoom"], settings)
+        return cls(unions, sources, settings)
 
 
 class AutomaticEnergyMinimization(Stage[AutomaticEnergySettings]):
@@ -30,12 +63,14 @@ class AutomaticEnergyMinimization(Stage[AutomaticEnergySettings]):
 
     Reads ``y``, ``y_mask``, ``atoms``, ``clusters``, ``radius`` and ``zoom``; adds ``y_img``, the
     offset intensities with the pixels that may be used; ``cover``, a `SolvedCover`; ``objects``, every
-    `Object` whose energy was computed; and ``performance``, a `PerformanceReport`.
+    `Object` whose energy was computed; ``performance``, a `PerformanceReport`; and ``unions``, which a run
+    with another cost of objects need not measure again.
     """
 
     name = AutomaticEnergySettings.section
     inputs = ("y", "y_mask", "atoms", "clusters", "radius", "zoom")
-    outputs = ("y_img", "cover", "objects", "performance")
+    optional_inputs = ("unions",)
+    outputs = ("y_img", "cover", "objects", "performance", "unions")
     settings_type = AutomaticEnergySettings
 
     def process(self, inputs: PipelineData, settings: AutomaticEnergySettings, emit: Emit) -> PipelineData:
@@ -44,13 +79,15 @@ class AutomaticEnergyMinimization(Stage[AutomaticEnergySettings]):
         objects: list[Object] = []
         chosen: list[Object] = []
         performance = PerformanceReport()
+        known = None
         if atoms.any():
-            radius = inputs["radius"] * inputs["zoom"]
-            choice = choose_unions(inputs["y"], atoms, inputs["clusters"], radius, settings)
-            objects = _objects(choice.unions, choice.energies, choice.shapes)
-            chosen = [objects[index] for index in choice.partition.chosen]
+            known = RememberedUnions.of(inputs, settings)
+            unions = known.unions
+            partition = unions.least(settings.object_cost)
+            objects = _objects(unions.unions, unions.energies, unions.shapes)
+            chosen = [objects[index] for index in partition.chosen]
             _add_masks(chosen, atoms)
-            performance = _report(choice, settings.object_cost)
+            performance = _report(unions, partition, settings.object_cost)
             late = performance.unfinished_cluster_count
             if late:
                 emit(Warned(undone(len(performance.clusters), len(performance.clusters) + late, "clusters")))
@@ -60,6 +97,7 @@ class AutomaticEnergyMinimization(Stage[AutomaticEnergySettings]):
             "cover": SolvedCover(settings.object_cost, chosen, performance.cost, performance.lower_bound),
             "objects": objects,
             "performance": performance,
+            "unions": known,
         }
 
     def objects_of(
@@ -67,8 +105,8 @@ class AutomaticEnergyMinimization(Stage[AutomaticEnergySettings]):
     ) -> list[Object]:
         """Measure unions of atoms, which are disjoint."""
         radius = data["radius"] * data["zoom"]
-        measured = measure_unions(data["y"], data["atoms"], footprints, radius, settings)
-        objects = _objects(footprints, measured.energies, measured.shapes)
+        shapes, energies = measure_unions(data["y"], data["atoms"], footprints, radius, settings)
+        objects = _objects(footprints, energies, shapes)
         _add_masks(objects, data["atoms"])
         return objects
 
@@ -92,21 +130,21 @@ def _add_masks(objects: Sequence[Object], atoms: NDArray[np.int32]) -> None:
         item.fg_fragment = labels[box] == number
 
 
-def _report(choice: Choice, object_cost: float) -> PerformanceReport:
-    count = len(choice.unions)
-    larger = count - sum(len(union) == 1 for union in choice.unions)
-    bounds = choice.partition.bounds
+def _report(unions: MeasuredUnions, partition: Partition, object_cost: float) -> PerformanceReport:
+    count = len(unions.unions)
+    larger = count - sum(len(union) == 1 for union in unions.unions)
+    bounds = partition.bounds
     cost = dict.fromkeys(bounds, 0.0)
     size = dict.fromkeys(bounds, 0)
-    for index in choice.partition.chosen.tolist():
-        label = int(choice.groups[index])
-        cost[label] += float(choice.energies[index]) + object_cost
-        size[label] += len(choice.unions[index])
+    for index in partition.chosen.tolist():
+        label = int(unions.groups[index])
+        cost[label] += float(unions.energies[index]) + object_cost
+        size[label] += len(unions.unions[index])
     return PerformanceReport(
         overall_object_count=count,
         overall_computed_object_count=count,
         iterative_object_count=larger,
         iterative_computed_object_count=larger,
-        unfinished_cluster_count=len(choice.partition.unfinished),
+        unfinished_cluster_count=len(partition.unfinished),
         clusters=[ClusterReport(size[label], cost[label], bounds[label]) for label in sorted(bounds)],
     )

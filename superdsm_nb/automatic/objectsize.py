@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..config import AutomaticEnergySettings, AutomaticRegionSettings
-from .choice import choose_unions
+from .choice import find_unions
 from .regions import atoms_of
 from .size import MIN_RADIUS
 
@@ -38,8 +38,9 @@ def radius_of_objects(y: NDArray[np.float64], radius: float, zoom: float) -> flo
     if not atoms.any():
         return radius
     clusters, _ = ndimage.label(atoms > 0, output=np.int32)
-    choice = choose_unions(y, atoms, clusters, radius * zoom, AutomaticEnergySettings())
-    chosen = choice.partition.chosen
+    settings = AutomaticEnergySettings()
+    choice = find_unions(y, atoms, clusters, radius * zoom, settings)
+    chosen = choice.least(settings.object_cost).chosen
     areas = choice.shapes.areas[chosen]
     brightness = np.bincount(atoms.ravel(), y.ravel())
     means = np.array([sum(brightness[atom] for atom in choice.unions[index]) for index in chosen]) / areas

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from ..kernels.distance import nearest_labels
 from ..kernels.outlines import outline
 from ..objects import Object
 from ..parallel import finished_map
+from ..postprocess import eccentricity
 from .distribution import sample
 from .smoothing import blurred
 
@@ -33,7 +35,7 @@ class Outline:
     offset : (int, int)
         Row and column of the crop in the image.
     mask : (H, W) bool
-        Its pixels within the crop.
+        Its pixels within the crop, which has no empty rows and columns on its sides.
     low, high : float
         Intensity of the background around it, and of its core.
     mean : float
@@ -46,10 +48,15 @@ class Outline:
     high: float
     mean: float
 
-    @property
+    @cached_property
     def area(self) -> int:
         """Number of pixels."""
         return int(np.count_nonzero(self.mask))
+
+    @cached_property
+    def eccentricity(self) -> float:
+        """Of its mask."""
+        return eccentricity(self.mask)
 
 
 @dataclass(frozen=True)
@@ -62,19 +69,45 @@ class FoundOutlines:
         The objects.
     outlines : sequence of Outline
         In their order; fewer if the time was over.
-    settings : tuple of float
-        What they depend on besides the image: height and reach.
+    near : (h, w) int32
+        Number, from 1, of the object that is nearest to each canonical pixel.
+    squared : (h, w) int64
+        Squared distance to it (canonical pixels).
     """
 
     objects: Sequence[Object]
     outlines: Sequence[Outline]
-    settings: tuple[float, ...]
+    near: NDArray[np.int32]
+    squared: NDArray[np.int64]
 
-    def are_of(self, objects: Sequence[Object], settings: tuple[float, ...]) -> bool:
-        """Whether they are all that would be found for these very objects and settings."""
-        return (
-            objects is self.objects and settings == self.settings and len(self.outlines) == len(self.objects)
-        )
+    def unchanged(
+        self, objects: Sequence[Object], near: NDArray[np.int32], squared: NDArray[np.int64]
+    ) -> dict[int, Outline]:
+        """Return the outlines that are the same for other objects, by the numbers of these.
+
+        An outline depends on the pixels of its object, on those that are nearest to it, and on how far pixels
+        are from all objects.
+        """
+        if not np.array_equal(squared, self.squared):
+            return {}
+        old = {item.footprint: number for number, item in enumerate(self.objects, 1)}
+        new_number = np.full(len(self.objects) + 1, -1, np.int32)
+        for number, item in enumerate(objects, 1):
+            before = old.get(item.footprint, 0)
+            if 0 < before <= len(self.outlines) and _are_equal(item, self.objects[before - 1]):
+                new_number[before] = number
+        renumbered = new_number[self.near]
+        different = renumbered != near
+        changed = set(near[different].tolist()) | set(renumbered[different].tolist())
+        return {
+            number: self.outlines[before - 1]
+            for before, number in enumerate(new_number.tolist())
+            if number > 0 and number not in changed
+        }
+
+
+def _are_equal(first: Object, second: Object) -> bool:
+    return first.fg_offset == second.fg_offset and np.array_equal(first.fg_fragment, second.fg_fragment)
 
 
 def find_outlines(
@@ -87,8 +120,9 @@ def find_outlines(
     height: float,
     reach: float,
     level: float | None = None,
+    before: FoundOutlines | None = None,
     report: Callable[[int, int], None] | None = None,
-) -> list[Outline]:
+) -> FoundOutlines:
     """Find the outline of each object where the image falls to part of its height above the background.
 
     The outline moves within a zone around the object that ends halfway to its neighbours. Zones are
@@ -97,7 +131,7 @@ def find_outlines(
     Parameters
     ----------
     objects : sequence of Object
-        Disjoint objects in canonical pixels.
+        Disjoint objects in canonical pixels, at least one.
     shape : (int, int)
         Shape of the canonical image.
     image : (H, W) float64
@@ -112,20 +146,23 @@ def find_outlines(
         Width of the zone (radii).
     level : float, optional
         Intensity at which all outlines lie, instead of a height; the image is not smoothed then.
+    before : FoundOutlines, optional
+        Found for other objects, all else being equal; what is the same is not found again.
     report : callable, optional
         Called as ``report(done, total)`` on the way.
 
     Returns
     -------
-    list of Outline
-        In the order of the objects; fewer if the time is over (see `superdsm_nb.timelimit.leave_undone`).
+    FoundOutlines
+        Fewer than objects if the time is over (see `superdsm_nb.timelimit.leave_undone`).
     """
-    if not objects:
-        return []
+    if before is not None and before.objects is objects and len(before.outlines) == len(objects):
+        return before
     labels = np.zeros(shape, np.int32)
     for number, item in enumerate(objects, 1):
         labels[item.box][item.fg_fragment] = number
     near, squared = nearest_labels(labels)
+    known = {} if before is None else before.unchanged(objects, near, squared)
     width = max(reach * radius * zoom, 1.0)
     sigma = 0.0 if level is not None else max(min(1.0, SMOOTHING[0] * radius), SMOOTHING[1] * radius)
     smooth = np.ascontiguousarray(blurred(image, sigma))
@@ -137,6 +174,8 @@ def find_outlines(
 
     def found(numbered: tuple[int, Object]) -> Outline:
         number, item = numbered
+        if number in known:
+            return known[number]
         box = _surroundings(item.box, shape, math.ceil(RING_REACH * width) + 1)
         pixels = [
             bound
@@ -149,7 +188,7 @@ def find_outlines(
         )
         return Outline((int(row), int(col)), mask, low, high, mean)
 
-    return finished_map(found, enumerate(objects, 1), report)
+    return FoundOutlines(objects, finished_map(found, enumerate(objects, 1), report), near, squared)
 
 
 def _surroundings(box: tuple[slice, slice], shape: Shape, margin: int) -> tuple[slice, slice]:

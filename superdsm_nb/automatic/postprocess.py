@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +13,8 @@ from numpy.typing import NDArray
 from ..config import AutomaticPostprocessSettings
 from ..events import Emit, ObjectDiscarded, Progress, Warned
 from ..objects import Object, PostprocessedObject
-from ..postprocess import by_hand, eccentricity
-from ..stage import PipelineData, Stage
+from ..postprocess import by_hand
+from ..stage import PipelineData, Stage, are_same
 from ..timelimit import undone
 from .defects import Box, noise, without_defects
 from .outlines import FoundOutlines, Outline, find_outlines
@@ -43,34 +45,31 @@ class AutomaticPostprocessing(Stage[AutomaticPostprocessSettings]):
         """Find outlines, and filter the objects of the cover."""
         objects = inputs["cover"].solution
         if not objects:
-            return {"postprocessed_objects": [], "outlines": FoundOutlines([], [], ())}
-        box, given = inputs["content"], inputs.get("foreground")
-        is_given = given is not None
-        image = np.ascontiguousarray((inputs["g_raw"] if given is None else given)[box])
-        if given is None:
-            image = without_defects(image)
-        height = height_of_outlines(inputs["radius"], settings)
-        found = inputs.get("outlines")
-        if found is None or not found.are_of(objects, (height, settings.outline_reach)):
-            new = find_outlines(
-                objects,
-                inputs["canonical"].shape,
-                image,
-                inputs["radius"],
-                inputs["zoom"],
-                height=height,
-                reach=settings.outline_reach,
-                level=0.0 if is_given else None,
-                report=lambda done, total: emit(Progress(done, total, "objects")),
-            )
-            found = FoundOutlines(objects, new, (height, settings.outline_reach))
-        outlines = found.outlines
+            return {"postprocessed_objects": [], "outlines": None}
+        before, is_given = inputs.get("outlines"), "foreground" in inputs
+        ground = Ground.of(inputs, None if before is None else before.ground)
+        placed = (height_of_outlines(inputs["radius"], settings), settings.outline_reach)
+        is_same = before is not None and before.ground is ground and before.placed == placed
+        found = find_outlines(
+            objects,
+            inputs["canonical"].shape,
+            ground.image,
+            inputs["radius"],
+            inputs["zoom"],
+            height=placed[0],
+            reach=placed[1],
+            level=0.0 if is_given else None,
+            before=before.found if before is not None and is_same else None,
+            report=lambda done, total: emit(Progress(done, total, "objects")),
+        )
+        known = RememberedOutlines(found, ground, placed)
+        outlines, box = found.outlines, inputs["content"]
         if len(outlines) < len(objects):
             emit(Warned(undone(len(outlines), len(objects), "objects")))
             objects = objects[: len(outlines)]
             if not objects:
-                return {"postprocessed_objects": [], "outlines": found}
-        judge = _Judge(outlines, inputs["radius"], noise(image), settings)
+                return {"postprocessed_objects": [], "outlines": known}
+        judge = _Judge(outlines, inputs["radius"], ground.noise, settings)
         accepted = []
         for item, outline in zip(objects, outlines, strict=True):
             brightness = float(inputs["y"][item.box][item.fg_fragment].mean())
@@ -83,7 +82,7 @@ class AutomaticPostprocessing(Stage[AutomaticPostprocessSettings]):
                     for part, start, size in zip(box, outline.offset, outline.mask.shape, strict=True)
                 )
                 emit(ObjectDiscarded(reason, row, col, tuple(sorted(item.footprint))))
-        return {"postprocessed_objects": accepted, "outlines": found}
+        return {"postprocessed_objects": accepted, "outlines": known}
 
 
 def height_of_outlines(radius: float, settings: AutomaticPostprocessSettings) -> float:
@@ -95,6 +94,56 @@ def height_of_outlines(radius: float, settings: AutomaticPostprocessSettings) ->
     share = math.log(radius / FINE_RADIUS) / math.log(LARGE_RADIUS / FINE_RADIUS)
     share = min(1.0, max(0.0, share))
     return (1 - share) * settings.outline_height + share * settings.large_outline_height
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """The image without its frame and defects, on which outlines are found.
+
+    Attributes
+    ----------
+    sources : tuple
+        The entries of the pipeline data object that it was made of.
+    image : (H, W) float64
+        Intensities, or the foreground that was given.
+    noise : float
+        Standard deviation of the noise.
+    """
+
+    sources: tuple[Any, ...]
+    image: NDArray[np.float64]
+    noise: float
+
+    @classmethod
+    def of(cls, inputs: PipelineData, before: Ground | None) -> Ground:
+        """Return that of a pipeline data object: the one before, if nothing has changed."""
+        given = inputs.get("foreground")
+        source = inputs["g_raw"] if given is None else given
+        sources = (source, inputs["content"], inputs["canonical"], inputs["radius"], inputs["zoom"])
+        if before is not None and are_same(sources, before.sources):
+            return before
+        image = np.ascontiguousarray(source[inputs["content"]])
+        if given is None:
+            image = without_defects(image)
+        return cls(sources, image, noise(image))
+
+
+class RememberedOutlines(NamedTuple):
+    """Outlines, and what they depend on besides their objects.
+
+    Attributes
+    ----------
+    found : FoundOutlines
+        The outlines.
+    ground : Ground
+        What they were found on.
+    placed : (float, float)
+        Height and reach.
+    """
+
+    found: FoundOutlines
+    ground: Ground
+    placed: tuple[float, float]
 
 
 class _Judge:
@@ -166,9 +215,9 @@ def _postprocessed(item: Object, outline: Outline, box: Box) -> PostprocessedObj
         original=item,
         norm_energy=item.energy / item.pixels,
         contrast=outline.mean / outline.low if outline.low > 0 else math.inf,
-        eccentricity=eccentricity(outline.mask),
+        eccentricity=outline.eccentricity,
     )
-    rows, cols = np.nonzero(outline.mask)
-    (top, left), (above, beside) = outline.offset, (part.start for part in box)
-    result.set_pixels(rows + top + above, cols + left + beside)
+    if outline.area > 0:
+        (top, left), (above, beside) = outline.offset, (part.start for part in box)
+        result.fg_offset, result.fg_fragment = (top + above, left + beside), outline.mask
     return result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from scipy.spatial import ConvexHull
 
-from superdsm_nb.automatic.choice import choose_unions, union_energies
+from superdsm_nb.automatic.choice import find_unions, union_energies
 from superdsm_nb.automatic.unions import find_borders, measure_shapes
 from superdsm_nb.config import AutomaticEnergySettings
 
@@ -159,7 +160,9 @@ def picture(centers, radius=8, shape=(40, 60)):
 
 def choose(y, atoms, radius=8.0, **changes):
     clusters, _ = ndimage.label(atoms > 0, output=np.int32)
-    return choose_unions(y, atoms, clusters, radius, chosen_settings(border_smoothing=0.1, **changes))
+    settings = chosen_settings(border_smoothing=0.1, **changes)
+    found = find_unions(y, atoms, clusters, radius, settings)
+    return SimpleNamespace(**vars(found), partition=found.least(settings.object_cost))
 
 
 def chosen_unions(choice):

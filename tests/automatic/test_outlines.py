@@ -29,8 +29,8 @@ def distance_to(centers, shape):
     return np.array([np.hypot(rows - row, cols - col) for row, col in centers])
 
 
-def rough_object(mask):
-    item = Object()
+def rough_object(mask, footprint=()):
+    item = Object(footprint=frozenset(footprint))
     item.set_pixels(*np.nonzero(mask))
     return item
 
@@ -55,7 +55,7 @@ def outlines_of_disks(centers, radius, shape, rough=1.0, level=None, blur=0.0):
     near = distance_to(middle, small)
     owner = near.argmin(axis=0)
     items = [rough_object((near[k] <= rough * CANONICAL) & (owner == k)) for k in range(len(centers))]
-    found = find_outlines(items, small, image, radius, zoom, height=0.5, reach=0.35, level=level)
+    found = find_outlines(items, small, image, radius, zoom, height=0.5, reach=0.35, level=level).outlines
     return [placed(outline, shape) for outline in found], found
 
 
@@ -98,7 +98,7 @@ def test_with_a_level_the_outline_is_the_foreground_above_it_within_the_zone(see
     items = [rough_object(labels == number) for number in (1, 2)]
     zones = expand_labels(labels, reach * radius)
 
-    found = find_outlines(items, shape, image, radius, 1.0, height=0.5, reach=reach, level=level)
+    found = find_outlines(items, shape, image, radius, 1.0, height=0.5, reach=reach, level=level).outlines
 
     for number, outline in enumerate(found, 1):
         mask = placed(outline, shape)
@@ -119,7 +119,7 @@ def test_the_unit_of_the_intensities_does_not_matter(factor, constant):
     image = np.clip(16.5 - distance_to([(40, 40)], (81, 81))[0], 0, 1)
     item = rough_object(distance_to([(40, 40)], (81, 81))[0] <= 17)
     one, other = (
-        find_outlines([item], image.shape, picture, 16.0, 1.0, height=0.4, reach=0.3)[0]
+        find_outlines([item], image.shape, picture, 16.0, 1.0, height=0.4, reach=0.3).outlines[0]
         for picture in (image, factor * image + constant)
     )
     np.testing.assert_array_equal(one.mask, other.mask)
@@ -127,13 +127,10 @@ def test_the_unit_of_the_intensities_does_not_matter(factor, constant):
 
 def test_an_object_that_fills_the_image_keeps_its_pixels():
     item = rough_object(np.ones((20, 20), bool))
-    (outline,) = find_outlines([item], (20, 20), np.ones((20, 20)), 10.0, 1.0, height=0.5, reach=0.3)
+    found = find_outlines([item], (20, 20), np.ones((20, 20)), 10.0, 1.0, height=0.5, reach=0.3)
+    (outline,) = found.outlines
     assert outline.mask.any()
     assert (outline.low, outline.high) == (pytest.approx(1), pytest.approx(1))
-
-
-def test_without_objects_there_is_no_outline():
-    assert find_outlines([], (9, 9), np.zeros((9, 9)), 3.0, 1.0, height=0.5, reach=0.3) == []
 
 
 @pytest.mark.parametrize("height", [0.3, 0.5])
@@ -143,3 +140,39 @@ def test_the_outlines_of_large_nuclei_lie_lower(height):
     heights = [height_of_outlines(radius, settings) for radius in (4, 25, math.sqrt(25 * 45), 45, 1e6)]
 
     assert heights == pytest.approx([height, height, height - 0.05, height - 0.1, height - 0.1])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_only_outlines_that_change_are_found_again(seed):
+    """Objects of one cover after another: as if nothing was known, and few are found."""
+    rng = np.random.default_rng(seed)
+    image = rng.random((120, 150))
+    cells = np.arange(80).reshape(8, 10).repeat(12, 0).repeat(12, 1)[:90, :115] + 1
+    atoms = np.zeros(image.shape, int)
+    atoms[4:94, 6:121] = np.where((np.indices(cells.shape) % 12 < 9).all(0), cells, 0)
+    groups = np.arange(81)
+    before, few = None, 0
+    for _ in range(6):
+        a, b = rng.integers(1, 78, 2)
+        groups[a + 1] = groups[a]  # merged, or split again
+        groups[b] = b
+        masks = {
+            int(group): np.isin(atoms, np.flatnonzero(groups == group)) for group in np.unique(groups[1:])
+        }
+        items = [rough_object(mask, {group}) for group, mask in masks.items() if mask.any()]
+        found = find_outlines(items, image.shape, image, 6.0, 1.0, height=0.4, reach=0.4, before=before)
+        fresh = find_outlines(items, image.shape, image, 6.0, 1.0, height=0.4, reach=0.4)
+        assert len(found.outlines) == len(fresh.outlines) == len(items)
+        for one, other in zip(found.outlines, fresh.outlines, strict=True):
+            assert (one.offset, one.low, one.high, one.mean) == (
+                other.offset,
+                other.low,
+                other.high,
+                other.mean,
+            )
+            np.testing.assert_array_equal(one.mask, other.mask)
+        if before is not None:
+            known = {id(outline) for outline in before.outlines}
+            few += sum(id(outline) in known for outline in found.outlines)
+        before = found
+    assert few > 3 * len(items)
