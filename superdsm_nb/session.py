@@ -140,7 +140,7 @@ class Session:
             self._pipeline = pipeline_of(wanted["preset"])
             self._pipeline.check(wanted)
             for key, _ in leaves:
-                if key not in self._pipeline.declarations:  # None would set nothing back
+                if key not in self._pipeline.declarations and key not in self._config:  # nothing to set back
                     self._pipeline.check(Config({key: None}))
             result = self._run(wanted, Corrections(self._corrections))
             self._config = wanted

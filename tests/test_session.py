@@ -111,6 +111,12 @@ def test_wrong_changes_are_refused_and_change_nothing(image):
     assert session.update() is before
 
 
+def test_another_method_takes_over_when_the_settings_of_the_one_before_are_set_back(image):
+    session = Session(image, {"diameter": 24, "postprocess/min_area": 0.2})
+    found = session.update({"postprocess/min_area": None, "preset": "published"})
+    equal(found, analyze(image, preset="published", diameter=24, emit=ignore))
+
+
 @pytest.mark.parametrize("stage", STAGE_NAMES)
 def test_a_cancelled_update_ends_and_changes_nothing(image, stage):
     session = Session(image, emit=lambda event: event == StageStarted(stage) and session.cancel())

@@ -21,6 +21,7 @@ from .demo import demo
 from .explain import doctor, explain_config, schema
 from .score import score
 from .segment import segment
+from .tune import tune
 
 INTERRUPTED = 130
 
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 
 app.command()(segment)
+app.command()(tune)
 app.command()(batch)
 app.command(name="export")(export_pictures)
 app.command(name="config")(explain_config)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..objects import Object
+from ..objects import BaseObject, Object
 from .labelmap import contours, objects_of, rasterize_regions
 
 DISCARDED_COLOR = (255, 160, 0)
@@ -27,15 +27,30 @@ def rasterize_discarded(data: Mapping[str, Any]) -> NDArray[Any]:
     (H, W) uint16, or a wider type where labels need one
         Labels from 1 in the order of the cover, on the pixels that the models gave.
     """
+    return rasterize_regions([moved for _, moved in discarded_objects(data)], data["g_raw"].shape)
+
+
+def discarded_objects(data: Mapping[str, Any]) -> list[tuple[Object, BaseObject]]:
+    """List the objects of the cover that post-processing has discarded.
+
+    Parameters
+    ----------
+    data : dict
+        Pipeline data object; nothing is discarded before post-processing.
+
+    Returns
+    -------
+    list of (Object, BaseObject)
+        Each as found, and in pixels of the image; in the order of the cover.
+    """
     if "postprocessed_objects" not in data:
-        return np.zeros(data["g_raw"].shape, np.uint16)
+        return []
     kept = {item.original.footprint for item in data["postprocessed_objects"]}
-    discarded = [
-        moved
+    return [
+        (item, moved)
         for item, moved in objects_of(data, "cover", 0)
         if isinstance(item, Object) and item.footprint not in kept
     ]
-    return rasterize_regions(discarded, data["g_raw"].shape)
 
 
 def render_discarded(

@@ -109,7 +109,7 @@ class _Main:
     linked: tuple[str, ...] = ()
 
 
-DIAMETER = _Main("Diameter of a nucleus", "diameter", 5, 300, True, "pixels")
+DIAMETER = _Main("Diameter", "diameter", 5, 300, True, "pixels")
 PIECES, SMALLEST, FAINTER = "More / fewer pieces", "Smallest size", "Fainter / brighter nuclei"
 MAIN: dict[Preset, tuple[_Main, ...]] = {
     "automatic": (

@@ -14,7 +14,6 @@ if TYPE_CHECKING:  # Numba is slow to import, and a window is there before it
     from ..segmentation import Segmentation
     from ..session import Session
 
-
 PATIENCE = 0.3  # seconds
 Action = Callable[["Session"], "Segmentation"]
 
@@ -87,15 +86,39 @@ class Latest:
                 self._running.is_stale = False
                 self._session.cancel()
 
-    def close(self) -> None:
-        """End what is running, and the thread; nothing is called after that."""
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is running or waiting, or a callback is called."""
+        with self._changed:
+            return self._running is not None or bool(self._waiting)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there is more to come after what is running, or is told just now."""
+        with self._changed:
+            return bool(self._waiting)
+
+    def close(self, seconds: float | None = None) -> bool:
+        """End what is running, and the thread; nothing is called after that.
+
+        Parameters
+        ----------
+        seconds : float, optional
+            How long to wait for that; kernels that are being compiled cannot be interrupted.
+
+        Returns
+        -------
+        bool
+            Whether the thread has ended.
+        """
         with self._changed:
             self._is_closed = True
         self.cancel()
         with self._changed:
             self._changed.notify()
         if threading.current_thread() is not self._thread:
-            self._thread.join()
+            self._thread.join(seconds)
+        return not self._thread.is_alive()
 
     def _give_up_soon(self, run: _Run) -> None:
         """Cancel a stale update, but not at its beginning."""
@@ -120,11 +143,12 @@ class Latest:
             try:
                 result = run.work(self._session)
             except Exception as error:  # noqa: BLE001 - whatever it is, the window has to go on and say so
-                if not self._ended(run, is_cancelled=isinstance(error, Cancelled)):
+                if not (isinstance(error, Cancelled) and self._is_for_newer(run)):
                     self._tell(self._failed, error)
             else:
-                self._ended(run)
                 self._tell(self._done, result)
+            with self._changed:
+                self._running = None
 
     def _next(self) -> _Run | None:
         """Wait for work; None at the end."""
@@ -135,11 +159,10 @@ class Latest:
             self._running = _Run(self._waiting.pop(0))
             return self._running
 
-    def _ended(self, run: _Run, is_cancelled: bool = False) -> bool:
-        """End a run; return whether it was cancelled for newer changes, to which its own then belong."""
+    def _is_for_newer(self, run: _Run) -> bool:
+        """Whether a run was cancelled for newer changes, to which its own belong from now on."""
         with self._changed:
-            self._running = None
-            newer = self._waiting[0] if is_cancelled and run.is_stale else None
+            newer = self._waiting[0] if run.is_stale else None
             if not isinstance(newer, dict):
                 return False
             self._waiting[0] = {**(run.changes or {}), **newer}

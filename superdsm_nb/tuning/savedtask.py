@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..batch.init import task_of, write_task
-from ..config import DECLARATIONS_OF, Config, Declarations, resolve_preset
+from ..config import Config
 from ..io import Source
+from .settings import settings_of
 
 
 def save_task(folder: Path, config: Config, images: Sequence[Path], source: Source | None = None) -> Path:
@@ -52,27 +53,3 @@ def task_for(config: Config, images: Sequence[Path], source: Source | None = Non
     """Return the fields of a task with these settings, as `save_task` writes them."""
     part = {} if source is None else {name: value for name, value in source.part.items() if value is not None}
     return {**task_of(images), **part, "config": json.loads(settings_of(config).dumps())}
-
-
-def settings_of(config: Config) -> Config:
-    """Return the method and the hyperparameters that differ from its defaults.
-
-    Parameters
-    ----------
-    config : Config
-        Hyperparameters; not changed.
-    """
-    preset = resolve_preset(config)
-    declared = DECLARATIONS_OF[preset]
-    return Config({"preset": preset, **_differing("", config.entries, declared)})
-
-
-def _differing(section: str, entries: Mapping[str, Any], declared: Declarations) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in entries.items():
-        key = f"{section}{name}"
-        if isinstance(value, Mapping):
-            found |= _differing(f"{key}/", value, declared)
-        elif key != "preset" and (declared[key].scaling is not None or value != declared[key].default):
-            found[key] = value  # of what follows from the size, the default is not the declared one
-    return found

@@ -13,8 +13,7 @@ from superdsm_nb.config import Config
 from superdsm_nb.errors import TaskError
 from superdsm_nb.io import Source
 from superdsm_nb.synthetic import generate
-from superdsm_nb.tuning import save_task
-from superdsm_nb.tuning.savedtask import settings_of
+from superdsm_nb.tuning import save_task, settings_of
 
 from support import naive
 from support.command_line import in_a_process
