@@ -17,6 +17,7 @@ from starlette.routing import Route
 from ..errors import SuperDSMError
 from ..strictjson import loads
 from . import opening
+from .correcting import correction_of
 from .desk import Desk
 from .runs import packed
 
@@ -50,6 +51,7 @@ class App:
                 Route("/result", self._result),
                 Route("/save/{name}", self._save),
                 Route("/change", self._change, methods=["POST"]),
+                Route("/correct", self._correct, methods=["POST"]),
                 Route("/task", self._task, methods=["POST"]),
                 Route("/cancel", self._cancel, methods=["POST"]),
                 Route("/done", self._done, methods=["POST"]),
@@ -80,10 +82,10 @@ class App:
 
         version, found = self._desk.newest
         if found is None:
-            return JSONResponse({"version": version, "runs": [], "reasons": []})
-        labels, reasons = discarded(found)
+            return JSONResponse({"version": version, "runs": [], "objects": []})
+        labels, objects = discarded(found)
         runs = memoryview(packed(labels)).cast("I").tolist()
-        return JSONResponse({"version": version, "runs": runs, "reasons": reasons})
+        return JSONResponse({"version": version, "runs": runs, "objects": objects})
 
     def _result(self, _: Request) -> Response:
         from .outcome import result  # noqa: PLC0415 - likewise
@@ -106,6 +108,11 @@ class App:
 
     async def _change(self, request: Request) -> Response:
         asked = self._desk.change(opening.changes_of(await _object(request), self._desk.config))
+        return JSONResponse({"asked": asked})
+
+    async def _correct(self, request: Request) -> Response:
+        given = await _object(request)
+        asked = self._desk.correct(given.get("version", 0), correction_of(given))
         return JSONResponse({"asked": asked})
 
     def _task(self, _: Request) -> Response:

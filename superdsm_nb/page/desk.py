@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..config import Config
-from ..errors import SuperDSMError
+from ..errors import CorrectionError, SuperDSMError
 from ..events import Event, Progress, StageStarted, Warned
 from ..io import LoadedImage
 from ..tuning import Latest
+from .correcting import Make
 
 if TYPE_CHECKING:  # Numba is slow to import, and the page is there before it
     from ..segmentation import Segmentation
@@ -100,6 +101,33 @@ class Desk:
                 self._early.update(changes)
             else:
                 self._latest.request(changes)
+        return self._tell_asked()
+
+    def correct(self, version: int, make: Make) -> int:
+        """Ask for a correction of a result; return how many changes were asked for so far.
+
+        Parameters
+        ----------
+        version : int
+            Number of the result that the user has seen: labels are those of it.
+        make : callable
+            Takes the session and returns the new result.
+
+        Raises
+        ------
+        CorrectionError
+            If there is no result yet.
+        """
+
+        def correct(session: Session) -> Segmentation:
+            if self.newest[0] != version:
+                raise CorrectionError("The segmentation has changed meanwhile: select again.")
+            return make(session)
+
+        with self._lock:
+            if self._latest is None or self._result is None:
+                raise CorrectionError("There is no result yet that could be corrected.")
+            self._latest.perform(correct)
         return self._tell_asked()
 
     def cancel(self) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..automation.scale import typical_diameter
 from ..config import Config, resolve_preset
 from ..diameter import is_size_given
+from ..events import ObjectDiscarded
 from ..io import LoadedImage
 from ..render.discarded import discarded_objects, rasterize_discarded
 from ..results.names import name_of
@@ -53,13 +54,14 @@ def result(version: int, found: Segmentation | None, config: Config, image: Load
         told |= {
             "diameter": diameter,
             "columns": COLUMNS,
+            "corrections": [each.kind for each in found.corrections],
             "rows": [_row(row) for row in found.rows],
             "statement": found.performance.statement(str(found.config.get(PRUNING, "exact"))),
         }
     return dict(strict_values(told))
 
 
-def discarded(found: Segmentation) -> tuple[NDArray[Any], list[str]]:
+def discarded(found: Segmentation) -> tuple[NDArray[Any], list[dict[str, Any]]]:
     """Return where discarded objects are, and why.
 
     Parameters
@@ -71,13 +73,16 @@ def discarded(found: Segmentation) -> tuple[NDArray[Any], list[str]]:
     -------
     labels : (H, W) int array
         Their label map.
-    reasons : list of str
-        Why, for each label from 1.
+    objects : list of dict
+        ``reason`` and ``position`` (row and column, or None) for each label from 1.
     """
-    reasons = {each.atoms: each.reason for each in found.discarded}
-    return rasterize_discarded(found.data), [
-        reasons.get(tuple(sorted(each.footprint)), "") for each, _ in discarded_objects(found.data)
-    ]
+    events = {frozenset(each.atoms): each for each in found.discarded}
+    objects = []
+    for item, _ in discarded_objects(found.data):
+        event = events.get(item.footprint, ObjectDiscarded(""))
+        position = None if event.row is None else [event.row, event.col]
+        objects.append({"reason": event.reason, "position": position})
+    return rasterize_discarded(found.data), objects
 
 
 def _row(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import re
 import subprocess
 import sys
 
@@ -16,44 +17,14 @@ import tifffile
 from shapely.geometry import shape
 
 from superdsm_nb import analyze
-from superdsm_nb.config import PRESETS, Config
+from superdsm_nb.config import PRESETS
 from superdsm_nb.events import ignore
 from superdsm_nb.io import LoadedImage, Source
-from superdsm_nb.page.app import App
-from superdsm_nb.page.desk import Desk
 from superdsm_nb.page.opening import FILES, MAX_SIDE, check_size
 
 from support import naive
 from support.asgi import ask
-
-
-class Page:
-    """The page of a desk, and what it is told."""
-
-    def __init__(self, image, **config):
-        self.desk = Desk(image, Config({"preset": "automatic", **config}))
-        self.ends = []
-        self.app = App(self.desk, lambda: self.ends.append(True)).starlette
-
-    def get(self, path):
-        return ask(self.app, path)
-
-    def json(self, path):
-        return json.loads(self.get(path).body)
-
-    def post(self, path, content=None):
-        return ask(self.app, path, "POST", {}, json.dumps(content or {}).encode())
-
-    def settled(self, version):
-        """Wait until a result is there, or a failure, and nothing more is on its way."""
-
-        async def wait():
-            async for state in self.desk.states():
-                if state.version + state.failures >= version and not state.is_busy:
-                    return state
-            return None
-
-        return asyncio.run(asyncio.wait_for(wait(), 120))
+from support.deskpages import DeskPage
 
 
 @pytest.fixture(scope="module")
@@ -64,21 +35,13 @@ def loaded(image):
 @pytest.fixture
 def new(loaded):
     """A page whose desk has not begun."""
-    return Page(loaded)
+    return DeskPage(loaded)
 
 
 @pytest.fixture
 def page(loaded):
-    made = Page(loaded)
-    made.desk.start()
-    made.settled(1)
-    yield made
-    made.desk.close()
-
-
-def labels_of(page):
-    lengths, values = np.frombuffer(page.get("/labels").body, "<u4").reshape(-1, 2).T
-    return np.repeat(values, lengths).reshape(page.desk.image.pixels.shape)
+    with DeskPage.settled_at(loaded) as made:
+        yield made
 
 
 def test_nothing_that_is_slow_is_imported_before_the_page_is_there():
@@ -109,7 +72,9 @@ def test_the_page_and_the_image_are_there_before_the_segmentation_begins(new, lo
 def test_every_file_that_the_page_names_exists(new):
     html = new.get("/").body.decode()
 
-    for name in ("page.css", "page.js", "view.js", "runs.js", "controls.js", "table.js", "net.js", "dom.js"):
+    modules = re.findall(r'from "\./([\w.]+)"', new.get("/page.js").body.decode())
+    assert len(modules) > 5
+    for name in ("page.css", "page.js", *modules):
         answer = new.get(f"/{name}")
         assert answer.status == 200
         assert b"http:" not in answer.body
@@ -147,7 +112,7 @@ def test_done_ends_the_program(new):
 
 def test_a_colour_image_is_shown_in_colours():
     colours = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
-    page = Page(LoadedImage(colours))
+    page = DeskPage(LoadedImage(colours))
 
     assert page.json("/start")["shape"] == [2, 3, 3]
     assert page.get("/image").body == colours.tobytes()
@@ -155,7 +120,7 @@ def test_a_colour_image_is_shown_in_colours():
 
 @pytest.mark.parametrize("pixels", [np.zeros((3, 4)), np.full((3, 4), np.nan), np.full((3, 4), 7, np.uint8)])
 def test_an_image_without_contrast_is_shown_all_the_same(pixels):
-    page = Page(LoadedImage(pixels))
+    page = DeskPage(LoadedImage(pixels))
 
     assert page.get("/image").body == bytes(24)
     assert page.json("/start")["window"][0] == 0
@@ -169,7 +134,7 @@ def test_an_image_that_no_browser_shows_is_refused():
 @naive.compiled_only
 def test_a_change_gives_what_a_fresh_run_gives(page, loaded):
     page.post("/change", {"postprocess/outline_height": 0.2, "global-energy-minimization/object_cost": 0.6})
-    page.settled(2)
+    page.settled(0)
     told = page.json("/result")
     config = {
         "postprocess/outline_height": 0.2,
@@ -178,7 +143,7 @@ def test_a_change_gives_what_a_fresh_run_gives(page, loaded):
     }
     expected = analyze(loaded, config, emit=ignore)
 
-    np.testing.assert_array_equal(labels_of(page), expected.labels)
+    np.testing.assert_array_equal(page.labels(), expected.labels)
     assert [row["area"] for row in told["rows"]] == [row["area"] for row in expected.rows]
     assert told["values"]["postprocess/outline_height"] == 0.2
     assert "object_cost=0.6" in told["command"]
@@ -186,45 +151,48 @@ def test_a_change_gives_what_a_fresh_run_gives(page, loaded):
 
 @naive.compiled_only
 def test_a_change_that_is_not_allowed_is_told_and_changes_nothing(page):
-    before = labels_of(page)
+    before = page.labels()
     page.post("/change", {"postprocess/outline_height": 5})
-    state = page.settled(2)
+    state = page.settled(0)
 
     assert state.messages[-1][0] == "error"
     assert "outline_height" in state.messages[-1][1]
     assert page.json("/result")["values"]["postprocess/outline_height"] == 0.35
-    np.testing.assert_array_equal(labels_of(page), before)
+    np.testing.assert_array_equal(page.labels(), before)
 
 
 @naive.compiled_only
 def test_the_method_can_be_changed_back_and_forth(page):
-    before = labels_of(page)
+    before = page.labels()
     page.post("/change", {"diameter": 25, "postprocess/min_area": 0.2})
-    page.settled(2)
+    page.settled(0)
     page.post("/change", {"preset": "published"})
-    state = page.settled(3)
+    state = page.settled(0)
     told = page.json("/result")
     assert state.version == 3, state.messages
     assert told["preset"] == "published"
     assert told["values"]["dsm/AF_alpha"] == 0.0005
     page.post("/change", {"preset": "automatic"})
-    page.settled(4)
+    page.settled(0)
     page.post("/change", {"diameter": None})
-    page.settled(5)
+    page.settled(0)
 
-    np.testing.assert_array_equal(labels_of(page), before)
+    np.testing.assert_array_equal(page.labels(), before)
 
 
 @naive.compiled_only
 def test_discarded_objects_are_told_with_their_reasons(page):
     page.post("/change", {"postprocess/min_area": 0.9})
-    page.settled(2)
+    page.settled(0)
     told = page.json("/discarded")
     expected = page.desk.newest[1]
 
-    assert len(told["reasons"]) == len(expected.discarded) > 0
-    assert all("area" in reason for reason in told["reasons"])
-    assert max(told["runs"][1::2]) == len(told["reasons"])
+    assert len(told["objects"]) == len(expected.discarded) > 0
+    assert all("area" in each["reason"] for each in told["objects"])
+    assert {tuple(each["position"]) for each in told["objects"]} == {
+        (each.row, each.col) for each in expected.discarded
+    }
+    assert max(told["runs"][1::2]) == len(told["objects"])
 
 
 @naive.compiled_only
@@ -255,7 +223,7 @@ def test_regions_are_saved_for_imagej(page, tmp_path):
 @naive.compiled_only
 def test_settings_are_saved_beside_the_image_once(page, image):
     page.post("/change", {"diameter": 25})
-    page.settled(2)
+    page.settled(0)
     download = page.get("/save/task.json").body
     written = page.post("/task")
     again = page.post("/task")
@@ -273,7 +241,7 @@ def test_settings_are_saved_beside_the_image_once(page, image):
 
 @naive.compiled_only
 def test_closing_lets_the_listeners_go(loaded):
-    page = Page(loaded)
+    page = DeskPage(loaded)
     page.desk.start()
 
     async def listen():

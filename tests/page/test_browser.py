@@ -87,6 +87,19 @@ class Page:
         )
         return float(self.find(f"[id='{name}']").get_attribute("value"))
 
+    def click(self, label):
+        """Click on a nucleus."""
+        where = np.argwhere(self.labels() == label)
+        self.click_at(*where[len(where) // 2])
+
+    def click_at(self, row, column):
+        """Click on a pixel of the image."""
+        canvas = self.find("#canvas")
+        ratio, zoom, left, top = self.get("[devicePixelRatio, view.zoom, view.x, view.y]")
+        x = (left + (column + 0.5) * zoom) / ratio - canvas.size["width"] / 2
+        y = (top + (row + 0.5) * zoom) / ratio - canvas.size["height"] / 2
+        ActionChains(self.browser).move_to_element_with_offset(canvas, round(x), round(y)).click().perform()
+
     def contour_pixels(self):
         """Pixels of the canvas in the colour of contours."""
         return self.get(
@@ -208,16 +221,46 @@ def test_another_page_cannot_use_the_address_even_if_it_knows_it(page, elsewhere
 
 
 def test_a_click_selects_and_the_mouse_tells(page):
-    row, column = np.argwhere(page.labels() == 2).mean(axis=0)
-    canvas = page.find("#canvas")
-    ratio, zoom, left, top = page.get("[devicePixelRatio, view.zoom, view.x, view.y]")
-    width, height = canvas.size["width"], canvas.size["height"]
-    x, y = (left + (column + 0.5) * zoom) / ratio - width / 2, (top + (row + 0.5) * zoom) / ratio - height / 2
-    ActionChains(page.browser).move_to_element_with_offset(canvas, int(x), int(y)).click().perform()
+    page.click(2)
 
     assert page.get("[...view.selected]") == [2]
     assert page.find("#hover").text.split(" · ")[-1].startswith("nucleus 2: area ")
     assert page.find("tr[data-label='2']").get_attribute("aria-selected") == "true"
+
+
+def test_corrections_by_hand_change_the_objects(page):
+    before = page.labels()
+    enabled = page.find("#delete").is_enabled()
+    page.click(3)
+    page.find("#delete").click()
+    page.settle()
+    after = page.labels()
+
+    assert (enabled, page.find("#undo").is_enabled()) == (False, True)
+    assert after.max() == before.max() - 1
+    assert not after[before == 3].any()
+    assert "Corrections so far: 1." in page.find("#picked").text
+    assert page.find("#beside").is_displayed()
+    page.find("#canvas").send_keys("u")
+    page.settle()
+    np.testing.assert_array_equal(page.labels(), before)
+
+
+def test_a_discarded_object_tells_why_and_is_kept_on_request(page):
+    page.slide("set-postprocess/min_area", 900)
+    page.settle()
+    count = page.labels().max()
+    page.find("#rejects").click()
+    page.settle()
+    WebDriverWait(page.browser, 60).until(lambda _: page.get("view.rejects !== null"))
+    rejects = np.array(page.get("Array.from(view.rejects.labels)")).reshape(page.labels().shape)
+    where = np.argwhere((rejects == 1) & (page.labels() == 0))
+    page.click_at(*where[len(where) // 2])
+
+    assert "discarded: " in page.find("#hover").text
+    page.find("#keep").click()
+    page.settle()
+    assert page.labels().max() == count + 1
 
 
 def test_the_keyboard_moves_and_enlarges(page):

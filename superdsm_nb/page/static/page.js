@@ -1,6 +1,7 @@
 // Puts the parts of the page together.
 
 import { Controls } from "./controls.js";
+import { Corrections } from "./corrections.js";
 import { element, find } from "./dom.js";
 import { ask, askJson, coalesced, Sender, tell } from "./net.js";
 import { unpack } from "./runs.js";
@@ -15,10 +16,12 @@ const STAGES = {
 let start, controls, result, preset;
 let state = { version: 0, failures: 0, asked: 0, is_busy: true };
 const rowOf = new Map();
-let reasons = [];
+let discarded = [];
 const drawn = { labels: 0, result: 0 };  // versions
 const sender = new Sender("change", complain);
+const deeds = new Sender("correct", complain);
 export const view = new View(find("canvas"), describe, pick);
+const corrections = new Corrections((asked) => deeds.send({ version: drawn.labels, ...asked }));
 const table = new Table(find("objects").querySelector("table"), (row, event) => {
   view.center(row.box);
   pick({ label: row.label, rejected: 0 }, event);
@@ -37,7 +40,7 @@ const loadResult = coalesced(async () => {
   const [found, rejects] = await Promise.all([askJson("result"), view.areRejectsShown ? askJson("discarded") : null]);
   result = found;
   if (rejects) {
-    reasons = rejects.reasons;
+    discarded = rejects.objects;
     view.setRejects(unpack(rejects.runs, view.width, view.height));
   }
   showResult();
@@ -52,7 +55,9 @@ function showResult() {
   }
   if (isAtRest()) controls.update(result.values, { diameter: result.diameter });
   find("command").textContent = result.command;
+  find("beside").hidden = !result.corrections?.length;
   find("statement").textContent = result.statement ?? "";
+  corrections.show(result.corrections);
   rowOf.clear();
   for (const row of result.rows ?? []) rowOf.set(row.label, row);
   if (result.rows) {
@@ -92,7 +97,7 @@ function change(key, value) {
 }
 
 // Whether all that was asked for is done.
-const isAtRest = () => sender.isIdle && !state.is_busy && state.asked >= sender.asked;
+const isAtRest = () => sender.isIdle && deeds.isIdle && !state.is_busy && state.asked >= Math.max(sender.asked, deeds.asked);
 
 // And whether it is seen.
 export const isSettled = () => isAtRest() && state.version > 0 && drawn.labels === state.version && drawn.result === state.version;
@@ -110,7 +115,7 @@ function describe(found) {
   if (found.value !== null) parts.push(`intensity ${shown(low + (high - low) * found.value / 65535)}`);
   const row = rowOf.get(found.label);
   if (row) parts.push(`nucleus ${row.label}: area ${row.area}, contrast ${shown(row.contrast)}, energy ${shown(row.energy)}`);
-  else if (found.rejected) parts.push(`discarded: ${reasons[found.rejected - 1]}`);
+  else if (found.rejected) parts.push(`discarded: ${discarded[found.rejected - 1]?.reason}`);
   box.textContent = parts.join(" · ");
 }
 
@@ -123,6 +128,7 @@ function pick(found) {
 function select(labels, kept = null) {
   view.select(labels, kept);
   table.select(view.selected);
+  corrections.select(labels, discarded[kept - 1]?.position);
 }
 
 function listenToButtons() {
@@ -140,7 +146,10 @@ function listenToButtons() {
     for (const key of controls.rows.keys()) change(key, null);
   });
   find("cancel").addEventListener("click", () => tell("cancel"));
-  find("done").addEventListener("click", () => tell("done"));
+  find("done").addEventListener("click", () => {
+    const isSure = !result.corrections?.length || confirm("Corrections by hand that are not saved are lost. Has everything been saved?");
+    if (isSure) tell("done");
+  });
   find("copy").addEventListener("click", () => navigator.clipboard.writeText(find("command").textContent));
   find("task").addEventListener("click", async () => {
     try { find("written").textContent = `Written: ${(await (await tell("task")).json()).path}`; } catch (error) { find("written").textContent = error.message; }
