@@ -53,6 +53,13 @@ def maxtest(session):
 
 
 @nox.session
+def napari(session):
+    """The plug-in, in a viewer; needs a display, such as that of xvfb-run."""
+    session.install("-e", ".[napari-test]")
+    session.run("pytest", "-W", "ignore::DeprecationWarning", "tests/napari", *session.posargs)
+
+
+@nox.session
 def interpreted(session):
     """Everything except the tests on published images, without compiled kernels."""
     session.install("-e", ".[test]")

@@ -28,7 +28,7 @@ from ..render import render_atoms
 from ..render.labelmap import rasterize_with_sources
 from .intensity import Measure
 from .outlines import Outline, outlines
-from .tables import object_rows, saturation_level
+from .tables import fitted_objects, object_rows, saturation_level
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,16 @@ class Segmentation:
     def object_count(self) -> int:
         """Number of objects, which is the largest label; 0 if the pipeline ended before there were any."""
         return len(self._rasterized[1]) if self.has_objects else 0
+
+    @property
+    def footprints(self) -> list[tuple[int, ...]]:
+        """Labels of the atoms that each object was merged from, in the order of the labels from 1."""
+        if not self.has_objects:
+            return []
+        return [
+            tuple(sorted({atom for item in fitted_objects(sources) for atom in item.footprint}))
+            for sources in self._rasterized[1]
+        ]
 
     @cached_property
     def rows(self) -> list[dict[str, Any]]:
