@@ -93,7 +93,7 @@ class Results(QObject):
             layer.features = {
                 "index": [row["label"] for row in rows],
                 **{name: [row[name] for row in rows] for name in TOLD},
-                "pieces": [len(footprint) for footprint in found.result.footprints],
+                "pieces": [sum(map(len, each)) for each in found.result.footprints],
             }
         self._show_discarded()
         self.changed.emit()
@@ -134,7 +134,11 @@ class Results(QObject):
         if place.label:
             row = row_of(self._rows_of(place.position), place.label)
             footprints = self.result.footprints if is_current and self.result is not None else []
-            footprint = footprints[place.label - 1] if place.label <= len(footprints) else ()
+            footprint = (
+                sorted(frozenset().union(*footprints[place.label - 1]))
+                if place.label <= len(footprints)
+                else ()
+            )
             return "" if row is None else explained(row, footprint)
         event = self.discarded_at(place) if is_current else None
         return "" if event is None else explained_discarded(event)

@@ -22,7 +22,7 @@ from ..diameter import is_size_given
 from ..events import ObjectDiscarded
 from ..image import intensities
 from ..io import LoadedImage, Source
-from ..objects import BaseObject, Object, PostprocessedObject
+from ..objects import BaseObject
 from ..performance import PerformanceReport
 from ..render import render_atoms
 from ..render.labelmap import rasterize_with_sources
@@ -120,16 +120,6 @@ class Segmentation:
         """Number of objects, which is the largest label; 0 if the pipeline ended before there were any."""
         return len(self._rasterized[1]) if self.has_objects else 0
 
-    @property
-    def footprints(self) -> list[tuple[int, ...]]:
-        """Labels of the atoms that each object was merged from, in the order of the labels from 1."""
-        if not self.has_objects:
-            return []
-        return [
-            tuple(sorted({atom for item in fitted_objects(sources) for atom in item.footprint}))
-            for sources in self._rasterized[1]
-        ]
-
     @cached_property
     def rows(self) -> list[dict[str, Any]]:
         """Measurements of the objects, a row for each label; see `superdsm_nb.results.tables`."""
@@ -152,11 +142,7 @@ class Segmentation:
         """For each label, the atoms of each of the objects that it shows; usually of one."""
         if not self.has_objects:
             return []
-        originals = [
-            [item.original if isinstance(item, PostprocessedObject) else item for item in items]
-            for items in self._rasterized[1]
-        ]
-        return [[each.footprint for each in items if isinstance(each, Object)] for items in originals]
+        return [[item.footprint for item in fitted_objects(items)] for items in self._rasterized[1]]
 
     @cached_property
     def _rasterized(self) -> tuple[NDArray[Any], Sequence[Sequence[BaseObject]]]:

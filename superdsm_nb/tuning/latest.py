@@ -88,7 +88,6 @@ class Latest:
 
     @property
     def is_busy(self) -> bool:
-<<<<<<< HEAD
         """Whether something is running or waiting, or a callback is called."""
         with self._changed:
             return self._running is not None or bool(self._waiting)
@@ -112,14 +111,6 @@ class Latest:
         bool
             Whether the thread has ended.
         """
-=======
-        """Whether something is running or waiting."""
-        with self._changed:
-            return self._running is not None or bool(self._waiting)
-
-    def close(self) -> None:
-        """End what is running, and the thread; nothing is called after that."""
->>>>>>> 87697e9 (A plug-in for napari: the nuclei follow the sliders, where the image is, and a cancel cancels)
         with self._changed:
             self._is_closed = True
         self.cancel()
