@@ -25,11 +25,22 @@ LOCK_FILE = ".superdsm-nb.lock"
 MAX_HOLDER_SIZE = 1000  # bytes
 LOCK_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 HOLDER_FILE = ".superdsm-nb.holder.json"
+PART_PREFIX = ".superdsm-nb.part-"
+ENTRANCE_SECONDS = 60.0  # for other parts that begin at the same time
 
 
 @contextmanager
-def exclusive(folders: Iterable[Path]) -> Iterator[None]:
+def exclusive(folders: Iterable[Path], part: str | None = None) -> Iterator[None]:
     """Hold folders for this process; the system lets go of them however the process ends.
+
+    Parts of one division, such as "3-of-40", hold a folder side by side; nobody else does meanwhile.
+
+    Parameters
+    ----------
+    folders : iterable of Path
+        The folders.
+    part : str, optional
+        Name of the part: its number, "-of-", and how many there are.
 
     Raises
     ------
@@ -38,24 +49,50 @@ def exclusive(folders: Iterable[Path]) -> Iterator[None]:
     """
     with ExitStack() as stack:
         for folder in folders:
-            lock, holder = folder / LOCK_FILE, folder / HOLDER_FILE
-            try:
-                _check_lock(lock)
-                stack.enter_context(FileLock(lock, timeout=0, mode=0o666))
-            except Timeout as error:
-                who = _holder(holder, lock)
-                raise TaskError(
-                    f"{folder} is in use by another run ({who}): wait until it ends, or stop it."
-                ) from error
-            except OSError as error:
-                raise TaskError(_lock_problem(folder, lock, error)) from error
-            try:
-                with writing_inside(folder):
-                    _write_holder(holder)
-            except OSError as error:
-                raise TaskError(_lock_problem(folder, holder, error)) from error
-            stack.callback(_remove, holder)
+            if part is None:
+                _hold(stack, folder, LOCK_FILE, HOLDER_FILE)
+                _end_parts(folder)
+                continue
+            with ExitStack() as entrance:  # held as a whole only until the part is held
+                _hold(entrance, folder, LOCK_FILE, HOLDER_FILE, ENTRANCE_SECONDS)
+                _end_parts(folder, but_of=part.partition("-of-")[2])
+                _hold(stack, folder, *_files_of(part))
         yield
+
+
+def _files_of(part: str) -> tuple[str, str]:
+    return f"{PART_PREFIX}{part}.lock", f"{PART_PREFIX}{part}.holder.json"
+
+
+def _hold(stack: ExitStack, folder: Path, lock_name: str, holder_name: str, seconds: float = 0) -> None:
+    """Hold a folder by a lock file until the stack ends."""
+    lock, holder = folder / lock_name, folder / holder_name
+    try:
+        _check_lock(lock)
+        stack.enter_context(FileLock(lock, timeout=seconds, mode=0o666))
+    except Timeout as error:
+        raise TaskError(
+            f"{folder} is in use by another run ({_holder(holder, lock)}): wait until it ends, or stop it."
+        ) from error
+    except OSError as error:
+        raise TaskError(_lock_problem(folder, lock, error)) from error
+    try:
+        with writing_inside(folder):
+            _write_holder(holder)
+    except OSError as error:
+        raise TaskError(_lock_problem(folder, holder, error)) from error
+    stack.callback(_remove, holder)
+
+
+def _end_parts(folder: Path, but_of: str | None = None) -> None:
+    """Remove what ended parts have left in a folder that is held, or raise `TaskError` if one is running."""
+    for lock in folder.glob(f"{PART_PREFIX}*.lock"):
+        part = lock.name.removeprefix(PART_PREFIX).removesuffix(".lock")
+        if but_of is not None and part.endswith(f"-of-{but_of}"):
+            continue
+        with ExitStack() as stack:
+            _hold(stack, folder, *_files_of(part))
+            _remove(lock)
 
 
 def _check_lock(path: Path) -> None:

@@ -12,19 +12,21 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import OutputError, shortened
-from ..events import Event, ImageStarted
+from ..events import READING, Event, ImageStarted
 from ..parallel import processors, thread_count
 from .jobs import PROVENANCE, Job
 from .lock import exclusive, sweep
 from .log import log_failure
 from .outcome import Crash, Failure, Mode, Summary
 from .pool import EmitFromSlot, Finished, ProcessPool
+from .shard import Shard
 from .spec import FILE_NAME, Task
 from .status import StatusReport, TaskStatus
 from .survey import Plan
 from .tables import write_tables
 from .work import process
 
+MISSING = "there is no result, or it is out of date: its shard has failed, or has not run."
 TERMINATION_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
@@ -72,6 +74,10 @@ class Runner:
         Also run complete tasks again.
     report : Path or None
         File of the status report.
+    shard : Shard or None
+        The share of the images that the plans hold; tables are left to a run without shares.
+    collects : bool
+        Compute nothing: write the tables of the results that are there, and name what is missing.
     """
 
     root: Path
@@ -79,6 +85,8 @@ class Runner:
     mode: Mode = field(default_factory=Mode)
     force: bool = False
     report: Path | None = None
+    shard: Shard | None = None
+    collects: bool = False
 
     def run(self, plans: Sequence[Plan]) -> int:
         """Run tasks.
@@ -91,7 +99,7 @@ class Runner:
         Returns
         -------
         int
-            Number of images that failed, and of tables that could not be written.
+            Number of images that failed or are missing, and of tables that could not be written.
 
         Raises
         ------
@@ -110,8 +118,11 @@ class Runner:
         by_folder = {plan.task.folder: current for plan, current in zip(runnable, statuses, strict=True)}
         status = StatusReport(self.report, statuses, self.display.warn, self.root)
         folders = {path.parent for plan in runnable for path in _files_of(plan)}
+        part = None if self.shard is None else f"{self.shard.number}-of-{self.shard.count}"
+        if part is not None:
+            folders = set()  # what is unfinished may be another one's
         with (
-            exclusive(dict.fromkeys([self.root, *(plan.task.folder for plan in runnable)])),
+            exclusive(dict.fromkeys([self.root, *(plan.task.folder for plan in runnable)]), part),
             _interrupt_on_signals(),
         ):
             sweep(folders)
@@ -140,6 +151,8 @@ class Runner:
             self.display.skipped(plan)
             return 0
         todo = [state.job for state in plan.states if self.force or not state.is_done]
+        if self.collects:
+            return self._collect(plan, todo, current)
         if not self.mode.oneshot:
             # Until the tables are written, nothing may claim that they match the results.
             with suppress(OSError):  # what cannot be removed is not the provenance
@@ -168,14 +181,33 @@ class Runner:
                 summaries.append(result)
             status.write(is_urgent=False)
         self.display.concluded(summaries)
-        if not self.mode.oneshot:
-            try:
-                write_tables(plan.again(), failures)
-            except OutputError as error:
-                current.failures.append(str(error))
-                self.display.error(str(error))
+        if not self.mode.oneshot and self.shard is None:
+            self._write_tables(plan.again(), failures, current)
         current.state = "error" if current.failures else "done"
         return len(current.failures)
+
+    def _collect(self, plan: Plan, missing: Sequence[Job], current: TaskStatus) -> int:
+        """Write the tables of a task from what is there."""
+        current.done = len(plan.states) - len(missing)
+        self.display.task(plan, len(missing), 1)
+        failures = {}
+        for job in missing:
+            failure = Failure(READING, f"{job.image}: {MISSING}")
+            self.display.finished(plan, job, failure)
+            failures[job.file_id] = MISSING
+            current.failures.append(f"{job.file_id}: {MISSING}")
+            current.failed += 1
+        self.display.concluded([])
+        self._write_tables(plan, failures, current)
+        current.state = "error" if current.failures else "done"
+        return len(current.failures)
+
+    def _write_tables(self, plan: Plan, failures: Mapping[str, str], current: TaskStatus) -> None:
+        try:
+            write_tables(plan, failures)
+        except OutputError as error:
+            current.failures.append(str(error))
+            self.display.error(str(error))
 
 
 def _files_of(plan: Plan) -> Iterator[Path]:

@@ -16,6 +16,7 @@ from .header import Header
 from .jobs import SEAL, TABLES, Job, digest_of, plan_all, relative_hint
 from .pickup import find_pickup
 from .places import RESULTS
+from .shard import Shard
 from .spec import Task
 from .store import up_to_date
 
@@ -107,7 +108,11 @@ class Plan:
 
 
 def survey(
-    tasks: Sequence[Task], root: Path, last_stage: str | None = None, chosen: Sequence[Task] | None = None
+    tasks: Sequence[Task],
+    root: Path,
+    last_stage: str | None = None,
+    chosen: Sequence[Task] | None = None,
+    shard: Shard | None = None,
 ) -> list[Plan]:
     """Look at tasks and their images; nothing is written.
 
@@ -121,6 +126,8 @@ def survey(
         Where the pipeline ends in this run, whatever the tasks say.
     chosen : sequence of Task, optional
         Tasks to survey; all by default.
+    shard : Shard, optional
+        Only its images; all by default.
 
     Returns
     -------
@@ -134,6 +141,8 @@ def survey(
     """
     wanted = {id(task) for task in (tasks if chosen is None else chosen)}
     plans = [(task, jobs) for task, jobs in plan_all(tasks, root) if id(task) in wanted]
+    if shard is not None:
+        plans = shard.own(plans)
     if last_stage is not None:
         stack = next((job for _, jobs in plans for job in jobs if job.source.is_stack), None)
         if stack is not None:

@@ -14,6 +14,7 @@ from .targets import images_in
 
 if TYPE_CHECKING:
     from ..batch.outcome import Mode
+    from ..batch.shard import Shard
     from ..batch.survey import Plan
 
 RootArgument = Annotated[Path, typer.Argument(metavar="ROOT", help="Folder of tasks (task.json files).")]
@@ -56,6 +57,23 @@ def batch(
     oneshot: Annotated[
         bool, typer.Option("--oneshot", help="Store no results and mark nothing as complete.")
     ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard",
+            metavar="K/N",
+            help="Only the K-th of N shares of the images, beside others; --collect writes the tables.",
+            show_default=False,
+        ),
+    ] = None,
+    collect: Annotated[
+        bool,
+        typer.Option(
+            "--collect",
+            help="With --run: compute nothing; write tables and reports of what is there, and name what is "
+            "missing.",
+        ),
+    ] = False,
     last_stage: Annotated[
         str | None,
         typer.Option(
@@ -95,6 +113,7 @@ def batch(
     from ..batch.init import write_task
     from ..batch.jobs import protected_paths
     from ..batch.outcome import Mode
+    from ..batch.shard import Shard
     from ..batch.status import check_report
     from ..config import STAGE_NAMES
     from .console import QUIET, print_json, say
@@ -103,19 +122,30 @@ def batch(
         raise ConfigError("--last-stage needs --oneshot: results of a part of the pipeline are not stored.")
     if last_stage is not None and last_stage not in STAGE_NAMES:
         raise ConfigError(f"There is no stage {last_stage}: the stages are {', '.join(STAGE_NAMES)}.")
+    if collect and (force or fresh or oneshot or shard is not None or not run):
+        raise ConfigError(
+            "--collect computes nothing: it needs --run, and does not go with --shard, --force, --fresh and "
+            "--oneshot."
+        )
+    share = None if shard is None else Shard.of(shard)
     check_time_limit(time_limit)
     if init:
         written = write_task(root, images_in(root) if root.is_dir() else [])
         if not (quiet or as_json):
             say(f"Wrote {written}: review it and edit it as needed.")
     tasks = spec.find_tasks(root)
-    plans = survey.survey(tasks, root, last_stage, spec.choose(tasks, root, task or (), task_dir or ()))
+    plans = survey.survey(
+        tasks, root, last_stage, spec.choose(tasks, root, task or (), task_dir or ()), share
+    )
     if report is not None:
         check_report(report, protected_paths(tasks, root))
     if run:
         mode = Mode(fresh, oneshot, debug, time_limit, keep_finished)
-        if run_tasks(root, plans, mode, QUIET if quiet else verbosity, as_json, force, report):
+        level = QUIET if quiet else verbosity
+        if run_tasks(root, plans, mode, level, as_json, force, report, share, collect):
             raise typer.Exit(1)
+        if share is not None and not (quiet or as_json):
+            say(f"Shard {share} is done. When all are, --run --collect writes the tables.")
     elif as_json:
         for record in survey.records(plans, root, fresh, force):
             print_json(record)
@@ -133,6 +163,8 @@ def run_tasks(
     as_json: bool = False,
     force: bool = False,
     report: Path | None = None,
+    shard: Shard | None = None,
+    collects: bool = False,
 ) -> int:
     """Run tasks and show their progress; return the number of images that failed."""
     from ..batch.run import Runner
@@ -140,7 +172,7 @@ def run_tasks(
 
     display = BatchDisplay(root, verbosity, as_json)
     try:
-        return Runner(root, display, mode, force, report).run(plans)
+        return Runner(root, display, mode, force, report, shard, collects).run(plans)
     finally:
         display.close()
 

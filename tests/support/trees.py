@@ -43,7 +43,7 @@ def write_task(folder, **fields):
 
 def cells(number=0):
     """A generated image of a few nuclei, for the scale 11, with its truth."""
-    return generate(SEEDS[number], SHAPE, NUCLEI, RADIUS)
+    return generate(SEEDS[number % len(SEEDS)], SHAPE, NUCLEI, RADIUS)
 
 
 def write_images(folder, names):
