@@ -32,7 +32,8 @@ class Latest:
         cancelled.
     patience : float
         Seconds after which an update is given up that newer changes have made stale; earlier it may end, so
-        that something is seen while a slider is dragged.
+        that something is seen while a slider is dragged. They double with each update that is given up after
+        another one.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class Latest:
     ) -> None:
         self._session = session
         self._done, self._failed = done, failed
-        self._patience = patience
+        self._patience = self._least_patience = patience
         self._changed = threading.Condition()
         self._waiting: list[dict[str, Any] | Action] = []  # changes, or something else
         self._running: _Run | None = None
@@ -146,6 +147,7 @@ class Latest:
                 if not (isinstance(error, Cancelled) and self._is_for_newer(run)):
                     self._tell(self._failed, error)
             else:
+                self._patience = self._least_patience
                 self._tell(self._done, result)
             with self._changed:
                 self._running = None
@@ -166,6 +168,7 @@ class Latest:
             if not isinstance(newer, dict):
                 return False
             self._waiting[0] = {**(run.changes or {}), **newer}
+            self._patience *= 2
             return True
 
     def _tell(self, callback: Callable[[Any], None], value: Any) -> None:  # noqa: ANN401

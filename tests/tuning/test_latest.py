@@ -89,6 +89,22 @@ def test_a_stale_update_is_given_up_and_its_changes_are_kept(session, told, pati
     assert told.empty()
 
 
+def test_patience_grows_until_something_is_seen(session, told):
+    latest = start(session, told, 1e-4)
+    latest.request({"a": 0})
+    for value in range(1, 8):
+        session.begun.get(timeout=SOON)
+        latest.request({"a": value})
+    grown = latest._patience
+    session.begun.get(timeout=SOON)
+    session.let_go()
+
+    assert told.get(timeout=SOON) == {"a": 7}
+    latest.close()
+    assert grown >= 6e-3
+    assert latest._patience == 1e-4
+
+
 def test_actions_come_in_their_order_and_are_not_given_up(session, told):
     latest = start(session, told, 0)
     latest.request({"a": 1})

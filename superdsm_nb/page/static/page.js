@@ -17,7 +17,7 @@ let start, controls, result, preset;
 let state = { version: 0, failures: 0, asked: 0, is_busy: true };
 const rowOf = new Map();
 let discarded = [];
-const drawn = { labels: 0, result: 0 };  // versions
+const drawn = { labels: 0, result: 0, failures: 0 };  // versions and failures that are seen
 const sender = new Sender("change", complain);
 const deeds = new Sender("correct", complain);
 export const view = new View(find("canvas"), describe, pick);
@@ -33,10 +33,12 @@ const loadLabels = coalesced(async () => {
   if (version === drawn.labels) return;
   view.setLabels(unpack(new Uint32Array(await answer.arrayBuffer()), view.width, view.height));
   drawn.labels = version;
+  find("count").textContent = view.map.boxes.size === 1 ? "1 object" : `${view.map.boxes.size} objects`;
   select([]);
 });
 
 const loadResult = coalesced(async () => {
+  drawn.failures = state.failures;
   const [found, rejects] = await Promise.all([askJson("result"), view.areRejectsShown ? askJson("discarded") : null]);
   result = found;
   if (rejects) {
@@ -61,7 +63,6 @@ function showResult() {
   rowOf.clear();
   for (const row of result.rows ?? []) rowOf.set(row.label, row);
   if (result.rows) {
-    find("count").textContent = result.rows.length === 1 ? "1 object" : `${result.rows.length} objects`;
     table.show(result.columns, result.rows);
   }
 }
@@ -69,11 +70,11 @@ function showResult() {
 function listen() {
   const events = new EventSource("events");
   events.onmessage = (event) => {
-    const before = state;
     state = JSON.parse(event.data);
     showState();
-    if (state.version !== before.version) loadLabels().then(loadResult);
-    else if (state.failures !== before.failures || (before.is_busy && !state.is_busy)) loadResult();
+    if (state.version !== drawn.labels) loadLabels();
+    // Measuring all objects takes time, which the next result needs while a slider is dragged.
+    if (!state.is_busy && (state.version !== drawn.result || state.failures !== drawn.failures)) loadResult();
   };
   events.onerror = () => {
     find("stage").textContent = "The program has ended.";
@@ -113,7 +114,7 @@ function describe(found) {
   const [low, high] = start.range;
   const parts = [`row ${found.row}, column ${found.column}`];
   if (found.value !== null) parts.push(`intensity ${shown(low + (high - low) * found.value / 65535)}`);
-  const row = rowOf.get(found.label);
+  const row = drawn.result === drawn.labels ? rowOf.get(found.label) : null;
   if (row) parts.push(`nucleus ${row.label}: area ${row.area}, contrast ${shown(row.contrast)}, energy ${shown(row.energy)}`);
   else if (found.rejected) parts.push(`discarded: ${discarded[found.rejected - 1]?.reason}`);
   box.textContent = parts.join(" · ");
