@@ -120,7 +120,7 @@ export class View {
     if (this.areContoursShown && this.map) this.stroke(this.contours, COLORS.contour, 1.5);
     for (const label of this.selected) this.stroke(borders(this.map, label), COLORS.selected, 3);
     if (this.kept) this.stroke(borders(this.rejects, this.kept), COLORS.selected, 3, [4, 3]);
-    if (this.under?.label) this.stroke(borders(this.map, this.under.label), COLORS.hovered, 2);
+    if (this.under?.label && !this.selected.has(this.under.label)) this.stroke(borders(this.map, this.under.label), COLORS.hovered, 2);
     else if (this.under?.rejected) this.stroke(borders(this.rejects, this.under.rejected), COLORS.hovered, 2, [4, 3]);
   }
 
