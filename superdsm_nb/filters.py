@@ -128,9 +128,10 @@ def measure(objects: NDArray[np.bool_], take: Callable[[slice, NDArray[np.int64]
 
 
 def _distance_along_columns(objects: NDArray[np.bool_]) -> NDArray[np.int32]:
-    along = np.empty(objects.shape, np.int32)
+    objects, along = np.ascontiguousarray(objects), np.empty(objects.shape, np.int32)
     strips(
-        lambda part: kernels.distance_along_columns(objects[:, part], along[:, part]), *objects.shape[::-1]
+        lambda part: kernels.distance_along_columns(objects, part.start, part.stop, along),
+        *objects.shape[::-1],
     )
     return along
 

@@ -18,7 +18,7 @@ from ..errors import ConfigError, SuperDSMError, printable
 from . import streams
 from .batch import batch, export_pictures
 from .demo import demo
-from .explain import doctor, explain_config, schema
+from .explain import doctor, explain_config, schema, warm
 from .score import score
 from .segment import segment
 from .tune import tune
@@ -41,6 +41,7 @@ app.command()(batch)
 app.command(name="export")(export_pictures)
 app.command(name="config")(explain_config)
 app.command()(doctor)
+app.command()(warm)
 app.command()(schema)
 app.command()(score)
 app.command()(demo)

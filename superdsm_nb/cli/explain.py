@@ -121,3 +121,19 @@ def doctor() -> None:
     say(f"{'self-test:':18}{verdict}")
     if not passed:
         raise typer.Exit(1)
+
+
+def warm(
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
+) -> None:
+    """Compile everything now, so that no later run has to.
+
+    For images of containers, software that is shared on a cluster, and after an update.
+    """
+    from ..warming import warm as compile_all
+    from .console import say
+
+    folder, count = compile_all(lambda what: None if quiet else say(f"Compiling: {what}"))
+    if not quiet:
+        new = "Nothing was left to compile" if count == 0 else f"{count} kernels compiled"
+        say(f"{new}: {folder}")

@@ -146,6 +146,11 @@ def _is_writable(folder: Path) -> bool:
     return True
 
 
+def writable_folder() -> Path | None:
+    """Return the folder in which new machine code is kept; None if there is none."""
+    return next(filter(_is_writable, folders()), None)
+
+
 def _read(path: Path) -> bytes:
     """Read a file that nobody else could have written.
 

@@ -10,26 +10,28 @@ FAR = 2**30  # larger than any distance along a column
 
 
 @jit
-def distance_along_columns(objects, out):
+def distance_along_columns(objects, start, stop, out):
     """Distance of every pixel to the nearest object pixel in its column.
 
     Parameters
     ----------
     objects : (H, W) bool
         Pixels to which the distance is 0.
+    start, stop : int
+        First column, and the one after the last.
     out : (H, W) int32
-        Receives the distances; FAR or more in a column without any.
+        Receives the distances in these columns; FAR or more in a column without any.
     """
-    height, width = objects.shape
-    for c in range(width):
+    height = objects.shape[0]
+    for c in range(start, stop):
         out[0, c] = 0 if objects[0, c] else FAR
     for r in range(1, height):
         above, row, inside = out[r - 1], out[r], objects[r]
-        for c in range(width):
+        for c in range(start, stop):
             row[c] = 0 if inside[c] else min(above[c] + 1, FAR)
     for r in range(height - 2, -1, -1):
         below, row = out[r + 1], out[r]
-        for c in range(width):
+        for c in range(start, stop):
             row[c] = min(row[c], below[c] + 1)
 
 
@@ -157,7 +159,7 @@ def depth(inside):
     along = np.empty((height, width), np.int32)
     squared = np.empty((height, width), np.int64)
     if is_anything_outside:
-        distance_along_columns(outside, along)
+        distance_along_columns(outside, 0, width, along)
         squared_distance(along, squared)
     result = np.empty((height, width))
     for r in range(height):
