@@ -75,6 +75,14 @@ def discarded_map(result: Segmentation) -> tuple[NDArray[Any], dict[int, ObjectD
     return labels, reasons
 
 
+def pieces_of(result: Segmentation, label: int) -> tuple[int, ...]:
+    """Return the labels of the pieces that a nucleus was merged from."""
+    footprints = result.footprints
+    if not 1 <= label <= len(footprints):
+        return ()
+    return tuple(sorted(frozenset().union(*footprints[label - 1])))
+
+
 def row_of(result_rows: Sequence[Mapping[str, Any]], label: int) -> Mapping[str, Any] | None:
     """Return the row of a label."""
     return next((row for row in result_rows if row["label"] == label), None)

@@ -41,11 +41,9 @@ class Messages(QWidget):
         """Say what is going on."""
         self.status.setText(text)
 
-    def advance(self, share: float | None) -> None:
-        """Show which part of the work is done (0 to 1); None for work of unknown length."""
-        self.bar.setRange(0, 0 if share is None else 100)
-        if share is not None:
-            self.bar.setValue(round(100 * share))
+    def advance(self, share: float) -> None:
+        """Show which part of the work is done (0 to 1)."""
+        self.bar.setValue(round(100 * share))
 
     def warn(self, text: str, count: int = 1) -> None:
         """Add a message that came once, or several times."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.utils.colormaps import DirectLabelColormap
 from napari.utils.transforms import Affine
 from numpy.typing import NDArray
 
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 MARK = "superdsm_nb"  # entry of the metadata of a layer
-NUCLEI, DISCARDED = "nuclei", "discarded"  # what a layer shows
+NUCLEI, DISCARDED, PICKED = "nuclei", "discarded", "picked"  # what a layer shows
 CONTOUR = 2  # pixels
-GREY = (0.6, 0.6, 0.6, 1.0)
+FILLED = {DISCARDED: ((0.6, 0.6, 0.6, 1.0), 0.6), PICKED: ((1.0, 0.85, 0.0, 1.0), 0.5)}  # colour, opacity
 
 
 def placement(view: View) -> dict[str, Any]:
@@ -119,11 +120,10 @@ def _is_placed(layer: Labels, placed: Mapping[str, Any]) -> bool:
 
 
 def _dress(layer: Labels, role: str) -> None:
-    """Draw nuclei as contours, and what was discarded in grey."""
-    layer.contour = CONTOUR
-    layer.opacity = 1.0
-    if role == DISCARDED:
-        from napari.utils.colormaps import DirectLabelColormap  # noqa: PLC0415 - slow, and rarely needed
-
-        layer.colormap = DirectLabelColormap(color_dict={None: GREY, 0: (0, 0, 0, 0)})
-        layer.opacity = 0.6
+    """Draw nuclei as contours, and other things as areas of one colour."""
+    if role not in FILLED:
+        layer.contour = CONTOUR
+        layer.opacity = 1.0
+        return
+    colour, layer.opacity = FILLED[role]
+    layer.colormap = DirectLabelColormap(color_dict={None: colour, 0: (0, 0, 0, 0)})

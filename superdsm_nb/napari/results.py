@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject, Signal
 
 from ..events import ObjectDiscarded
 from ..results.result import Segmentation
-from .explanation import discarded_map, explained, explained_discarded, row_of
+from .explanation import centre_of, discarded_map, explained, explained_discarded, pieces_of, row_of
 from .planes import Planes, Position
 from .resultlayers import DISCARDED, NUCLEI, find_layer, show_labels
 from .view import View
@@ -81,19 +81,21 @@ class Results(QObject):
             return self.planes.rows
         return [] if self.result is None else self.result.rows
 
-    def take(self, found: Found) -> None:
-        """Show the result of a view."""
+    def take(self, found: Found, is_last: bool = True) -> None:
+        """Show the result of a view; unless it is the last for now, its labels only, as that is fast."""
         self._move(found.view)
         self.result = found.result
+        layer = self._show(found.view, found.result.labels, position=found.view.position)
+        if not is_last:
+            return
         if self.planes is not None:
             self.planes.take(found.view, found.result)
-        layer = self._show(found.view, found.result.labels, position=found.view.position)
         if self.planes is None:
             rows = found.result.rows
             layer.features = {
                 "index": [row["label"] for row in rows],
                 **{name: [row[name] for row in rows] for name in TOLD},
-                "pieces": [sum(map(len, each)) for each in found.result.footprints],
+                "pieces": [len(pieces_of(found.result, row["label"])) for row in rows],
             }
         self._show_discarded()
         self.changed.emit()
@@ -133,28 +135,49 @@ class Results(QObject):
         is_current = self.result is not None and place.position == self.view.position
         if place.label:
             row = row_of(self._rows_of(place.position), place.label)
-            footprints = self.result.footprints if is_current and self.result is not None else []
-            footprint = (
-                sorted(frozenset().union(*footprints[place.label - 1]))
-                if place.label <= len(footprints)
-                else ()
-            )
-            return "" if row is None else explained(row, footprint)
-        event = self.discarded_at(place) if is_current else None
+            pieces = pieces_of(self.result, place.label) if self.result is not None and is_current else ()
+            return "" if row is None else explained(row, pieces)
+        event = self.discarded_at(place)
         return "" if event is None else explained_discarded(event)
 
     def discarded_at(self, place: Place) -> ObjectDiscarded | None:
         """Return what was discarded at a pixel, if that is shown."""
-        layer = None if self.view is None else find_layer(self.viewer, self.view.layer, DISCARDED)
-        if layer is None or not self._shows_discarded:
+        if self.view is None or place.position != self.view.position or not self._shows_discarded:
+            return None
+        layer = find_layer(self.viewer, self.view.layer, DISCARDED)
+        if layer is None:
             return None
         return self._reasons.get(int(layer.data[(*place.position, place.row, place.col)]))
 
-    def forget(self) -> None:
-        """Forget all results; their layers remain."""
-        self.view = self.result = self.planes = None
-        self._reasons = {}
-        self.changed.emit()
+    def centre(self, place: Place) -> NDArray[np.float64] | None:
+        """Where the nucleus at a pixel is, as a point of the viewer; None if nothing is known of it."""
+        row, layer = row_of(self._rows_of(place.position), place.label), self.layer
+        if row is None or layer is None:
+            return None
+        return np.asarray(layer.data_to_world((*place.position, *centre_of(row))))
+
+    def place_of(self, row: Mapping[str, Any]) -> Place:
+        """Return a pixel of the nucleus that a row of the table is about."""
+        assert self.view is not None, "a row is of a view"
+        position = self.view.position if self.planes is None else self.planes.position(row)
+        label, layer = int(row["label"]), self.layer
+        own = (row["bbox-0"], row["bbox-2"]), (row["bbox-1"], row["bbox-3"])
+        box = tuple(slice(*each) for each in own)
+        inside = layer.data[position][box] == label if layer is not None else np.zeros((0, 0), bool)
+        rows, cols = np.nonzero(inside)
+        middle = len(rows) // 2
+        at = (int(rows[middle]), int(cols[middle])) if len(rows) else (0, 0)
+        return Place(position, own[0][0] + at[0], own[1][0] + at[1], label)
+
+    def same(self, place: Place) -> Place | None:
+        """Return what is at the same pixel now; None outside the layer."""
+        layer = self.layer
+        if layer is None:
+            return None
+        at = (*place.position, place.row, place.col)
+        if len(at) != layer.data.ndim or any(n >= size for n, size in zip(at, layer.data.shape, strict=True)):
+            return None
+        return replace(place, label=int(layer.data[at]))
 
     def _rows_of(self, position: Position) -> Sequence[Mapping[str, Any]]:
         if self.planes is None:
@@ -175,7 +198,7 @@ class Results(QObject):
         """Show labels, and leave the layer selected that was."""
         before = self.viewer.layers.selection.active
         layer = show_labels(self.viewer, view, labels, role, position)
-        if before is not None and role != NUCLEI:
+        if before is not None and role != NUCLEI and before in self.viewer.layers:
             self.viewer.layers.selection.active = before
         return layer
 

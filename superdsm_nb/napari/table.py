@@ -97,7 +97,6 @@ class Table(QWidget):
         self.view.sortByColumn(0, Qt.SortOrder.AscendingOrder)
         self.view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.view.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.view.setAlternatingRowColors(True)
         self.view.verticalHeader().hide()
         self.view.clicked.connect(self._choose)
         layout = QVBoxLayout(self)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QCheckBox,
     QFrame,
     QHBoxLayout,
+    QLabel,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -20,20 +22,26 @@ from qtpy.QtWidgets import (
 from ..errors import Cancelled, SuperDSMError
 from ..results.result import Segmentation
 from .choosing import METHODS, Choosing
+from .correcting import Correcting
 from .inbox import Mail
 from .measuring import measured_diameter, measuring_layer
 from .messages import Messages
+from .picking import Picking
 from .planes import axes_of
 from .results import Results
 from .section import Section
 from .settings import Settings
+from .table import Table
 from .work import AllFound, Found, Measured, Work, diameter_of
 
 if TYPE_CHECKING:
     import napari.viewer
 
-MIN_WIDTH = 280  # pixels
+MIN_WIDTH = 300  # pixels
+PATIENCE = 250  # milliseconds; what is over by then needs no progress
 MARGIN = 8
+ABOUT = "Move the mouse over a nucleus to see why it is as it is."
+ABOUT_LINES = 3
 SMALLEST = 8  # pixels; smaller nuclei cannot be told apart
 
 
@@ -55,12 +63,24 @@ class SegmentNuclei(QWidget):
         self.settings_of = {preset: Settings(preset) for _, preset in METHODS}
         self.methods = QStackedWidget()
         self.messages = Messages()
+        self.picking = Picking(viewer, self.results)
+        self.correcting = Correcting(self.work, self.results, self.picking)
+        self.about = QLabel()
+        self.shows_discarded = QCheckBox("Show what was discarded")
+        self.table = Table()
+        self.shows_table = QPushButton("Table of nuclei")
+        self._table_dock: Any = None
         self.live = QCheckBox("Live preview while dragging")
         self.live.setChecked(True)
         self.run = QPushButton("Segment")
         self.run_all = QPushButton("All planes")
         self.cancel = QPushButton("Cancel")
         self._shapes: Any = None
+        self._text = ""
+        self._patience = QTimer(self)
+        self._patience.setSingleShot(True)
+        self._patience.setInterval(PATIENCE)
+        self._patience.timeout.connect(self._say_what_runs)
         self._lay_out()
         self._connect()
         self._show_state()
@@ -127,7 +147,28 @@ class SegmentNuclei(QWidget):
     def shut(self) -> None:
         """End all threads, and listen to the viewer no more."""
         self.work.close()
+        self.picking.close()
         self.choosing.close_events()
+
+    def show_table(self) -> None:
+        """Dock the table below the image."""
+        if self._table_dock is None:
+            self._table_dock = self.viewer.window.add_dock_widget(
+                self.table, name="Nuclei", area="bottom", add_vertical_stretch=False
+            )
+        self._table_dock.show()
+        self._show_rows()
+
+    def _show_rows(self) -> None:
+        if self._table_dock is not None and not self._table_dock.isHidden():
+            self.table.show_rows(self.results.rows)
+            self._select_row()
+
+    def _select_row(self) -> None:
+        if len(self.picking.labels) == 1 and self.picking.last is not None:
+            planes = self.results.planes
+            place = {} if planes is None else planes.place(self.picking.last.position)
+            self.table.select(self.picking.labels[0], place)
 
     def _lay_out(self) -> None:
         content = QWidget()
@@ -140,7 +181,16 @@ class SegmentNuclei(QWidget):
             self.methods.addWidget(self.settings_of[preset])
         tune.body.addWidget(self.live)
         tune.body.addWidget(self.methods)
-        for each in (image, tune):
+        look, correct = Section("Look"), Section("Correct by hand")
+        self.about.setText(ABOUT)
+        self.about.setWordWrap(True)
+        self.about.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+        self.about.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.about.setFixedHeight(ABOUT_LINES * self.about.fontMetrics().lineSpacing())
+        for part in (self.about, self.shows_discarded, self.shows_table):
+            look.body.addWidget(part)
+        correct.body.addWidget(self.correcting)
+        for each in (image, tune, look, correct):
             inner.addWidget(each)
         inner.addStretch(1)
         self.sections = inner
@@ -172,6 +222,13 @@ class SegmentNuclei(QWidget):
             settings.changed.connect(self._change)
             settings.estimate.connect(self.estimate)
             settings.draw.connect(self.draw)
+        self.shows_discarded.toggled.connect(self.results.show_discarded)
+        self.shows_table.clicked.connect(self.show_table)
+        self.results.changed.connect(self._show_rows)
+        self.picking.told.connect(lambda text: self.about.setText(text or ABOUT))
+        self.picking.changed.connect(self._select_row)
+        self.table.chosen.connect(lambda row: self.picking.look_at(self.results.place_of(row)))
+        self.correcting.begun.connect(self._begin)
         self.work.told.connect(self._tell)
         self.work.ended.connect(self._take)
 
@@ -192,6 +249,8 @@ class SegmentNuclei(QWidget):
     def _tell(self, mail: Mail) -> None:
         for text, count in mail.warnings.items():
             self.messages.warn(text, count)
+        if self._patience.isActive():  # what is over in a moment is not worth telling
+            return
         if mail.stage:
             self.messages.say(f"{mail.stage.replace('-', ' ').capitalize()} ...")
         if mail.progress is not None and mail.progress.total:
@@ -200,7 +259,7 @@ class SegmentNuclei(QWidget):
     def _take(self, outcome: object) -> None:
         """Show what a thread has come to."""
         if isinstance(outcome, Found):
-            self.results.take(outcome)
+            self.results.take(outcome, is_last=not self.work.is_busy)
             self._show_diameter(outcome)
             self._end(told_of(outcome.result))
         elif isinstance(outcome, AllFound):
@@ -223,13 +282,20 @@ class SegmentNuclei(QWidget):
 
     def _begin(self, text: str) -> None:
         self.messages.clear()
-        self.messages.say(f"{text} ...")
-        self.messages.advance(None)
-        self._show_state(is_busy=True)
+        if not self.cancel.isEnabled():
+            self._text = text
+            self._patience.start()
+            self._show_state(is_busy=True)
+
+    def _say_what_runs(self) -> None:
+        self.messages.say(f"{self._text} ...")
+        self.messages.advance(0.0)
 
     def _end(self, text: str) -> None:
         if self.work.is_busy:  # newer changes are still being worked on
+            self._patience.start()
             return
+        self._patience.stop()
         self.messages.say(text)
         self.messages.advance(1.0)
         self._show_state(is_busy=False)
@@ -251,7 +317,7 @@ def told_of(result: Segmentation) -> str:
     """Say in a line what was found."""
     noun = "nucleus" if result.object_count == 1 else "nuclei"
     gap = result.performance.gap
-    optimal = "proven optimal" if gap == 0 else f"optimal but for at most {gap:.2g}"
+    optimal = "proven optimal" if gap == 0 else f"at most {100 * gap:.2g} % from the optimum"
     discarded = f"; {len(result.discarded)} discarded" if result.discarded else ""
     return f"{result.object_count} {noun}, {optimal}{discarded}."
 

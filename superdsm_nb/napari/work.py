@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from qtpy.QtCore import QObject, Signal
 
 from ..automation import create_config
 from ..config import Config
+from ..corrections import Correction
 from ..events import Emit
 from ..pipeline import pipeline_of
 from ..results.result import Segmentation
@@ -71,6 +72,7 @@ class Work(QObject):
         self._latest: Latest | None = None
         self._job: Job | None = None
         self._pixels: NDArray[Any] = np.empty((0, 0))
+        self._corrections: dict[Hashable, tuple[Correction, ...]] = {}
         self.session: Session | None = None
         self.view: View | None = None
 
@@ -148,9 +150,11 @@ class Work(QObject):
             self._job.cancel()
 
     def forget(self) -> None:
-        """Begin anew at the next segmentation."""
+        """Begin anew at the next segmentation; only the corrections of the view are kept."""
         if self._latest is not None:
             self._latest.close()
+        if self.session is not None and self.view is not None:
+            self._corrections[self.view.key] = self.session.corrections
         self._latest = self.session = self.view = None
 
     def close(self) -> None:
@@ -163,7 +167,8 @@ class Work(QObject):
         self.forget()
         self._pixels = view.pixels()
         config = Config(in_pixels_of(view, settings))
-        session = Session(view.image(self._pixels), config, emit=self._inbox.put)
+        corrections = self._corrections.get(view.key, ())
+        session = Session(view.image(self._pixels), config, corrections=corrections, emit=self._inbox.put)
         self.view, self.session = view, session
         self._latest = Latest(
             session, lambda result: self._inbox.conclude(Found(view, result)), self._inbox.conclude
