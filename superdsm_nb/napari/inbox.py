@@ -28,15 +28,15 @@ class Mail:
         The image that was begun last; empty if none was.
     progress : Progress or None
         The latest progress of the stage.
-    outcome : object
-        The latest result or error; None if there is none.
+    outcomes : dict of str to object
+        The latest result or error of each kind of work.
     """
 
     warnings: Counter[str] = field(default_factory=Counter)
     stage: str = ""
     image: str = ""
     progress: Progress | None = None
-    outcome: object = None
+    outcomes: dict[str, object] = field(default_factory=dict)
 
 
 class Inbox(QObject):
@@ -82,10 +82,10 @@ class Inbox(QObject):
                 self._is_waiting = True
                 self._filled.emit()
 
-    def conclude(self, outcome: object) -> None:
+    def conclude(self, kind: str, outcome: object) -> None:
         """Take a result or an error, in place of one that nobody has seen yet; any thread may call this."""
         with self._lock:
-            self._mail.outcome = outcome
+            self._mail.outcomes[kind] = outcome
             self._concluded.emit()
 
     def _take_warning(self, text: str) -> None:

@@ -11,6 +11,8 @@ from ..events import Emit
 from ..timelimit import Deadline, until
 from .inbox import Inbox
 
+JOB = "job"  # kind of outcome
+
 
 class Job:
     """Something long that runs once, besides the segmentation of the plane in view.
@@ -28,11 +30,6 @@ class Job:
         self._deadline = Deadline(math.inf, math.inf)
         self._thread = threading.Thread(target=self._run, name="superdsm-nb job", daemon=True)
         self._thread.start()
-
-    @property
-    def is_running(self) -> bool:
-        """Whether it has not ended yet."""
-        return self._thread.is_alive()
 
     def cancel(self) -> None:
         """End it soon; `Cancelled` is its outcome then."""
@@ -52,4 +49,4 @@ class Job:
             outcome = error
         except Exception as error:  # noqa: BLE001 - whatever it is, the window has to go on and say so
             outcome = error
-        self._inbox.conclude(outcome)
+        self._inbox.conclude(JOB, outcome)

@@ -22,9 +22,11 @@ from ..session import Session
 from ..stack import segment_stack
 from ..tuning import Latest
 from .inbox import Inbox, Mail
-from .job import Job
+from .job import JOB, Job
 from .planes import KINDS, axes_of
 from .view import View
+
+TUNING = "tuning"  # kind of outcome
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,25 @@ class Measured:
     diameter: float
 
 
+@dataclass(frozen=True)
+class _Told:
+    """What the thread of a session has come to.
+
+    Attributes
+    ----------
+    outcome : Found or Exception
+        The result or the error.
+    asked : int
+        How often it had been asked for something by then.
+    is_last : bool
+        Whether nothing was waiting.
+    """
+
+    outcome: Found | Exception
+    asked: int
+    is_last: bool
+
+
 class Work(QObject):
     """Segments the view that the user looks at, again whenever settings change.
 
@@ -71,6 +92,8 @@ class Work(QObject):
         self._inbox.arrived.connect(self._open)
         self._latest: Latest | None = None
         self._job: Job | None = None
+        self._asked = 0
+        self._is_tuning = False
         self._pixels: NDArray[Any] = np.empty((0, 0))
         self._corrections: dict[Hashable, tuple[Correction, ...]] = {}
         self.session: Session | None = None
@@ -78,9 +101,8 @@ class Work(QObject):
 
     @property
     def is_busy(self) -> bool:
-        """Whether something is being computed."""
-        is_tuning = self._latest is not None and self._latest.is_busy
-        return is_tuning or (self._job is not None and self._job.is_running)
+        """Whether something is being computed, or its outcome is on the way."""
+        return self._is_tuning or self._job is not None
 
     def segment(self, view: View, settings: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
         """Segment a view; never blocks.
@@ -96,13 +118,11 @@ class Work(QObject):
         """
         if self.view is None or self.view.key != view.key or not self._has_same_pixels(view):
             self._begin(view, settings)
-        if self._latest is not None:
-            self._latest.request(in_pixels_of(view, changes))
+        self._ask(lambda latest: latest.request(in_pixels_of(view, changes)))
 
     def perform(self, action: Callable[[Session], Segmentation]) -> None:
         """Do something else with the session of the view, such as a correction; never blocks."""
-        if self._latest is not None:
-            self._latest.perform(action)
+        self._ask(lambda latest: latest.perform(action))
 
     def segment_all(self, view: View, settings: Mapping[str, Any]) -> None:
         """Segment all planes; never blocks.
@@ -146,6 +166,7 @@ class Work(QObject):
         """End what is running as soon as possible; never blocks."""
         if self._latest is not None:
             self._latest.cancel()
+            self._is_tuning = self._latest.is_busy  # otherwise nothing more is told
         if self._job is not None:
             self._job.cancel()
 
@@ -156,6 +177,8 @@ class Work(QObject):
         if self.session is not None and self.view is not None:
             self._corrections[self.view.key] = self.session.corrections
         self._latest = self.session = self.view = None
+        self._is_tuning = False
+        self._asked += 1  # what is on its way is of no interest any more
 
     def close(self) -> None:
         """End all threads."""
@@ -169,10 +192,18 @@ class Work(QObject):
         config = Config(in_pixels_of(view, settings))
         corrections = self._corrections.get(view.key, ())
         session = Session(view.image(self._pixels), config, corrections=corrections, emit=self._inbox.put)
-        self.view, self.session = view, session
-        self._latest = Latest(
-            session, lambda result: self._inbox.conclude(Found(view, result)), self._inbox.conclude
-        )
+
+        def tell(outcome: Found | Exception) -> None:
+            self._inbox.conclude(TUNING, _Told(outcome, self._asked, not latest.is_waiting))
+
+        latest = Latest(session, lambda result: tell(Found(view, result)), tell)
+        self.view, self.session, self._latest = view, session, latest
+
+    def _ask(self, request: Callable[[Latest], None]) -> None:
+        if self._latest is not None:
+            self._asked += 1
+            self._is_tuning = True
+            request(self._latest)
 
     def _has_same_pixels(self, view: View) -> bool:
         """Whether nobody has changed the image since it was segmented."""
@@ -180,8 +211,14 @@ class Work(QObject):
 
     def _open(self, mail: Mail) -> None:
         self.told.emit(mail)
-        if mail.outcome is not None:
-            self.ended.emit(mail.outcome)
+        told = mail.outcomes.get(TUNING)
+        if isinstance(told, _Told) and self._latest is not None:
+            if told.is_last and told.asked == self._asked:
+                self._is_tuning = False
+            self.ended.emit(told.outcome)
+        if JOB in mail.outcomes:
+            self._job = None
+            self.ended.emit(mail.outcomes[JOB])
 
 
 def in_pixels_of(view: View, settings: Mapping[str, Any]) -> dict[str, Any]:

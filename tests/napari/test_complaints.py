@@ -159,20 +159,21 @@ def test_a_python_warning_in_a_worker_is_no_dialogue(viewer, open_widget, qtbot,
     assert widget.messages.lines == ["⚠ as it should be"]
 
 
-def test_a_worker_is_as_fast_as_the_call(viewer, open_widget, ended, qtbot):
+@pytest.mark.slow  # and run alone, as it compares times
+def test_a_worker_is_as_fast_as_the_call(viewer, open_widget, qtbot):
     """At most 10 % slower: the best of several runs of each, side by side."""
     image = generate(seed=5, shape=(700, 800), nuclei=90, radius=14, clustering=0.7).image
     viewer.add_image(image)
     widget = open_widget()
     plain, worker = [], []
-    for _ in range(12):
+    for _ in range(30):
         start = time.perf_counter()
-        result = analyze(image, preset="automatic", emit=ignore)
-        assert result.labels.max() == len(result.rows)
+        assert analyze(image, preset="automatic", emit=ignore).labels.any()
         plain.append(time.perf_counter() - start)
         widget.work.forget()
-        start = time.perf_counter()
-        ended(widget, widget.run.click)
+        with qtbot.waitSignal(widget.work.ended, timeout=60_000):
+            start = time.perf_counter()
+            widget.run.click()
         worker.append(time.perf_counter() - start)
         if len(plain) > 3 and min(worker) <= 1.1 * min(plain):
             break
