@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from ..config import Config
 from ..errors import ImageError
-from ..io import LoadedImage
 from ..results.outlines import outlines
 from ..results.result import Segmentation
 from ..results.stack import Packed, Plane, StackSegmentation
@@ -111,9 +110,8 @@ class Planes:
     def for_files(self, kinds: Iterable[str]) -> StackSegmentation:
         """Return what was found as a whole; planes that were not segmented are empty."""
         sizes = tuple(self._view.outer[at] for at in self._several)
-        pixels = self._view.pixel_size
         return StackSegmentation(
-            LoadedImage(np.empty((0, 0)), pixel_size=pixels),
+            self._view.image(np.empty((0, 0))),
             self.axes,
             sizes,
             (),

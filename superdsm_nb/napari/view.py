@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ImageError
-from ..io import LoadedImage, PixelSize
+from ..io import LoadedImage, PixelSize, Source
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -83,8 +84,8 @@ class View:
         return self._read(tuple(slice(None) if size > 1 else 0 for size in self.outer))
 
     def image(self, pixels: NDArray[Any]) -> LoadedImage:
-        """Return pixels with the size that the layer gives them."""
-        return LoadedImage(pixels, pixel_size=self.pixel_size)
+        """Return pixels with the name of the layer, and the size that it gives them."""
+        return LoadedImage(pixels, Source(Path(self.layer.name)), pixel_size=self.pixel_size)
 
     @property
     def pixel_size(self) -> PixelSize | None:

@@ -23,12 +23,14 @@ from ..errors import Cancelled, SuperDSMError
 from ..results.result import Segmentation
 from .choosing import METHODS, Choosing
 from .correcting import Correcting
+from .folder import FolderDone
 from .inbox import Mail
 from .measuring import measured_diameter, measuring_layer
 from .messages import Messages
 from .picking import Picking
 from .planes import axes_of
 from .results import Results
+from .saving import Saving
 from .section import Section
 from .settings import Settings
 from .table import Table
@@ -65,6 +67,7 @@ class SegmentNuclei(QWidget):
         self.messages = Messages()
         self.picking = Picking(viewer, self.results)
         self.correcting = Correcting(self.work, self.results, self.picking)
+        self.saving = Saving(self.work, self.results, lambda: self.settings.values)
         self.about = QLabel()
         self.shows_discarded = QCheckBox("Show what was discarded")
         self.table = Table()
@@ -181,7 +184,7 @@ class SegmentNuclei(QWidget):
             self.methods.addWidget(self.settings_of[preset])
         tune.body.addWidget(self.live)
         tune.body.addWidget(self.methods)
-        look, correct = Section("Look"), Section("Correct by hand")
+        look, correct, save = Section("Look"), Section("Correct by hand"), Section("Save and run")
         self.about.setText(ABOUT)
         self.about.setWordWrap(True)
         self.about.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
@@ -190,7 +193,8 @@ class SegmentNuclei(QWidget):
         for part in (self.about, self.shows_discarded, self.shows_table):
             look.body.addWidget(part)
         correct.body.addWidget(self.correcting)
-        for each in (image, tune, look, correct):
+        save.body.addWidget(self.saving)
+        for each in (image, tune, look, correct, save):
             inner.addWidget(each)
         inner.addStretch(1)
         self.sections = inner
@@ -229,6 +233,9 @@ class SegmentNuclei(QWidget):
         self.picking.changed.connect(self._select_row)
         self.table.chosen.connect(lambda row: self.picking.look_at(self.results.place_of(row)))
         self.correcting.begun.connect(self._begin)
+        self.saving.begun.connect(self._begin)
+        self.saving.told.connect(self.messages.say)
+        self.saving.failed.connect(self._fail)
         self.work.told.connect(self._tell)
         self.work.ended.connect(self._take)
 
@@ -251,6 +258,8 @@ class SegmentNuclei(QWidget):
             self.messages.warn(text, count)
         if self._patience.isActive():  # what is over in a moment is not worth telling
             return
+        if mail.image:
+            self.messages.say(f"{mail.image} ...")
         if mail.stage:
             self.messages.say(f"{mail.stage.replace('-', ' ').capitalize()} ...")
         if mail.progress is not None and mail.progress.total:
@@ -269,6 +278,11 @@ class SegmentNuclei(QWidget):
         elif isinstance(outcome, Measured):
             self._end(f"The diameter is about {outcome.diameter:.3g} pixels.")
             self.settings.set_diameter(outcome.diameter)
+        elif isinstance(outcome, FolderDone):
+            failed = f", {outcome.failed} failed" if outcome.failed else ""
+            self._end(
+                f"{outcome.nuclei} nuclei in {outcome.images} images{failed}: open the folder to see them."
+            )
         elif isinstance(outcome, Cancelled):
             self._end("Cancelled: the last result remains.")
         elif isinstance(outcome, Exception):

@@ -28,7 +28,7 @@ from ..render import render_atoms
 from ..render.labelmap import rasterize_with_sources
 from .intensity import Measure
 from .outlines import Outline, outlines
-from .tables import object_rows, saturation_level
+from .tables import fitted_objects, object_rows, saturation_level
 
 
 @dataclass(frozen=True)

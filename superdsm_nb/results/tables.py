@@ -155,11 +155,11 @@ def saturation_level(image: NDArray[Any]) -> float:
 
 def _cluster(sources: Sequence[BaseObject], graph: AtomAdjacencyGraph | None) -> int | None:
     """Label of the cluster of the first object behind a label; None if it is not known."""
-    atoms = [atom for item in _fitted(sources) for atom in item.footprint]
+    atoms = [atom for item in fitted_objects(sources) for atom in item.footprint]
     return None if graph is None or not atoms else graph.get_cluster_label(min(atoms))
 
 
-def _fitted(sources: Sequence[BaseObject]) -> list[Object]:
+def fitted_objects(sources: Sequence[BaseObject]) -> list[Object]:
     """Objects of the cover behind one label."""
     originals = [item.original if isinstance(item, PostprocessedObject) else item for item in sources]
     return [item for item in originals if isinstance(item, Object)]
@@ -167,7 +167,7 @@ def _fitted(sources: Sequence[BaseObject]) -> list[Object]:
 
 def _of_model(sources: Sequence[BaseObject]) -> dict[str, Any]:
     """Measurements of the models behind one label."""
-    fitted = _fitted(sources)
+    fitted = fitted_objects(sources)
     contrasts = [item.contrast for item in sources if isinstance(item, PostprocessedObject)]
     energy, pixels = sum(item.energy for item in fitted), sum(item.pixels for item in fitted)
     return {
