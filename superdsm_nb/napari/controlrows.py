@@ -48,7 +48,8 @@ class ControlRow(QWidget):
         self.control = control
         self.nothing = nothing
         self.value: Any = control.default
-        self.label = QLabel(control.label)
+        self.name = control.label[:1].upper() + control.label[1:]
+        self.label = QLabel(self.name)
         self.label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.reset = QToolButton()
         self.reset.setText("↺")
@@ -125,7 +126,7 @@ class SwitchRow(ControlRow):
 
     def __init__(self, control: Control, nothing: str = NOTHING) -> None:
         super().__init__(control, nothing)
-        self.box = QCheckBox(control.label)
+        self.box = QCheckBox(self.name)
         self.box.clicked.connect(lambda is_on: self.set_value(bool(is_on), tell=True))
         _in_line(self, self.box, self.reset)
         self.set_value(control.default)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -14,7 +15,7 @@ from .controlrows import ControlRow, NumberRow, row_for, settings_of
 from .section import Section
 
 MEASURED = "measured"
-DIAMETER = "diameter"
+DIAMETER, PIXELS = "diameter", "Diameter (pixels)"
 ESTIMATE = "Measure the diameter of a typical nucleus in the image"
 DRAW = "Draw lines across nuclei, or circles around them: the diameter is the median"
 
@@ -47,7 +48,7 @@ class Settings(QWidget):
         for row in self.main:
             layout.addWidget(row)
             if row.control.key == DIAMETER:
-                row.label.setText("Diameter (pixels)")
+                row.label.setText(PIXELS)
                 layout.addLayout(self._ways_to_measure())
         self.advanced = [row_for(control) for control in advanced_controls(preset)]
         self.folded = Section("Advanced settings", is_open=False)
@@ -59,7 +60,7 @@ class Settings(QWidget):
                 self.folded.body.addWidget(row)
         layout.addWidget(self.folded)
         for row in self.rows:
-            row.changed.connect(self.changed)
+            row.changed.connect(partial(self._take, row))
 
     def _ways_to_measure(self) -> QHBoxLayout:
         layout = QHBoxLayout()
@@ -70,6 +71,14 @@ class Settings(QWidget):
             button.clicked.connect(signal)
             layout.addWidget(button)
         return layout
+
+    def _take(self, row: ControlRow) -> None:
+        """Let settings move along that belong to one that has changed, and tell."""
+        for key, ratio in row.control.linked:
+            other = self.row(key)
+            is_default = row.value == row.control.default
+            other.set_value(other.control.default if is_default else row.value * ratio)
+        self.changed.emit()
 
     @property
     def rows(self) -> list[ControlRow]:

@@ -158,3 +158,19 @@ def test_nothing_is_cut_off_in_a_narrow_dock(viewer, open_widget, nuclei, qtbot)
     assert widget.minimumSizeHint().width() <= 300
     content = widget.sections.parentWidget()
     assert content.minimumSizeHint().width() <= 290
+
+
+def test_settings_that_belong_together_move_together(viewer, open_widget, ended, nuclei):
+    viewer.add_image(nuclei)
+    widget = open_widget()
+    ended(widget, widget.run.click)
+    row = widget.settings.row("preprocess/min_local_contrast")
+    ((key, ratio),) = row.control.linked
+    ended(widget, lambda: row.slider.setValue(300))
+    assert widget.settings.row(key).value == pytest.approx(row.value * ratio)
+    assert widget.results.result.config[key] == pytest.approx(row.value * ratio)
+    ended(widget, row.reset.click)
+    assert widget.results.result.config[key] == widget.settings.row(key).control.default
+    widget.settings.row(key).edit.setText("0.5")
+    ended(widget, widget.settings.row(key).edit.editingFinished.emit)
+    assert widget.results.result.config[key] == 0.5
