@@ -20,6 +20,7 @@ from .batch import batch, export_pictures
 from .demo import demo
 from .explain import doctor, explain_config, schema, warm
 from .score import score
+from .scripts import scripts
 from .segment import segment
 from .tune import tune
 
@@ -44,6 +45,7 @@ app.command()(doctor)
 app.command()(warm)
 app.command()(schema)
 app.command()(score)
+app.command()(scripts)
 app.command()(demo)
 
 
