@@ -143,6 +143,10 @@ class TimeLimitError(SuperDSMError, TimeoutError):
     """An image takes longer than it may."""
 
 
+class RunOverError(SuperDSMError, RuntimeError):
+    """A batch has ended while one of its images was still in work elsewhere."""
+
+
 class Cancelled(SuperDSMError, RuntimeError):  # noqa: N818 - not a failure
     """The work was cancelled on request."""
 

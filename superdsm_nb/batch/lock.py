@@ -10,13 +10,14 @@ import shutil
 import socket
 import stat
 import time
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from ..errors import TaskError
+from ..errors import RunOverError, TaskError
 from ..io import UNFINISHED, write_atomically, writing_inside
 from ..regularfiles import read_regular
 from ..strictjson import loads
@@ -30,7 +31,7 @@ ENTRANCE_SECONDS = 60.0  # for other parts that begin at the same time
 
 
 @contextmanager
-def exclusive(folders: Iterable[Path], part: str | None = None) -> Iterator[None]:
+def exclusive(folders: Iterable[Path], part: str | None = None) -> Iterator[str]:
     """Hold folders for this process; the system lets go of them however the process ends.
 
     Parts of one division, such as "3-of-40", hold a folder side by side; nobody else does meanwhile.
@@ -42,29 +43,63 @@ def exclusive(folders: Iterable[Path], part: str | None = None) -> Iterator[None
     part : str, optional
         Name of the part: its number, "-of-", and how many there are.
 
+    Yields
+    ------
+    str
+        A token, for `check_token`.
+
     Raises
     ------
     TaskError
         If another run holds one of them, or one cannot be written to.
     """
+    token = uuid.uuid4().hex
     with ExitStack() as stack:
         for folder in folders:
             if part is None:
-                _hold(stack, folder, LOCK_FILE, HOLDER_FILE)
+                _hold(stack, folder, LOCK_FILE, HOLDER_FILE, token=token)
                 _end_parts(folder)
                 continue
             with ExitStack() as entrance:  # held as a whole only until the part is held
                 _hold(entrance, folder, LOCK_FILE, HOLDER_FILE, ENTRANCE_SECONDS)
                 _end_parts(folder, but_of=part.partition("-of-")[2])
-                _hold(stack, folder, *_files_of(part))
-        yield
+                _hold(stack, folder, *_files_of(part), token=token)
+        yield token
 
 
 def _files_of(part: str) -> tuple[str, str]:
     return f"{PART_PREFIX}{part}.lock", f"{PART_PREFIX}{part}.holder.json"
 
 
-def _hold(stack: ExitStack, folder: Path, lock_name: str, holder_name: str, seconds: float = 0) -> None:
+def check_token(folder: Path, token: str, part: str | None = None) -> None:
+    """Find out on another computer whether a run still holds a folder, before something is written there.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    token : str
+        Of the run.
+    part : str, optional
+        As for `exclusive`.
+
+    Raises
+    ------
+    RunOverError
+        If it does not.
+    """
+    holder = folder / (HOLDER_FILE if part is None else _files_of(part)[1])
+    try:
+        found = loads(read_regular(holder, MAX_HOLDER_SIZE))
+    except (OSError, ValueError):
+        found = None
+    if not isinstance(found, dict) or found.get("token") != token:
+        raise RunOverError(f"The run that asked for this image in {folder} is over: nothing is written.")
+
+
+def _hold(
+    stack: ExitStack, folder: Path, lock_name: str, holder_name: str, seconds: float = 0, token: str = ""
+) -> None:
     """Hold a folder by a lock file until the stack ends."""
     lock, holder = folder / lock_name, folder / holder_name
     try:
@@ -78,7 +113,7 @@ def _hold(stack: ExitStack, folder: Path, lock_name: str, holder_name: str, seco
         raise TaskError(_lock_problem(folder, lock, error)) from error
     try:
         with writing_inside(folder):
-            _write_holder(holder)
+            _write_holder(holder, token)
     except OSError as error:
         raise TaskError(_lock_problem(folder, holder, error)) from error
     stack.callback(_remove, holder)
@@ -121,9 +156,9 @@ def _lock_problem(folder: Path, file: Path, error: OSError) -> str:
     return f"{folder} cannot be locked: {reason}. Copy the tasks to a file system that supports locks."
 
 
-def _write_holder(path: Path) -> None:
+def _write_holder(path: Path, token: str) -> None:
     since = time.strftime("%Y-%m-%d %H:%M:%S")
-    holder = {"process": os.getpid(), "host": socket.gethostname(), "since": since}
+    holder = {"process": os.getpid(), "host": socket.gethostname(), "since": since, "token": token}
     write_atomically(path, json.dumps(holder).encode())
 
 

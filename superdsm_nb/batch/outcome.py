@@ -28,6 +28,10 @@ class Mode:
         Seconds that an image may take, instead of what its task says.
     keep_finished : bool
         When the time is over, keep the nuclei that are finished, also where the task does not say so.
+    token : str or None
+        Of the run, if its workers may outlive it: they write nothing then.
+    part : str or None
+        Part of the images that the run holds.
     """
 
     fresh: bool = False
@@ -35,6 +39,8 @@ class Mode:
     debug: bool = False
     time_limit: float | None = None
     keep_finished: bool = False
+    token: str | None = None
+    part: str | None = None
 
     def limit_of(self, job: Job) -> float | None:
         """Seconds that an image may take; None without a limit."""

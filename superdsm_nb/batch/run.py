@@ -7,13 +7,14 @@ import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..errors import OutputError, shortened
 from ..events import READING, Event, ImageStarted
 from ..parallel import processors, thread_count
+from .daskpool import DaskPool
 from .jobs import PROVENANCE, Job
 from .lock import exclusive, sweep
 from .log import log_failure
@@ -25,6 +26,9 @@ from .status import StatusReport, TaskStatus
 from .survey import Plan
 from .tables import write_tables
 from .work import process
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 MISSING = "there is no result, or it is out of date: its shard has failed, or has not run."
 TERMINATION_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -58,6 +62,16 @@ class Display(Protocol):
         """Something that went wrong."""
 
 
+class Pool(Protocol):
+    """Workers that segment images."""
+
+    def size(self, task: Task, count: int) -> int:
+        """Number of workers for a task with `count` images."""
+
+    def work(self, task: Task, jobs: Sequence[Job], emit: EmitFromSlot) -> Iterator[Finished]:
+        """Work on the images of a task, and yield each as it ends."""
+
+
 @dataclass
 class Runner:
     """Runs tasks one after the other.
@@ -78,6 +92,9 @@ class Runner:
         The share of the images that the plans hold; tables are left to a run without shares.
     collects : bool
         Compute nothing: write the tables of the results that are there, and name what is missing.
+    scheduler : str, distributed.Client or None
+        Of the Dask cluster that does the work, instead of processes of this computer (see
+        `superdsm_nb.batch.daskpool.connect`).
     """
 
     root: Path
@@ -87,6 +104,7 @@ class Runner:
     report: Path | None = None
     shard: Shard | None = None
     collects: bool = False
+    scheduler: str | Client | None = None
 
     def run(self, plans: Sequence[Plan]) -> int:
         """Run tasks.
@@ -122,14 +140,17 @@ class Runner:
         if part is not None:
             folders = set()  # what is unfinished may be another one's
         with (
-            exclusive(dict.fromkeys([self.root, *(plan.task.folder for plan in runnable)]), part),
+            exclusive(dict.fromkeys([self.root, *(plan.task.folder for plan in runnable)]), part) as token,
             _interrupt_on_signals(),
         ):
             sweep(folders)
             status.write(is_first=True)
             try:
                 with ExitStack() as stack:
-                    pool = WorkerPool(stack, self.mode)
+                    pool: Pool = WorkerPool(stack, self.mode)
+                    if self.scheduler is not None:
+                        mode = replace(self.mode, token=token, part=part)
+                        pool = DaskPool(self.scheduler, stack, mode)
                     for plan in plans:
                         if not plan.task.runnable:
                             self.display.skipped(plan)
@@ -145,7 +166,7 @@ class Runner:
         self.display.ended(failed, sum(current.total for current in statuses))
         return failures
 
-    def _run_task(self, plan: Plan, pool: WorkerPool, current: TaskStatus, status: StatusReport) -> int:
+    def _run_task(self, plan: Plan, pool: Pool, current: TaskStatus, status: StatusReport) -> int:
         if plan.is_complete and not self.force:
             current.state = "skipped"
             self.display.skipped(plan)
@@ -157,7 +178,7 @@ class Runner:
             # Until the tables are written, nothing may claim that they match the results.
             with suppress(OSError):  # what cannot be removed is not the provenance
                 (plan.task.folder / PROVENANCE).unlink()
-        if plan.task.num_cpus is not None and plan.task.num_cpus > processors():
+        if self.scheduler is None and plan.task.num_cpus is not None and plan.task.num_cpus > processors():
             self.display.warn(
                 f"{plan.task.folder / FILE_NAME}: num_cpus is {shortened(str(plan.task.num_cpus))}, but "
                 f"there are only {processors()} processors: no more are used"

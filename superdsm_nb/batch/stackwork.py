@@ -18,6 +18,7 @@ from ..stack import segment_stack
 from . import store
 from .header import Header
 from .jobs import Job, no_such_file
+from .lock import check_token
 from .log import Recorder, write_log
 from .outcome import Mode, Summary
 
@@ -58,6 +59,7 @@ def process_stack(job: Job, mode: Mode, recorder: Recorder) -> Summary:
     )
     segmented = time.perf_counter()
     recorder(StageStarted(WRITING))
+    check_wanted(job, mode)
     written = write_outputs(result, {kind: job.outputs[kind] for kind in kinds}, recorder)
     digest = result.image.sha256
     if "log" in job.outputs:
@@ -66,6 +68,7 @@ def process_stack(job: Job, mode: Mode, recorder: Recorder) -> Summary:
         write_log(job, recorder.remarks, facts)
     scale = statistics.median(plane.scale for plane in result.planes if plane.scale is not None)
     if not mode.oneshot:
+        check_wanted(job, mode)
         timings = {PLANES: segmented - start, WRITING: time.perf_counter() - segmented}
         write_file(job.timings, json.dumps(timings, allow_nan=False).encode())
         _store(job, result, recorder, scale, written)
@@ -82,6 +85,12 @@ def process_stack(job: Job, mode: Mode, recorder: Recorder) -> Summary:
         result.preset,
         result.is_complete,
     )
+
+
+def check_wanted(job: Job, mode: Mode) -> None:
+    """Raise `RunOverError` if the run that asked for an image does not hold its folder any more."""
+    if mode.token is not None:
+        check_token(job.folder, mode.token, mode.part)
 
 
 def _store(job: Job, result: StackSegmentation, recorder: Recorder, scale: float, written: list[str]) -> None:

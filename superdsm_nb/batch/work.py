@@ -11,7 +11,7 @@ from typing import cast
 from ..automation import process_image
 from ..config import STAGE_NAMES, GeneralSettings
 from ..diameter import is_size_given
-from ..errors import ImageError, StoredResultError, SuperDSMError, errors_name, printable
+from ..errors import ImageError, RunOverError, StoredResultError, SuperDSMError, errors_name, printable
 from ..events import WRITING, Emit, ObjectDiscarded, StageStarted, Warned, naming
 from ..io import LoadedImage, check_writable, file_digest, write_file, writing_inside
 from ..pipeline import pipeline_of
@@ -28,7 +28,7 @@ from .jobs import AS_FIELD, Job, no_such_file
 from .log import Recorder, log_failure, write_log
 from .outcome import Failure, Mode, Summary
 from .pickup import FIRST_RESUMABLE_STAGE, PickUp, find_pickup, restore
-from .stackwork import process_stack
+from .stackwork import check_wanted, process_stack
 from .timings import read_timings
 
 
@@ -58,6 +58,8 @@ def process(job: Job, mode: Mode, emit: Emit) -> Summary | Failure:
                 return process_stack(job, mode, recorder)
             with time_limit(mode.limit_of(job), job.keep_finished or mode.keep_finished):
                 return _process(job, mode, recorder)
+    except RunOverError as error:
+        return Failure(recorder.current, str(error))
     except Exception as error:  # noqa: BLE001 - a defect in one image must not stop the others
         if mode.debug:
             traceback.print_exc()
@@ -114,6 +116,7 @@ def _work(
     recorder(StageStarted(WRITING))
     writing = time.perf_counter()
     warn_if_empty(result, recorder)
+    check_wanted(job, mode)
     written = write_outputs(
         result, {kind: path for kind, path in job.outputs.items() if kind != "log"}, recorder
     )
@@ -132,6 +135,7 @@ def _work(
     if pickup is not None and pickup.folder == job.folder:
         timings = {**read_timings(job), **timings}  # keep the times of reused stages of its own result
     if not mode.oneshot:
+        check_wanted(job, mode)
         _store(job, result, recorder, timings, written)
     return _summary(job, result, pickup, written, time.perf_counter() - start)
 

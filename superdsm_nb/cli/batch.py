@@ -74,6 +74,15 @@ def batch(
             "missing.",
         ),
     ] = False,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            "--scheduler",
+            metavar="ADDRESS",
+            help="Let the workers of a Dask scheduler do it, such as tcp://host:8786, or local.",
+            show_default=False,
+        ),
+    ] = None,
     last_stage: Annotated[
         str | None,
         typer.Option(
@@ -115,18 +124,18 @@ def batch(
     from ..batch.outcome import Mode
     from ..batch.shard import Shard
     from ..batch.status import check_report
-    from ..config import STAGE_NAMES
     from .console import QUIET, print_json, say
 
-    if last_stage is not None and not oneshot:
-        raise ConfigError("--last-stage needs --oneshot: results of a part of the pipeline are not stored.")
-    if last_stage is not None and last_stage not in STAGE_NAMES:
-        raise ConfigError(f"There is no stage {last_stage}: the stages are {', '.join(STAGE_NAMES)}.")
-    if collect and (force or fresh or oneshot or shard is not None or not run):
+    _check_last_stage(last_stage, oneshot)
+    if collect and (force or fresh or oneshot or shard is not None or scheduler is not None or not run):
         raise ConfigError(
-            "--collect computes nothing: it needs --run, and does not go with --shard, --force, --fresh and "
-            "--oneshot."
+            "--collect computes nothing: it needs --run, and does not go with --shard, --scheduler, --force, "
+            "--fresh and --oneshot."
         )
+    if scheduler is not None:
+        if debug:
+            raise ConfigError("--scheduler does not go with --debug, which works in one process.")
+        root = root.absolute()  # the working folder of workers is another one
     share = None if shard is None else Shard.of(shard)
     check_time_limit(time_limit)
     if init:
@@ -142,7 +151,7 @@ def batch(
     if run:
         mode = Mode(fresh, oneshot, debug, time_limit, keep_finished)
         level = QUIET if quiet else verbosity
-        if run_tasks(root, plans, mode, level, as_json, force, report, share, collect):
+        if run_tasks(root, plans, mode, level, as_json, force, report, share, collect, scheduler):
             raise typer.Exit(1)
         if share is not None and not (quiet or as_json):
             say(f"Shard {share} is done. When all are, --run --collect writes the tables.")
@@ -155,6 +164,15 @@ def batch(
         say("Nothing was run: add --run to do so.")
 
 
+def _check_last_stage(last_stage: str | None, oneshot: bool) -> None:
+    from ..config import STAGE_NAMES
+
+    if last_stage is not None and not oneshot:
+        raise ConfigError("--last-stage needs --oneshot: results of a part of the pipeline are not stored.")
+    if last_stage is not None and last_stage not in STAGE_NAMES:
+        raise ConfigError(f"There is no stage {last_stage}: the stages are {', '.join(STAGE_NAMES)}.")
+
+
 def run_tasks(
     root: Path,
     plans: list[Plan],
@@ -165,6 +183,7 @@ def run_tasks(
     report: Path | None = None,
     shard: Shard | None = None,
     collects: bool = False,
+    scheduler: str | None = None,
 ) -> int:
     """Run tasks and show their progress; return the number of images that failed."""
     from ..batch.run import Runner
@@ -172,7 +191,7 @@ def run_tasks(
 
     display = BatchDisplay(root, verbosity, as_json)
     try:
-        return Runner(root, display, mode, force, report, shard, collects).run(plans)
+        return Runner(root, display, mode, force, report, shard, collects, scheduler).run(plans)
     finally:
         display.close()
 
