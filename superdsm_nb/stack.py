@@ -13,7 +13,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from .config import Config, GeneralSettings, Preset, with_preset
 from .diameter import with_diameter
-from .errors import AxisChoiceError, ConfigError, ImageError, SuperDSMError, TimeLimitError, errors_name
+from .errors import (
+    AxisChoiceError,
+    Cancelled,
+    ConfigError,
+    ImageError,
+    SuperDSMError,
+    TimeLimitError,
+    errors_name,
+)
 from .events import PLANES, READING, Emit, Event, ObjectDiscarded, Progress, StageStarted, Warned
 from .image import unmasked
 from .io import LoadedImage, Planes, Source, open_planes
@@ -148,7 +156,7 @@ def segment_stack(
                     emit=told.append,
                 )
                 return Plane.of(position, result, outputs), told
-            except ConfigError:  # of all planes
+            except (ConfigError, Cancelled):  # of all planes
                 raise
             except SuperDSMError as error:
                 is_complete = not isinstance(error, TimeLimitError)

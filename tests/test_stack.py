@@ -13,7 +13,7 @@ import tifffile
 
 import superdsm_nb
 from superdsm_nb import Source, analyze, parallel, segment, segment_stack, write_outputs
-from superdsm_nb.errors import AxisChoiceError, ConfigError, ImageError
+from superdsm_nb.errors import AxisChoiceError, Cancelled, ConfigError, ImageError
 from superdsm_nb.events import ObjectDiscarded, Progress, Warned, ignore
 from superdsm_nb.io import imread, pixel_size
 from superdsm_nb.results.intensity import Measure
@@ -343,3 +343,12 @@ def test_other_files_of_a_single_plane_are_read_at_the_same_plane(pixels, tmp_pa
     single = superdsm_nb.segment_file(Source(tmp_path / "image.tif", plane=1), **options).rows[0]
     inside = result.labels == single["label"]
     assert single["mean_intensity_other"] == pytest.approx(other[2][inside].mean())
+
+
+def test_a_stack_that_is_cancelled_is_no_stack_of_empty_planes(pixels, monkeypatch):
+    def cancelled(*arguments, **options):
+        raise Cancelled("The segmentation was cancelled.")
+
+    monkeypatch.setattr("superdsm_nb.stack.analyze", cancelled)
+    with pytest.raises(Cancelled):
+        segment_stack(pixels, axes="TZCYX")

@@ -42,18 +42,15 @@ class Mail:
 class Inbox(QObject):
     """Collects what threads tell, until the window has time for it; then `arrived` is emitted with a `Mail`.
 
-    Parameters
-    ----------
-    parent : QObject, optional
-        Owner.
+    It belongs to nobody in Qt, so that threads can tell it things even while the window is being closed.
     """
 
     arrived = Signal(object)
     _filled = Signal()
     _concluded = Signal()
 
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._lock = threading.Lock()
         self._mail = Mail()
         self._order: deque[str] = deque()

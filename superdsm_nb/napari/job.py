@@ -35,11 +35,6 @@ class Job:
         """End it soon; `Cancelled` is its outcome then."""
         self._deadline.is_cancelled = True
 
-    def close(self) -> None:
-        """End it, and wait until it has."""
-        self.cancel()
-        self._thread.join()
-
     def _run(self) -> None:
         outcome: object
         try:

@@ -37,7 +37,7 @@ class Picking(QObject):
     told = Signal(str)
 
     def __init__(self, viewer: napari.viewer.Viewer, results: Results) -> None:
-        super().__init__(results)
+        super().__init__()
         self._viewer, self._results = viewer, results
         self._places: list[Place] = []
         self.last: Place | None = None
@@ -77,8 +77,12 @@ class Picking(QObject):
 
     def close(self) -> None:
         """Follow the mouse no more."""
-        self._viewer.mouse_move_callbacks.remove(self._hover)
-        self._viewer.mouse_drag_callbacks.remove(self._press)
+        for callbacks, own in (
+            (self._viewer.mouse_move_callbacks, self._hover),
+            (self._viewer.mouse_drag_callbacks, self._press),
+        ):
+            if own in callbacks:
+                callbacks.remove(own)
 
     def _follow(self) -> None:
         """What is picked stays picked where it is, whatever its label is now."""

@@ -54,14 +54,12 @@ class Results(QObject):
     ----------
     viewer : Viewer
         Gets the layers.
-    parent : QObject, optional
-        Owner.
     """
 
     changed = Signal()
 
-    def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
         self.viewer = viewer
         self.view: View | None = None
         self.result: Segmentation | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import (
     QCheckBox,
     QFrame,
@@ -43,7 +43,7 @@ MIN_WIDTH = 300  # pixels
 PATIENCE = 250  # milliseconds; what is over by then needs no progress
 MARGIN = 8
 ABOUT = "Move the mouse over a nucleus to see why it is as it is."
-ABOUT_LINES = 3
+ABOUT_LINES = 5  # of the font before the theme of napari makes it larger
 SMALLEST = 8  # pixels; smaller nuclei cannot be told apart
 
 
@@ -59,8 +59,8 @@ class SegmentNuclei(QWidget):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self.viewer = viewer
-        self.work = Work(self)
-        self.results = Results(viewer, self)
+        self.work = Work()
+        self.results = Results(viewer)
         self.choosing = Choosing(viewer)
         self.settings_of = {preset: Settings(preset) for _, preset in METHODS}
         self.methods = QStackedWidget()
@@ -147,6 +147,12 @@ class SegmentNuclei(QWidget):
         self.shut()
         super().closeEvent(event)
 
+    def changeEvent(self, event: Any) -> None:  # noqa: ANN401, N802 - as Qt calls it
+        """End all threads when the widget is taken out of its dock."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self.shut()
+
     def shut(self) -> None:
         """End all threads, and listen to the viewer no more."""
         self.work.close()
@@ -161,6 +167,9 @@ class SegmentNuclei(QWidget):
             )
         self._table_dock.show()
         self._show_rows()
+
+    def _tell_about(self, text: str) -> None:
+        self.about.setText(text or ABOUT)
 
     def _show_rows(self) -> None:
         if self._table_dock is not None and not self._table_dock.isHidden():
@@ -229,7 +238,7 @@ class SegmentNuclei(QWidget):
         self.shows_discarded.toggled.connect(self.results.show_discarded)
         self.shows_table.clicked.connect(self.show_table)
         self.results.changed.connect(self._show_rows)
-        self.picking.told.connect(lambda text: self.about.setText(text or ABOUT))
+        self.picking.told.connect(self._tell_about)
         self.picking.changed.connect(self._select_row)
         self.table.chosen.connect(lambda row: self.picking.look_at(self.results.place_of(row)))
         self.correcting.begun.connect(self._begin)

@@ -76,24 +76,19 @@ class Work(QObject):
 
     Signals: `told` with a `Mail` for what happens on the way, `ended` with a `Found`, an `AllFound`, a
     `Measured`, whatever else a job gives, or an error.
-
-    Parameters
-    ----------
-    parent : QObject, optional
-        Owner.
     """
 
     told = Signal(object)
     ended = Signal(object)
 
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._inbox = Inbox(self)
+    def __init__(self) -> None:
+        super().__init__()
+        self._inbox = Inbox()
         self._inbox.arrived.connect(self._open)
         self._latest: Latest | None = None
         self._job: Job | None = None
         self._asked = 0
-        self._is_tuning = False
+        self._is_tuning = self._is_closed = False
         self._pixels: NDArray[Any] = np.empty((0, 0))
         self._corrections: dict[Hashable, tuple[Correction, ...]] = {}
         self.session: Session | None = None
@@ -159,7 +154,7 @@ class Work(QObject):
     def run(self, work: Callable[[Emit], object]) -> None:
         """Run something on a thread; what it returns is `ended`."""
         if self._job is not None:
-            self._job.close()
+            self._job.cancel()
         self._job = Job(work, self._inbox)
 
     def cancel(self) -> None:
@@ -181,10 +176,11 @@ class Work(QObject):
         self._asked += 1  # what is on its way is of no interest any more
 
     def close(self) -> None:
-        """End all threads."""
+        """End all threads; nothing is told after that."""
+        self._is_closed = True
         self.forget()
         if self._job is not None:
-            self._job.close()
+            self._job.cancel()
 
     def _begin(self, view: View, settings: Mapping[str, Any]) -> None:
         self.forget()
@@ -210,6 +206,8 @@ class Work(QObject):
         return np.array_equal(self._pixels, view.pixels())
 
     def _open(self, mail: Mail) -> None:
+        if self._is_closed:
+            return
         self.told.emit(mail)
         told = mail.outcomes.get(TUNING)
         if isinstance(told, _Told) and self._latest is not None:

@@ -159,6 +159,18 @@ def test_a_python_warning_in_a_worker_is_no_dialogue(viewer, open_widget, qtbot,
     assert widget.messages.lines == ["⚠ as it should be"]
 
 
+def test_a_closed_widget_leaves_nothing_behind(viewer, open_widget, ended, nuclei):
+    viewer.add_image(nuclei)
+    callbacks = len(viewer.mouse_move_callbacks)
+    widget = open_widget()
+    ended(widget, widget.run.click)
+    widget.settings.row(COST).slider.setValue(900)  # and something is running
+    viewer.window.remove_dock_widget(widget)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("superdsm-nb")]
+    assert len(viewer.mouse_move_callbacks) == callbacks
+    viewer.add_image(nuclei)
+
+
 @pytest.mark.slow  # and run alone, as it compares times
 def test_a_worker_is_as_fast_as_the_call(viewer, open_widget, qtbot):
     """At most 10 % slower: the best of several runs of each, side by side."""

@@ -26,8 +26,15 @@ def test_napari_finds_it():
     assert [entry.value for entry in entries] == ["superdsm_nb.napari:napari.yaml"]
 
 
-def test_the_widget_opens_from_the_menu(viewer):
+def test_the_widget_from_the_menu_works_with_what_plug_ins_may_use(viewer, ended):
+    viewer.open_sample("superdsm_nb", "nuclei")
     _, widget = viewer.window.add_plugin_dock_widget("superdsm_nb", "Segment nuclei")
+    ended(widget, widget.run.click)
+    widget.show_table()
+    widget.picking.look_at(widget.results.place_of(widget.results.rows[0]))
+    ended(widget, widget.correcting.delete.click)
+    widget.shows_discarded.setChecked(True)
+    assert [layer.name for layer in viewer.layers][:2] == ["sample", "nuclei: sample"]
     widget.shut()
 
 
