@@ -29,7 +29,7 @@ def mintest(session):
     own = Path(session.virtualenv.location)
     project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    declared = [*project["dependencies"], *extras["parquet"], *extras["test"]]
+    declared = [*project["dependencies"], *extras["parquet"], *extras["tune"], *extras["test"]]
     lowest = own / "lowest.txt"
     lowest.write_text("".join(f"{each.replace('>=', '==')}\n" for each in declared if ">=" in each))
     session.install("-e", ".[test]", "--constraint", str(lowest))

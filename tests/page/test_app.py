@@ -240,6 +240,29 @@ def test_settings_are_saved_beside_the_image_once(page, image):
 
 
 @naive.compiled_only
+def test_cancelling_ends_what_runs_and_keeps_what_was(page):
+    before = page.labels()
+    stages = []
+
+    async def cancel_in_a_stage():
+        async for state in page.desk.states():
+            if state.stage and not stages:
+                stages.append(state.stage)
+                page.desk.cancel()
+            if state.asked and not state.is_busy:
+                return state
+        return None
+
+    page.desk.change({"preset": "published"})  # which takes many times as long
+    state = asyncio.run(cancel_in_a_stage())
+
+    assert stages
+    assert (state.version, state.messages[-1]) == (1, ("error", "The segmentation was cancelled."))
+    np.testing.assert_array_equal(page.labels(), before)
+    assert page.json("/result")["preset"] == "automatic"
+
+
+@naive.compiled_only
 def test_closing_lets_the_listeners_go(loaded):
     page = DeskPage(loaded)
     page.desk.start()

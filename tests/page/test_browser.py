@@ -16,10 +16,11 @@ from selenium.webdriver.support.ui import WebDriverWait
 from superdsm_nb import analyze, imread
 from superdsm_nb.events import ignore
 
+from support import naive
 from support.browsers import chromium
 from support.pages import serving
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, naive.compiled_only]
 OUTLINES = "set-postprocess/outline_height"
 
 

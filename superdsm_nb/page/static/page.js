@@ -88,9 +88,13 @@ function showState() {
   if (total) { find("progress").max = total; find("progress").value = done; } else find("progress").removeAttribute("value");
   const first = state.version ? "" : " (the first run compiles for up to a minute)";
   find("stage").textContent = is_busy ? (STAGES[stage] ?? stage) + first : "";
-  const list = find("messages");
-  list.replaceChildren(...messages.map(([kind, text]) => element("li", { class: kind }, text)).reverse());
-  if (!messages.length) list.append(element("li", {}, "None."));
+  if (JSON.stringify(messages) !== drawn.messages) showMessages(messages);
+}
+
+function showMessages(messages) {
+  drawn.messages = JSON.stringify(messages);
+  const lines = messages.map(([kind, text]) => element("li", { class: kind }, text)).reverse();
+  find("messages").replaceChildren(...(lines.length ? lines : [element("li", {}, "None.")]));
 }
 
 function change(key, value) {

@@ -25,26 +25,40 @@ function extend(boxes, label, row, left, right) {
 
 // The edges of pixels between different labels; of one label, or of all.
 export function borders(map, only) {
-  const path = new Path2D(), { labels, width, height } = map;
-  const [top, left, bottom, right] = only ? map.boxes.get(only) ?? [0, 0, 0, 0] : [0, 0, height, width];
-  const at = (row, column) => {
-    const label = row < 0 || column < 0 || row >= height || column >= width ? 0 : labels[row * width + column];
-    return only && label !== only ? 0 : label;
-  };
-  edges(top, bottom, left, right, (line, i) => at(line - 1, i) !== at(line, i),
-    (line, from, to) => { path.moveTo(from, line); path.lineTo(to, line); });
-  edges(left, right, top, bottom, (line, i) => at(i, line - 1) !== at(i, line),
-    (line, from, to) => { path.moveTo(line, from); path.lineTo(line, to); });
+  const [top, left, bottom, right] = only ? map.boxes.get(only) ?? [0, 0, 0, 0] : [0, 0, map.height, map.width];
+  const { labels, width } = framed(map, top, left, bottom, right, only);
+  const path = new Path2D(), since = new Int32Array(width).fill(-1);  // where an edge along each column begins
+  for (let row = 1; row < labels.length / width; row++) {
+    let start = -1;  // where an edge along this row begins
+    for (let column = 1, i = row * width + 1; column < width; column++, i++) {
+      const label = labels[i];
+      if (label !== labels[i - width]) {
+        if (start < 0) start = column;
+      } else if (start >= 0) { across(path, left, top + row - 1, start, column); start = -1; }
+      if (label !== labels[i - 1]) {
+        if (since[column] < 0) since[column] = row;
+      } else if (since[column] >= 0) { along(path, top, left + column - 1, since[column], row); since[column] = -1; }
+    }
+  }
   return path;
 }
 
-function edges(firstLine, lastLine, first, last, differs, draw) {
-  for (let line = firstLine; line <= lastLine; line++) {
-    let start = -1;
-    for (let i = first; i <= last; i++) {
-      const here = i < last && differs(line, i);
-      if (here && start < 0) start = i;
-      if (!here && start >= 0) { draw(line, start, i); start = -1; }
-    }
+// A part of a label map with a frame of zeros around it: one pixel before it, one after it.
+function framed({ labels, width }, top, left, bottom, right, only) {
+  const wide = right - left + 2, result = new Uint32Array(wide * (bottom - top + 2));
+  for (let row = top; row < bottom; row++) {
+    const part = labels.subarray(row * width + left, row * width + right);
+    result.set(only ? part.map((label) => (label === only ? label : 0)) : part, (row - top + 1) * wide + 1);
   }
+  return { labels: result, width: wide };
+}
+
+function across(path, left, line, from, to) {
+  path.moveTo(left + from - 1, line);
+  path.lineTo(left + to - 1, line);
+}
+
+function along(path, top, line, from, to) {
+  path.moveTo(line, top + from - 1);
+  path.lineTo(line, top + to - 1);
 }
