@@ -36,7 +36,7 @@ class Control:
     is_logarithmic : bool
         Whether equal ways on the slider are equal factors.
     help : str
-        The meaning of the hyperparameter, from its declaration.
+        The meaning of the hyperparameter, from its declaration; of a factor, that of what it scales.
     unit : str
         Of its values; empty if they have none.
     kind : {"float", "int", "bool", "choice"}
@@ -185,7 +185,7 @@ def _main(preset: Preset, main: _Main) -> Control:
         high=main.high,
         default=parameter.default,
         is_logarithmic=main.is_logarithmic,
-        help=parameter.meaning,
+        help=_help(preset, main.key),
         unit=main.unit,
         is_optional=parameter.accepts_none,
         linked=tuple((key, declared[key].default / parameter.default) for key in main.linked),
@@ -202,12 +202,21 @@ def _advanced(preset: Preset, key: str, parameter: Hyperparameter) -> Control:
         high=high,
         default=parameter.default,
         is_logarithmic=False,
-        help=parameter.meaning,
+        help=_help(preset, key),
         unit=_unit(preset, key, parameter),
         kind=kind,
         choices=parameter.choices,
         is_optional=parameter.accepts_none,
     )
+
+
+def _help(preset: Preset, key: str) -> str:
+    """The meaning of a hyperparameter; of a factor, that of the value that it scales."""
+    declared = DECLARATIONS_OF[preset]
+    for scaled, factor in declared.automatic.items():
+        if factor == key:
+            return declared[scaled].meaning.replace(" (pixels)", "")
+    return declared[key].meaning
 
 
 def _ends(parameter: Hyperparameter) -> tuple[float, float]:
