@@ -14,7 +14,7 @@ from ..io import LoadedImage
 from ..strictjson import strict_values
 from ..tuning import Control, advanced_controls, main_controls
 
-MAX_SIDE, MAX_PIXELS = 16384, 2**27  # of a canvas in all browsers
+MAX_SIDE, MAX_PIXELS = 16384, 2**26  # of a canvas in all browsers
 DARK, BRIGHT = 0.5, 99.8  # percentiles: what is black and white at first
 GRAY = 65535
 FILES: Mapping[str, tuple[str, str]] = {
