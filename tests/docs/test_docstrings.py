@@ -14,6 +14,7 @@ MODULES = [
     module.name
     for module in pkgutil.walk_packages(superdsm_nb.__path__, "superdsm_nb.")
     if module.name != "superdsm_nb.__main__"
+    and not module.name.startswith("superdsm_nb.napari.")  # tested where napari is installed
 ]
 
 
