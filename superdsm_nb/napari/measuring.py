@@ -19,15 +19,18 @@ ROLE = "measure"
 LAYER = "diameter: draw over nuclei"
 
 
-def measuring_layer(viewer: Viewer) -> Shapes:
+def measuring_layer(viewer: Viewer, image: Image) -> Shapes:
     """Return the layer to draw in, ready for a line across a nucleus; there is one for all images."""
+    units = image.units[-2:]  # of one viewer, all layers must have the same
     for layer in viewer.layers:
         if layer.metadata.get(MARK) == {"role": ROLE}:
+            layer.units = units
             break
     else:
         layer = viewer.add_shapes(
             name=LAYER,
             ndim=2,
+            units=units,
             metadata={MARK: {"role": ROLE}},
             edge_color="yellow",
             face_color="transparent",

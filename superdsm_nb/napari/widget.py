@@ -130,7 +130,9 @@ class SegmentNuclei(QWidget):
 
     def draw(self) -> None:
         """Let the user draw over nuclei; their diameter is set as soon as something is drawn."""
-        shapes = measuring_layer(self.viewer)
+        if self.choosing.image is None:
+            return
+        shapes = measuring_layer(self.viewer, self.choosing.image)
         if shapes != self._shapes:
             self._shapes = shapes
             shapes.events.data.connect(self._measure_shapes)

@@ -148,6 +148,7 @@ def test_a_folder_that_is_cancelled_keeps_what_is_finished(widget, qtbot, folder
     assert widget.run.isEnabled()
 
 
+@pytest.mark.slow
 def test_images_of_several_sizes_are_opened_one_by_one(viewer, widget, ended, folder):
     imsave(folder / "larger.tif", generate(seed=9, shape=(120, 130), nuclei=5, radius=12).image)
     ended(widget, lambda: widget.saving.run_on(folder))

@@ -91,16 +91,18 @@ def test_the_diameter_is_estimated(viewer, open_widget, ended, nuclei):
     [("line", [[5, 5], [5, 17]]), ("ellipse", [[0, 0], [0, 12], [12, 12], [12, 0]])],
 )
 def test_the_diameter_is_that_of_what_is_drawn(viewer, open_widget, nuclei, kind, vertices):
-    viewer.add_image(nuclei, scale=(0.5, 0.5))
+    image = viewer.add_image(nuclei, scale=(0.5, 0.5), units=("um", "um"))
     widget = open_widget()
     widget.live.setChecked(False)
     widget.draw()
     widget.draw()
     assert len(viewer.layers) == 2
+    assert viewer.layers[-1].units == image.units
     viewer.layers[-1].add(np.array(vertices), shape_type=kind)
     assert widget.settings.row("diameter").value == pytest.approx(24)
 
 
+@pytest.mark.slow
 def test_the_published_method_has_settings_of_its_own(viewer, open_widget, ended, nuclei):
     viewer.add_image(nuclei)
     widget = open_widget()
