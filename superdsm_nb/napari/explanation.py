@@ -51,6 +51,15 @@ def explained_discarded(event: ObjectDiscarded) -> str:
     return f"Discarded: {event.reason}{pieces}"
 
 
+def told_of(result: Segmentation) -> str:
+    """Say in a line what was found."""
+    noun = "nucleus" if result.object_count == 1 else "nuclei"
+    gap = result.performance.gap
+    optimal = "proven optimal" if gap == 0 else f"at most {100 * gap:.2g} % from the optimum"
+    discarded = f"; {len(result.discarded)} discarded" if result.discarded else ""
+    return f"{result.object_count} {noun}, {optimal}{discarded}."
+
+
 def discarded_map(result: Segmentation) -> tuple[NDArray[Any], dict[int, ObjectDiscarded]]:
     """Draw what was discarded.
 

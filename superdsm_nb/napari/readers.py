@@ -17,6 +17,7 @@ from ..batch.spec import FILE_NAME, find_tasks
 from ..batch.survey import survey
 from ..errors import SuperDSMError, TaskError
 from ..io import imread, pixel_size
+from ..regularfiles import open_regular
 from .samples import LayerData
 
 Reader = Callable[[Any], list[LayerData]]
@@ -42,7 +43,7 @@ def task_reader(path: str | list[str]) -> Reader | None:
 def read_labels(path: str) -> list[LayerData]:
     """Read a label map with its scale."""
     file = Path(path)
-    labels = tifffile.imread(file)
+    labels = _whole(file)
     return [(labels, _described(f"nuclei: {file.stem}", file, labels.ndim), "labels")]
 
 
@@ -86,14 +87,20 @@ def label_file(job: Job) -> Path:
 
 def _size(file: Path) -> tuple[int, int]:
     """Width and height of a label map, from the head of its file."""
-    with PIL.Image.open(file) as picture:
+    with open_regular(file) as content, PIL.Image.open(content) as picture:
         return picture.size
+
+
+def _whole(file: Path) -> NDArray[Any]:
+    """Read all planes of a TIFF file."""
+    with open_regular(file) as content, tifffile.TiffFile(content, name=file.name) as tiff:
+        return np.asarray(tiff.asarray())
 
 
 def is_own_label_map(file: Path) -> bool:
     """Whether a TIFF file holds labels and says that this package has made it."""
     try:
-        with tifffile.TiffFile(file) as tiff:
+        with open_regular(file) as content, tifffile.TiffFile(content, name=file.name) as tiff:
             page, info = tiff.pages.first, tiff.imagej_metadata or {}
             text = str(info.get("Info") or page.description)
             is_labels = page.dtype is not None and page.dtype.kind in "iu" and page.samplesperpixel == 1
@@ -110,8 +117,8 @@ def _is_own(described: Mapping[str, Any]) -> bool:
 
 def _pair(job: Job) -> tuple[NDArray[Any], NDArray[Any]]:
     """Read an image and its labels; of a stack, all that was segmented is one array."""
-    labels = tifffile.imread(label_file(job)) if job.source.is_stack else imread(label_file(job))
-    pixels = tifffile.imread(job.image) if job.source.is_stack else imread(job.image, **job.source.part)
+    labels = _whole(label_file(job)) if job.source.is_stack else imread(label_file(job))
+    pixels = _whole(job.image) if job.source.is_stack else imread(job.image, **job.source.part)
     return pixels, labels
 
 

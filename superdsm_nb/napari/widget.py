@@ -20,9 +20,9 @@ from qtpy.QtWidgets import (
 )
 
 from ..errors import Cancelled, SuperDSMError
-from ..results.result import Segmentation
 from .choosing import METHODS, Choosing
 from .correcting import Correcting
+from .explanation import told_of
 from .folder import FolderDone
 from .inbox import Mail
 from .measuring import measured_diameter, measuring_layer
@@ -95,12 +95,15 @@ class SegmentNuclei(QWidget):
 
     def segment(self) -> None:
         """Segment what is in view; after a change of settings, only what depends on it is computed anew."""
+        self._segment(is_first_look=True)
+
+    def _segment(self, is_first_look: bool) -> None:
         if self.choosing.image is None:
             self.messages.say("Open an image first, for example File > Open Sample > superdsm_nb.")
             return
         try:
             view = self.choosing.view()
-            self.work.segment(view, self.settings.values, self.settings.changes)
+            self.work.segment(view, self.settings.values, self.settings.changes, is_first_look)
         except SuperDSMError as error:
             self._fail(error)
             return
@@ -252,7 +255,7 @@ class SegmentNuclei(QWidget):
 
     def _change(self) -> None:
         if self.live.isChecked() and self.choosing.image is not None:
-            self.segment()
+            self._segment(is_first_look=False)
 
     def _change_method(self) -> None:
         self.methods.setCurrentWidget(self.settings)
@@ -336,15 +339,6 @@ class SegmentNuclei(QWidget):
         self.run_all.setVisible(has_planes)
         self.run_all.setEnabled(not is_busy)
         self.cancel.setEnabled(is_busy)
-
-
-def told_of(result: Segmentation) -> str:
-    """Say in a line what was found."""
-    noun = "nucleus" if result.object_count == 1 else "nuclei"
-    gap = result.performance.gap
-    optimal = "proven optimal" if gap == 0 else f"at most {100 * gap:.2g} % from the optimum"
-    discarded = f"; {len(result.discarded)} discarded" if result.discarded else ""
-    return f"{result.object_count} {noun}, {optimal}{discarded}."
 
 
 def _outer_axes(image: Any) -> list[tuple[str, str]]:  # noqa: ANN401 - a layer

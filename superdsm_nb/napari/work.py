@@ -99,7 +99,9 @@ class Work(QObject):
         """Whether something is being computed, or its outcome is on the way."""
         return self._is_tuning or self._job is not None
 
-    def segment(self, view: View, settings: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
+    def segment(
+        self, view: View, settings: Mapping[str, Any], changes: Mapping[str, Any], is_first_look: bool = True
+    ) -> None:
         """Segment a view; never blocks.
 
         Parameters
@@ -110,8 +112,11 @@ class Work(QObject):
             All settings that differ from the defaults, by their full names.
         changes : mapping
             The same for a session that may have others: None sets back.
+        is_first_look : bool
+            Whether somebody may have changed the pixels since the last call; to find out, they are read.
         """
-        if self.view is None or self.view.key != view.key or not self._has_same_pixels(view):
+        is_new = self.view is None or self.view.key != view.key
+        if is_new or (is_first_look and not self._has_same_pixels(view)):
             self._begin(view, settings)
         self._ask(lambda latest: latest.request(in_pixels_of(view, changes)))
 
