@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from .automation import process_image
 from .automation.changes import first_change
-from .config import STAGE_NAMES, Config, Preset, with_preset
+from .config import DECLARATIONS, STAGE_NAMES, Config, Preset, with_preset
 from .corrections import Correction, Corrections, Kind, point_in
 from .diameter import with_diameter
 from .errors import CorrectionError
@@ -86,8 +86,7 @@ class Session:
         self._emit = naming(self._image.name, emit)
         given = with_preset(Config(config), preset, has_foreground=foreground is not None)
         self._config = with_diameter(given, diameter, self._image.pixel_size)
-        self._pipeline = pipeline_of(self._config["preset"])
-        self._pipeline.check(self._config)
+        pipeline_of(self._config["preset"]).check(self._config)
         self._result: Segmentation | None = None
         self._made: tuple[Correction, ...] = ()  # what the result was made with
         self._running = threading.Lock()
@@ -137,11 +136,11 @@ class Session:
             wanted = _changed(self._config, leaves, is_size_new=diameter is not None)
             wanted = with_preset(wanted, has_foreground=self._foreground is not None)
             wanted = with_diameter(wanted, diameter, self._image.pixel_size)
-            self._pipeline = pipeline_of(wanted["preset"])
-            self._pipeline.check(wanted)
+            pipeline = pipeline_of(wanted["preset"])
+            pipeline.check(wanted)
             for key, _ in leaves:
-                if key not in self._pipeline.declarations and key not in self._config:  # nothing to set back
-                    self._pipeline.check(Config({key: None}))
+                if key not in DECLARATIONS and key not in self._config:  # nothing to set back
+                    pipeline.check(Config({key: None}))
             result = self._run(wanted, Corrections(self._corrections))
             self._config = wanted
             return result
@@ -302,9 +301,10 @@ class Session:
 
     def _segment(self, wanted: Config, corrections: Corrections) -> Segmentation:
         """Run the stages whose results change."""
+        pipeline = pipeline_of(wanted["preset"])
         before, first, options = self._result, 0, dict[str, Any]()
         if before is not None:
-            first = first_change(self._pipeline, before.config, wanted, before.scale)
+            first = first_change(pipeline, before.config, wanted, before.scale)
             if corrections.items != self._made:
                 first = min(first, len(STAGE_NAMES) - 1)
             if first == len(STAGE_NAMES):
@@ -313,7 +313,7 @@ class Session:
             # What a stage makes and reads, it compares with what it would make.
             stale = {
                 entry
-                for stage in self._pipeline.stages[first:]
+                for stage in pipeline.stages[first:]
                 for entry in set(stage.outputs).difference(stage.optional_inputs)
             }
             kept = {name: value for name, value in before.data.items() if name not in stale}
@@ -329,9 +329,7 @@ class Session:
                 discarded.append(event)
             self._emit(event)
 
-        data, used, timings = process_image(
-            self._pipeline, wanted, self._image.pixels, emit=collect, **options
-        )
+        data, used, timings = process_image(pipeline, wanted, self._image.pixels, emit=collect, **options)
         return Segmentation(self._image, data, used, timings, self._drawing, True, tuple(discarded))
 
 

@@ -108,7 +108,12 @@ def changes_of(given: Mapping[str, Any], config: Config) -> dict[str, Any]:
         If there is no such control.
     """
     if "preset" in given:
-        own = {key: None for key in DECLARATIONS if preset_of(key) is not None and key in config}
+        # Those that are set, or about to be; a size that nothing has set must not replace the one that is.
+        own = {
+            key: None
+            for key in DECLARATIONS
+            if preset_of(key) is not None and (key != "AF_scale" or key in config)
+        }
         return {**own, "preset": given["preset"]}
     preset = resolve_preset(config)
     controls = {each.key: each for each in controls_of(preset)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -11,15 +12,17 @@ import pytest
 from superdsm_nb import Session, analyze
 from superdsm_nb.corrections import corrections_of
 from superdsm_nb.corrections.positions import atom_at, point_in
-from superdsm_nb.errors import CorrectionError
+from superdsm_nb.errors import Cancelled, CorrectionError
 from superdsm_nb.events import StageStarted, Warned, ignore
+from superdsm_nb.pipeline import pipeline_of
 from superdsm_nb.synthetic import generate
 
 from support import naive
 
 pytestmark = naive.compiled_only
+OBJECT_COST = "global-energy-minimization/object_cost"
 PRESETS = {
-    "automatic": {"diameter": 24, "global-energy-minimization/object_cost": 0.05},
+    "automatic": {"diameter": 24, OBJECT_COST: 0.05},
     "published": {"AF_scale": 6.0, "global-energy-minimization/AF_beta": 0.02},
 }
 
@@ -248,10 +251,27 @@ def test_every_atom_is_found_at_its_point(image, preset):
 
 def test_known_unions_are_measured_as_the_search_has_measured_them(session):
     result = session.result
-    stage = session._pipeline.stages[3]
+    stage = pipeline_of(session.config["preset"]).stages[3]
     settings = stage.settings(result.config.copy())
     known = result.data["cover"].solution
     again = stage.objects_of(result.data, settings, [item.footprint for item in known])
     for old, new in zip(known, again, strict=True):
         assert (new.energy, new.fg_offset, new.on_boundary) == (old.energy, old.fg_offset, old.on_boundary)
         np.testing.assert_array_equal(new.fg_fragment, old.fg_fragment)
+
+
+def test_a_cancelled_change_of_the_method_leaves_the_method(image):
+    is_cancelling = threading.Event()
+
+    def cancel(event):
+        if is_cancelling.is_set() and isinstance(event, StageStarted):
+            session.cancel()
+
+    session = Session(image, PRESETS["automatic"], emit=cancel)
+    before = session.result
+    session.delete(1)
+    is_cancelling.set()
+    with pytest.raises(Cancelled):
+        session.update({"diameter": None, "preset": "published", OBJECT_COST: None})
+    is_cancelling.clear()
+    equal(session.undo(), before)

@@ -172,12 +172,31 @@ def test_the_method_can_be_changed_back_and_forth(page):
     assert state.version == 3, state.messages
     assert told["preset"] == "published"
     assert told["values"]["dsm/AF_alpha"] == 0.0005
+    assert page.desk.config["diameter"] == 25
     page.post("/change", {"preset": "automatic"})
     page.settled(0)
     page.post("/change", {"diameter": None})
     page.settled(0)
 
     np.testing.assert_array_equal(page.labels(), before)
+
+
+@naive.compiled_only
+@pytest.mark.parametrize("is_early", [True, False])
+def test_the_method_can_be_changed_while_a_slider_moves(new, is_early):
+    if not is_early:
+        new.desk.start()
+        new.settled(0)
+    new.post("/change", {"global-energy-minimization/object_cost": 0.6})
+    new.post("/change", {"preset": "published"})
+    if is_early:
+        new.desk.start()
+    state = new.settled(2)
+    told = new.json("/result")
+    new.desk.close()
+
+    assert state.failures == 0, state.messages
+    assert told["preset"] == "published"
 
 
 @naive.compiled_only
