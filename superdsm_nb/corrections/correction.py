@@ -43,7 +43,7 @@ class Correction:
             raise CorrectionError(f"A correction is one of {', '.join(get_args(Kind))}, not {self.kind!r}.")
         try:
             points = tuple((float(row), float(col)) for row, col in self.points)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise CorrectionError("Points of a correction are pairs of a row and a column.") from error
         if not all(math.isfinite(each) for point in points for each in point):
             raise CorrectionError("Points of a correction are finite numbers.")

@@ -30,10 +30,10 @@ def atom_at(data: Mapping[str, Any], point: Point) -> int:
             (point[0] - place.offset[0] + 0.5) * place.small[0] / place.shape[0] - 0.5,
             (point[1] - place.offset[1] + 0.5) * place.small[1] / place.shape[1] - 0.5,
         )
-    row, col = (math.floor(each + 0.5) for each in position)
-    if not (0 <= row < atoms.shape[0] and 0 <= col < atoms.shape[1]):
+    row, col = (each + 0.5 for each in position)
+    if not (0 <= row < atoms.shape[0] and 0 <= col < atoms.shape[1]):  # perhaps too far away for an integer
         return 0
-    return int(atoms[row, col])
+    return int(atoms[math.floor(row), math.floor(col)])
 
 
 def point_in(data: Mapping[str, Any], footprint: Collection[int]) -> Point:

@@ -41,6 +41,7 @@ def test_written_corrections_are_read_back():
         [{"kind": "delete", "points": [["a", 2]]}],
         [{"kind": "delete", "points": [[math.nan, 2]]}],
         [{"kind": "delete", "points": [[1, math.inf]]}],
+        [{"kind": "delete", "points": [[1, 10**400]]}],
         [{"kind": "delete", "points": [None]}],
         [{"kind": "delete", "points": "12"}],
         [{"kind": "delete", "points": [[1, 2]], "label": 3}],

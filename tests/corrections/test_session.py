@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from superdsm_nb import Session, analyze
-from superdsm_nb.corrections import corrections_of
+from superdsm_nb.corrections import Correction, corrections_of
 from superdsm_nb.corrections.positions import atom_at, point_in
 from superdsm_nb.errors import Cancelled, CorrectionError
 from superdsm_nb.events import StageStarted, Warned, ignore
@@ -275,3 +275,12 @@ def test_a_cancelled_change_of_the_method_leaves_the_method(image):
         session.update({"diameter": None, "preset": "published", OBJECT_COST: None})
     is_cancelling.clear()
     equal(session.undo(), before)
+
+
+@pytest.mark.parametrize("point", [(-1.0, -1.0), (1e9, 5.0), (1e308, -1e308)])
+def test_a_point_outside_the_image_is_left_out_with_a_warning(session, image, point):
+    told = []
+    far = Correction("delete", (point,))
+    found = analyze(image, session.config, corrections=[far], emit=told.append)
+    assert found.corrections == ()
+    assert any(isinstance(each, Warned) and "is left out" in each.text for each in told)

@@ -172,7 +172,7 @@ def test_the_method_can_be_changed_back_and_forth(page):
     assert state.version == 3, state.messages
     assert told["preset"] == "published"
     assert told["values"]["dsm/AF_alpha"] == 0.0005
-    assert page.desk.config["diameter"] == 25
+    assert page.desk.config["AF_scale"] == pytest.approx(25 / 8**0.5)
     page.post("/change", {"preset": "automatic"})
     page.settled(0)
     page.post("/change", {"diameter": None})
