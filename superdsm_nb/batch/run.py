@@ -171,9 +171,9 @@ class Runner:
             current.state = "skipped"
             self.display.skipped(plan)
             return 0
-        todo = [state.job for state in plan.states if self.force or not state.is_done]
         if self.collects:
-            return self._collect(plan, todo, current)
+            return self._collect(plan, [state.job for state in plan.states if state.header is None], current)
+        todo = [state.job for state in plan.states if self.force or not state.is_done]
         if not self.mode.oneshot:
             # Until the tables are written, nothing may claim that they match the results.
             with suppress(OSError):  # what cannot be removed is not the provenance

@@ -262,3 +262,13 @@ def test_an_image_that_was_cut_short_is_in_the_tables_and_tried_again_by_the_nex
     assert len(rows_of(root / "default" / "objects.csv")) > len(rows)
     assert complete_in(root / "default") == {"a": True, "b": True}
     assert run_tree(root)[1].skips == ["cut", "default", "adapted"]
+
+
+def test_a_collection_counts_what_was_cut_short_as_a_run_does(cut_short, run):
+    root, _ = cut_short
+
+    collected = run("batch", root, "--run", "--collect")
+
+    assert collected.code == 0, collected.err
+    assert "there is no result" not in collected.err
+    assert complete_in(root / "default") == {"a": False, "b": False}
