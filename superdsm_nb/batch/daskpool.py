@@ -14,7 +14,7 @@ from ..parallel import thread_count
 from .daskwork import check_versions, versions, work
 from .jobs import Job
 from .outcome import Crash, Failure, Mode, Summary
-from .pool import EmitFromSlot, Finished
+from .pool import EmitFromSlot, Finished, ignoring_interrupts
 from .spec import Task
 
 if TYPE_CHECKING:
@@ -63,9 +63,12 @@ def connect(scheduler: str | Client, stack: ExitStack, size: int | None = None) 
         try:
             if scheduler == LOCAL:
                 count = size or thread_count()
-                cluster = stack.enter_context(
-                    distributed.LocalCluster(n_workers=count, threads_per_worker=1, dashboard_address=None)
-                )
+                with ignoring_interrupts():
+                    cluster = stack.enter_context(
+                        distributed.LocalCluster(
+                            n_workers=count, threads_per_worker=1, dashboard_address=None
+                        )
+                    )
                 client = stack.enter_context(distributed.Client(cluster))
             else:
                 client = stack.enter_context(distributed.Client(scheduler, timeout=CONNECT_SECONDS))

@@ -134,6 +134,17 @@ def _safe_path() -> Iterator[None]:
             os.environ[SAFE_PATH_VARIABLE] = before
 
 
+@contextmanager
+def ignoring_interrupts() -> Iterator[None]:
+    """Start processes that ignore interrupts from the start, and so print no traceback when one comes."""
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN) if _is_main() else None
+    try:
+        yield
+    finally:
+        if handler is not None:
+            signal.signal(signal.SIGINT, handler)
+
+
 def _no_worker(error: OSError) -> TaskError:
     reason = error.strerror or str(error)
     return TaskError(f"No worker process can be started: {reason}. Raise the limit (ulimit -a shows it).")
@@ -292,13 +303,7 @@ class ProcessPool:
             name=f"superdsm-nb-{slot}",
             daemon=True,
         )
-        # A process that ignores interrupts from the start prints no traceback when one comes.
-        handler = signal.signal(signal.SIGINT, signal.SIG_IGN) if _is_main() else None
-        try:
-            with _safe_path():
-                process.start()
-        finally:
-            if handler is not None:
-                signal.signal(signal.SIGINT, handler)
+        with ignoring_interrupts(), _safe_path():
+            process.start()
         theirs.close()
         return Worker(slot, process, ours)

@@ -155,6 +155,20 @@ def test_where_nobody_answers_the_run_ends_with_a_sentence(tree):
     assert err.count("\n") == 1
 
 
+def test_an_interrupt_ends_a_local_cluster_without_tracebacks(expected, tree):
+    run = start(tree, "--scheduler", "local", env={**os.environ, "SUPERDSM_NB_NUM_THREADS": "2"})
+    while " objects" not in (line := run.stdout.readline()):
+        assert line, run.stderr.read()
+    os.killpg(run.pid, signal.SIGINT)
+    code, out, err = finish(run)
+    assert code == 130
+    assert "Traceback" not in out + err
+    assert "finished results are kept" in err
+    code, out, err = finish(start(tree))
+    assert code == 0, out + err
+    assert contents(tree) == expected
+
+
 def test_a_worker_of_a_run_that_is_over_writes_nothing(tmp_path):
     with exclusive([tmp_path]) as token:
         check_token(tmp_path, token)
