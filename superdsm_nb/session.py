@@ -214,11 +214,6 @@ class Session:
         *labels : int
             Labels in the present result.
 
-        Returns
-        -------
-        Segmentation
-            As of `merge`.
-
         Raises
         ------
         CorrectionError
@@ -233,11 +228,6 @@ class Session:
         ----------
         row, col : float
             Its position, as `Segmentation.discarded` tells it, or a pixel near it: the nearest one is kept.
-
-        Returns
-        -------
-        Segmentation
-            As of `merge`.
 
         Raises
         ------
@@ -273,6 +263,8 @@ class Session:
             if not 1 <= label <= result.object_count:
                 raise CorrectionError(f"There is no object {label}: the result has {result.object_count}.")
             points += [point_in(result.data, footprint) for footprint in result.footprints[label - 1]]
+        if kind == "split" and len(points) > 1:
+            raise CorrectionError("The label shows several objects, drawn as one: only one can be split.")
         return self._with((*self._corrections, Correction(kind, tuple(points), rank)))
 
     def _with(self, corrections: tuple[Correction, ...], is_last_strict: bool = True) -> Segmentation:

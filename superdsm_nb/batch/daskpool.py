@@ -14,7 +14,7 @@ from ..parallel import thread_count
 from .daskwork import check_versions, versions, work
 from .jobs import Job
 from .outcome import Crash, Failure, Mode, Summary
-from .pool import EmitFromSlot, Finished, ignoring_interrupts
+from .pool import EmitFromSlot, Finished, ignoring_interrupts, safe_path
 from .spec import Task
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def connect(scheduler: str | Client, stack: ExitStack, size: int | None = None) 
         try:
             if scheduler == LOCAL:
                 count = size or thread_count()
-                with ignoring_interrupts():
+                with ignoring_interrupts(), safe_path():
                     cluster = stack.enter_context(
                         distributed.LocalCluster(
                             n_workers=count, threads_per_worker=1, dashboard_address=None

@@ -118,7 +118,7 @@ def _seconds_until(end: float) -> float | None:
 
 
 @contextmanager
-def _safe_path() -> Iterator[None]:
+def safe_path() -> Iterator[None]:
     """Let processes that start meanwhile import nothing from the working folder, which may be a stranger's.
 
     A worker begins as ``python -c``, which looks there first, even for modules of the standard library.
@@ -303,7 +303,7 @@ class ProcessPool:
             name=f"superdsm-nb-{slot}",
             daemon=True,
         )
-        with ignoring_interrupts(), _safe_path():
+        with ignoring_interrupts(), safe_path():
             process.start()
         theirs.close()
         return Worker(slot, process, ours)

@@ -174,7 +174,7 @@ class Runner:
         if self.collects:
             return self._collect(plan, [state.job for state in plan.states if state.header is None], current)
         todo = [state.job for state in plan.states if self.force or not state.is_done]
-        if not self.mode.oneshot:
+        if not self.mode.oneshot and (todo or self.shard is None):
             # Until the tables are written, nothing may claim that they match the results.
             with suppress(OSError):  # what cannot be removed is not the provenance
                 (plan.task.folder / PROVENANCE).unlink()

@@ -42,6 +42,8 @@ class Correction:
         if self.kind not in get_args(Kind):
             raise CorrectionError(f"A correction is one of {', '.join(get_args(Kind))}, not {self.kind!r}.")
         try:
+            if any(isinstance(point, str) for point in self.points):
+                raise TypeError
             points = tuple((float(row), float(col)) for row, col in self.points)
         except (TypeError, ValueError, OverflowError) as error:
             raise CorrectionError("Points of a correction are pairs of a row and a column.") from error

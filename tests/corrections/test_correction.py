@@ -44,6 +44,7 @@ def test_written_corrections_are_read_back():
         [{"kind": "delete", "points": [[1, 10**400]]}],
         [{"kind": "delete", "points": [None]}],
         [{"kind": "delete", "points": "12"}],
+        [{"kind": "delete", "points": ["12"]}],
         [{"kind": "delete", "points": [[1, 2]], "label": 3}],
         [{"kind": ["delete"], "points": [[1, 2]]}],
         [{"kind": "grow", "points": [[1, 2]]}],

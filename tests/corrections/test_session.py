@@ -9,7 +9,7 @@ import threading
 import numpy as np
 import pytest
 
-from superdsm_nb import Session, analyze
+from superdsm_nb import Drawing, Session, analyze
 from superdsm_nb.corrections import Correction, corrections_of
 from superdsm_nb.corrections.positions import atom_at, point_in
 from superdsm_nb.errors import Cancelled, CorrectionError
@@ -203,6 +203,13 @@ def test_what_cannot_be_corrected_is_refused_and_changes_nothing(session):
             act()
         assert session.update() is result
         assert session.corrections == ()
+
+
+def test_a_label_that_shows_several_objects_is_not_split(image):
+    session = Session(image, PRESETS["automatic"], drawing=Drawing(dilate=6, merge_overlap_threshold=0.0))
+    label = next(n for n, items in enumerate(session.result.footprints, 1) if len(items) > 1)
+    with pytest.raises(CorrectionError, match="several objects"):
+        session.split(label)
 
 
 def distance(result, a, b):
