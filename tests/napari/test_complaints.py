@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import pytest
 
-from superdsm_nb import analyze
+from superdsm_nb import Session, analyze
 from superdsm_nb.events import StageStarted, Warned, ignore
 from superdsm_nb.synthetic import generate
 
@@ -172,8 +172,17 @@ def test_a_closed_widget_leaves_nothing_behind(viewer, open_widget, ended, nucle
 
 
 @pytest.mark.slow  # and run alone, as it compares times
-def test_a_worker_is_as_fast_as_the_call(viewer, open_widget, qtbot):
-    """At most 10 % slower: the best of several runs of each, side by side."""
+def test_a_worker_is_as_fast_as_the_call(viewer, open_widget, qtbot, monkeypatch):
+    """At most 10 % slower from the click to the result: the best of several runs of each, side by side."""
+    ends, update = [], Session.update
+
+    def timed_update(session, *args, **kwargs):
+        result = update(session, *args, **kwargs)
+        assert result.labels.any()
+        ends.append(time.perf_counter())  # drawing it takes time of the screen, not of the worker
+        return result
+
+    monkeypatch.setattr(Session, "update", timed_update)
     image = generate(seed=5, shape=(700, 800), nuclei=90, radius=14, clustering=0.7).image
     viewer.add_image(image)
     widget = open_widget()
@@ -186,7 +195,7 @@ def test_a_worker_is_as_fast_as_the_call(viewer, open_widget, qtbot):
         with qtbot.waitSignal(widget.work.ended, timeout=60_000):
             start = time.perf_counter()
             widget.run.click()
-        worker.append(time.perf_counter() - start)
+        worker.append(ends[-1] - start)
         if len(plain) > 3 and min(worker) <= 1.1 * min(plain):
             break
     assert min(worker) <= 1.1 * min(plain)
