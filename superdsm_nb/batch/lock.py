@@ -10,7 +10,6 @@ import shutil
 import socket
 import stat
 import time
-import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -31,7 +30,7 @@ ENTRANCE_SECONDS = 60.0  # for other parts that begin at the same time
 
 
 @contextmanager
-def exclusive(folders: Iterable[Path], part: str | None = None) -> Iterator[str]:
+def exclusive(folders: Iterable[Path], part: str | None = None, token: str = "") -> Iterator[None]:
     """Hold folders for this process; the system lets go of them however the process ends.
 
     Parts of one division, such as "3-of-40", hold a folder side by side; nobody else does meanwhile.
@@ -42,18 +41,15 @@ def exclusive(folders: Iterable[Path], part: str | None = None) -> Iterator[str]
         The folders.
     part : str, optional
         Name of the part: its number, "-of-", and how many there are.
-
-    Yields
-    ------
-    str
-        A token, for `check_token`.
+    token : str, optional
+        By which workers of this run know on other computers that it still holds the folder (see
+        `check_token`).
 
     Raises
     ------
     TaskError
         If another run holds one of them, or one cannot be written to.
     """
-    token = uuid.uuid4().hex
     with ExitStack() as stack:
         for folder in folders:
             if part is None:
@@ -64,7 +60,7 @@ def exclusive(folders: Iterable[Path], part: str | None = None) -> Iterator[str]
                 _hold(entrance, folder, LOCK_FILE, HOLDER_FILE, ENTRANCE_SECONDS)
                 _end_parts(folder, but_of=part.partition("-of-")[2])
                 _hold(stack, folder, *_files_of(part), token=token)
-        yield token
+        yield
 
 
 def _files_of(part: str) -> tuple[str, str]:
@@ -158,7 +154,9 @@ def _lock_problem(folder: Path, file: Path, error: OSError) -> str:
 
 def _write_holder(path: Path, token: str) -> None:
     since = time.strftime("%Y-%m-%d %H:%M:%S")
-    holder = {"process": os.getpid(), "host": socket.gethostname(), "since": since, "token": token}
+    holder = {"process": os.getpid(), "host": socket.gethostname(), "since": since} | (
+        {"token": token} if token else {}
+    )
     write_atomically(path, json.dumps(holder).encode())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -136,11 +137,12 @@ class Runner:
         by_folder = {plan.task.folder: current for plan, current in zip(runnable, statuses, strict=True)}
         status = StatusReport(self.report, statuses, self.display.warn, self.root)
         folders = {path.parent for plan in runnable for path in _files_of(plan)}
+        token = "" if self.scheduler is None else uuid.uuid4().hex
         part = None if self.shard is None else f"{self.shard.number}-of-{self.shard.count}"
         if part is not None:
             folders = set()  # what is unfinished may be another one's
         with (
-            exclusive(dict.fromkeys([self.root, *(plan.task.folder for plan in runnable)]), part) as token,
+            exclusive(dict.fromkeys([self.root, *(plan.task.folder for plan in runnable)]), part, token),
             _interrupt_on_signals(),
         ):
             sweep(folders)

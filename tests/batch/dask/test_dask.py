@@ -170,13 +170,14 @@ def test_an_interrupt_ends_a_local_cluster_without_tracebacks(expected, tree):
 
 
 def test_a_worker_of_a_run_that_is_over_writes_nothing(tmp_path):
-    with exclusive([tmp_path]) as token:
+    token = "of a run"
+    with exclusive([tmp_path], token=token):
         check_token(tmp_path, token)
         with pytest.raises(RunOverError):
             check_token(tmp_path, "another")
     with pytest.raises(RunOverError):
         check_token(tmp_path, token)
-    with exclusive([tmp_path], "1-of-2") as token:
+    with exclusive([tmp_path], "1-of-2", token):
         check_token(tmp_path, token, "1-of-2")
         with pytest.raises(RunOverError):
             check_token(tmp_path, token, "2-of-2")
