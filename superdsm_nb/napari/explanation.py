@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..events import ObjectDiscarded
-from ..objects import Object
-from ..render import rasterize_discarded
-from ..render.labelmap import objects_of
+from ..render.discarded import discarded_objects, rasterize_discarded
 from ..results.result import Segmentation
 
 NAMED_PIECES = 6  # of which the labels are told
@@ -71,12 +69,7 @@ def discarded_map(result: Segmentation) -> tuple[NDArray[Any], dict[int, ObjectD
         What is known of each label.
     """
     labels = rasterize_discarded(result.data)
-    kept = {item.original.footprint for item in result.data["postprocessed_objects"]}
-    footprints = [
-        tuple(sorted(item.footprint))
-        for item, _ in objects_of(result.data, "cover", 0)
-        if isinstance(item, Object) and item.footprint not in kept
-    ]
+    footprints = [tuple(sorted(item.footprint)) for item, _ in discarded_objects(result.data)]
     events = {tuple(sorted(event.atoms)): event for event in result.discarded}
     reasons = {
         label: events[footprint] for label, footprint in enumerate(footprints, 1) if footprint in events
