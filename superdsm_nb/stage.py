@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .atoms import AtomAdjacencyGraph
     from .automatic.energy import RememberedUnions
     from .automatic.postprocess import RememberedOutlines
+    from .automatic.window import Measures
     from .config import FitParameters
     from .corrections import Corrections, Decisions
     from .image import Image
@@ -72,6 +73,8 @@ class PipelineData(TypedDict, total=False):
         The objects of the result.
     unions : RememberedUnions or None
         All unions of atoms that were considered, with their energies; of the automatic method only.
+    measures : Measures or None
+        What was measured in a sample of a large image, if the automatic method runs.
     outlines : RememberedOutlines or None
         Outlines of all objects of the cover; of the automatic method only.
     corrections : Corrections
@@ -103,6 +106,7 @@ class PipelineData(TypedDict, total=False):
     postprocessed_objects: list[PostprocessedObject]
     unions: RememberedUnions | None
     outlines: RememberedOutlines | None
+    measures: Measures | None
     corrections: Corrections
     decisions: Decisions
     scale: float

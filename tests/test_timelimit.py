@@ -250,10 +250,10 @@ def test_where_nothing_is_finished_there_is_no_result(image, preset):
 
 
 def test_clusters_without_a_proof_in_time_are_left_out_if_asked(monkeypatch):
-    unions, costs = hard_costs(7)
+    unions, costs = hard_costs(15)
     unions += [frozenset((20,)), frozenset((21,)), frozenset((20, 21))]
     costs = np.append(costs, [1.0, 1.0, 1.5])
-    groups = np.array([1] * 14 + [2] * 3)
+    groups = np.array([1] * 30 + [2] * 3)
 
     def late(*arguments, solve=partition._optimize):
         if arguments[-1] == 1:
@@ -266,7 +266,7 @@ def test_clusters_without_a_proof_in_time_are_left_out_if_asked(monkeypatch):
         assert has_passed()
 
     assert result.unfinished == {1}
-    assert result.chosen.tolist() == [16]
+    assert result.chosen.tolist() == [32]
     assert result.bounds == {2: 1.5}
     with time_limit(600), pytest.raises(TimeLimitError):
         minimum_partition(unions, costs, groups)

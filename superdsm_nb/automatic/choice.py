@@ -14,7 +14,7 @@ from ..kernels.regions import moments_by_label, percentiles_by_label
 from .division import DARK, DIMMEST
 from .partition import Partition, minimum_partition
 from .smoothing import blurred
-from .unions import Borders, Footprint, Shapes, find_borders, grow_unions, measure_shapes
+from .unions import PARTS, Borders, Footprint, Shapes, centers_of, find_borders, grow_unions, measure_shapes
 
 CORE_PERCENTILE = 75  # of the intensities of an atom: its brightness without its rim
 
@@ -78,11 +78,11 @@ def find_unions(
         neighbors[b].add(a)
     sums = moments_by_label(atoms, labels.size)
     unions = grow_unions(
-        sums[:, 0],
-        sums[:, 1:3] / np.maximum(sums[:, :1], 1),
+        sums[:, 0].astype(np.float64),
+        centers_of(sums),
         neighbors,
         max_area=settings.max_area * math.pi * radius**2,
-        max_distance=settings.max_reach * radius,
+        max_distance=settings.max_reach * radius * PARTS,
         max_atoms=settings.max_atoms,
     )
     shapes, energies = surface.measured(unions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ DEFECT_NOISES = 6.0  # a defect differs from its neighbours by at least this man
 MAX_DEFECTS = 1e-3  # share of the pixels; more than this are not defects but the image
 MAD_TO_STD = 1.4826  # of normally distributed values
 NO_NOISE = 1e-12
+BAND = 2**21  # pixels that are looked at together, from the side of the image inwards
 
 Box = tuple[slice, slice]
 
@@ -37,33 +39,65 @@ def content_box(image: NDArray[np.float64]) -> Box:
     (slice, slice)
         Rows and columns of the content; everything if there is no frame.
     """
-    start, stop = [0, 0], list(image.shape)
+    return content_box_of(lambda rows, cols: image[rows, cols], image.shape)
+
+
+def content_box_of(read: Callable[[slice, slice], NDArray[np.float64]], shape: tuple[int, ...]) -> Box:
+    """Return the content, as `content_box` does, of an image that is read in parts.
+
+    Parameters
+    ----------
+    read : callable
+        Returns some rows and columns of the image.
+    shape : (int, int)
+        Shape of the image.
+
+    Returns
+    -------
+    (slice, slice)
+        Rows and columns of the content.
+    """
+    box = [slice(0, size) for size in shape]
     changed = True
     while changed:
         changed = False
         for axis in (0, 1):
             for from_end in (False, True):
-                part = image[start[0] : stop[0], start[1] : stop[1]]
-                lines = part if axis == 0 else part.T
-                width = _frame_width(lines[::-1] if from_end else lines)
+                width = _frame_width(read, box, axis, from_end)
                 changed |= width > 0
-                if from_end:
-                    stop[axis] -= width
-                else:
-                    start[axis] += width
-                if stop[axis] - start[axis] < MIN_SIDE:
-                    return slice(0, image.shape[0]), slice(0, image.shape[1])
-    return slice(start[0], stop[0]), slice(start[1], stop[1])
+                start, stop = box[axis].start, box[axis].stop
+                box[axis] = slice(start, stop - width) if from_end else slice(start + width, stop)
+                if stop - start - width < MIN_SIDE:
+                    return slice(0, shape[0]), slice(0, shape[1])
+    return box[0], box[1]
 
 
-def _frame_width(lines: NDArray[np.float64]) -> int:
-    """Number of lines of one value at the start, 0 if they are not a frame."""
-    value = lines[0, 0]
-    if (lines[0] != value).any():
+def _frame_width(
+    read: Callable[[slice, slice], NDArray[np.float64]], box: Sequence[slice], axis: int, from_end: bool
+) -> int:
+    """Number of lines of one value at a side, 0 if they are not a frame."""
+    size = box[axis].stop - box[axis].start
+
+    def lines(first: int, stop: int) -> NDArray[np.float64]:
+        stop = min(stop, size)
+        part = list(box)
+        start, end = box[axis].start, box[axis].stop
+        part[axis] = slice(end - stop, end - first) if from_end else slice(start + first, start + stop)
+        image = read(part[0], part[1])
+        image = image if axis == 0 else image.T
+        return image[::-1] if from_end else image
+
+    value = (line := lines(0, 1)[0])[0]
+    if (line != value).any():
         return 0
-    is_other = lines != value
-    width = int(is_other.any(axis=1).argmax())
-    return width if is_other[width].mean() >= MIN_CONTENT else 0
+    step = max(1, BAND // line.size)
+    for first in range(0, size, step):
+        is_other = lines(first, first + step) != value
+        found = is_other.any(axis=1)
+        if found.any():
+            width = int(found.argmax())
+            return first + width if is_other[width].mean() >= MIN_CONTENT else 0
+    return 0
 
 
 def without_defects(image: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -83,20 +117,51 @@ def without_defects(image: NDArray[np.float64]) -> NDArray[np.float64]:
         With the middle of the range of the neighbours in place of defects; the image itself if there are
         none.
     """
+    tolerance = defect_tolerance(image)
+    return image if tolerance is None else without_outliers(image, tolerance)
+
+
+def defect_tolerance(image: NDArray[np.float64]) -> float | None:
+    """Return by how much defects differ from their neighbours; None if there are none, or too many."""
     tolerance = DEFECT_NOISES * noise(image)
     most = max(1, int(MAX_DEFECTS * image.size))
-    found: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
-    strips(
-        lambda part: found.append(outliers(image, tolerance, most, part.start, part.stop)),
-        *image.shape,
-    )
-    count = sum(len(places) for places, _ in found)
-    if count == 0 or count > most:
+    count = sum(len(places) for places, _ in _outliers(image, tolerance, most))
+    return None if count == 0 or count > most else tolerance
+
+
+def without_outliers(image: NDArray[np.float64], tolerance: float) -> NDArray[np.float64]:
+    """Replace all pixels that differ from their neighbours by more than a tolerance.
+
+    Parameters
+    ----------
+    image : (H, W) float64
+        Intensities.
+    tolerance : float
+        In units of the image.
+
+    Returns
+    -------
+    (H, W) float64
+        With the middle of the range of the neighbours in place of such pixels; a copy if there are any.
+    """
+    found = _outliers(image, tolerance, image.size)
+    if not any(len(places) for places, _ in found):
         return image
     result = image.copy()
     for places, middle in found:
         result[tuple(places.T)] = middle
     return result
+
+
+def _outliers(
+    image: NDArray[np.float64], tolerance: float, most: int
+) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+    found: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
+    strips(
+        lambda part: found.append(outliers(image, tolerance, most, part.start, part.stop)),
+        *image.shape,
+    )
+    return found
 
 
 def noise(image: NDArray[np.float64]) -> float:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..filters import distance
 from ..kernels.peaks import blob_brightness, peaks
-from .smoothing import blurred, laplacian
+from .smoothing import blurred, laplacian, reach_of
 
 DEEPEST = 1.2  # radii; distances to the background above this say nothing about nuclei
 BRIGHTNESS = (-0.5, 1.5)  # of y, in units of the local contrast; brighter pixels are texture
@@ -57,7 +57,12 @@ def seed_score(
     return score - sigma**2 * laplacian(brightness, sigma)
 
 
-def divide(foreground: NDArray[np.bool_], score: NDArray[np.float64], min_depth: float) -> NDArray[np.int32]:
+def divide(
+    foreground: NDArray[np.bool_],
+    score: NDArray[np.float64],
+    min_depth: float,
+    heights: tuple[float, float],
+) -> NDArray[np.int32]:
     """Divide a foreground among the peaks of a relief.
 
     Parameters
@@ -68,11 +73,30 @@ def divide(foreground: NDArray[np.bool_], score: NDArray[np.float64], min_depth:
         Relief with a peak in each atom.
     min_depth : float
         Peaks are separate if the relief falls by more than this between them.
+    heights : (float, float)
+        Between which heights the relief lies, see `score_heights`.
 
     Returns
     -------
     (h, w) int32
         Labels of the atoms, from 1; 0 outside the foreground.
     """
-    labels: NDArray[np.int32] = peaks(np.ascontiguousarray(score), foreground, min_depth)
+    labels: NDArray[np.int32] = peaks(np.ascontiguousarray(score), foreground, min_depth, *heights)
     return labels
+
+
+def score_heights(blob_weight: float, log_blob_weight: float) -> tuple[float, float]:
+    """Return heights between which `seed_score` lies in the foreground, whatever the image.
+
+    Blobs answer by hardly more than half the range of the brightness in them.
+    """
+    darkest, brightest = BRIGHTNESS
+    logarithms = math.log((brightest + DARK) / DIMMEST)
+    most = 0.5 * (blob_weight * (brightest - darkest) + log_blob_weight * logarithms)
+    return -most, DEEPEST + most
+
+
+def score_reach(radius: float, smoothing: float, blob_size: float) -> int:
+    """Return up to which distance pixels have an influence on `seed_score` (pixels)."""
+    blob = reach_of(blob_size * radius / math.sqrt(2)) + 1
+    return max(math.ceil(DEEPEST * radius) + 1 + reach_of(smoothing * radius), blob)

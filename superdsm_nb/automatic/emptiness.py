@@ -24,6 +24,7 @@ def foreground_or_nothing(
     *,
     height: float,
     least_height: float,
+    is_shaded: bool = True,
     **widths: float,
 ) -> Foreground:
     """Return the local foreground, without what is there only because of noise or shading.
@@ -40,6 +41,8 @@ def foreground_or_nothing(
         Intensities.
     height, least_height : float
         Height of the threshold, see `local_foreground`.
+    is_shaded : bool
+        Whether the image may be shaded as a whole.
     **widths : float
         Its other parameters.
 
@@ -49,14 +52,14 @@ def foreground_or_nothing(
         Intensities relative to the threshold, and how much the foreground stands out.
     """
     found = local_foreground(image, height=height, least_height=least_height, **widths)
-    if found.distinctness >= SURE:
+    if found.levels.distinctness >= SURE:
         return found
-    flat = without_shading(image)
-    again = local_foreground(flat, height=height, least_height=least_height, **widths)
-    is_faint = again.distinctness * again.dip < FAINT * least_height
-    if again.distinctness > (DISTINCT if is_faint else SMOOTH_NOISE):
-        return max(found, again, key=lambda each: each.distinctness)
-    least_height = max(least_height, SAFE * again.dip)
+    flat = without_shading(image) if is_shaded else image
+    again = local_foreground(flat, height=height, least_height=least_height, **widths) if is_shaded else found
+    is_faint = again.levels.distinctness * again.levels.dip < FAINT * least_height
+    if again.levels.distinctness > (DISTINCT if is_faint else SMOOTH_NOISE):
+        return max(found, again, key=lambda each: each.levels.distinctness)
+    least_height = max(least_height, SAFE * again.levels.dip)
     return local_foreground(flat, height=height, least_height=least_height, **widths)
 
 

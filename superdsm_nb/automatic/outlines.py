@@ -17,13 +17,14 @@ from ..objects import Object
 from ..parallel import finished_map
 from ..postprocess import eccentricity
 from .distribution import sample
-from .smoothing import blurred
+from .smoothing import convolved
 
 CORE_DEPTH = 0.5  # of the largest distance to the outline; what is deeper belongs to the nucleus in any case
 MIN_RING = 10  # pixels that are needed to know the background around an object
 RING_REACH = 3.0  # zones; the background is measured up to this distance
 SMOOTHING = (0.1, 0.04)  # radii; against noise: the first up to one pixel, the second beyond
 Shape = tuple[int, ...]
+SidePlaces = tuple[NDArray[np.int64], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,9 @@ def find_outlines(
     height: float,
     reach: float,
     level: float | None = None,
+    background: float | None = None,
+    others: NDArray[np.bool_] | None = None,
+    places: tuple[SidePlaces, SidePlaces] | None = None,
     before: FoundOutlines | None = None,
     report: Callable[[int, int], None] | None = None,
 ) -> FoundOutlines:
@@ -146,6 +150,14 @@ def find_outlines(
         Width of the zone (radii).
     level : float, optional
         Intensity at which all outlines lie, instead of a height; the image is not smoothed then.
+    background : float, optional
+        Intensity of the background for objects without one around them; by default that of the image where
+        no object is near.
+    others : (h, w) bool, optional
+        Further objects that limit the zones, and whose outlines are not wanted.
+    places : pair of (array, array), optional
+        For a window: where the rows and columns of `image` lie among those of the canonical image, see
+        `side_places`. By default both are whole.
     before : FoundOutlines, optional
         Found for other objects, all else being equal; what is the same is not found again.
     report : callable, optional
@@ -161,16 +173,19 @@ def find_outlines(
     labels = np.zeros(shape, np.int32)
     for number, item in enumerate(objects, 1):
         labels[item.box][item.fg_fragment] = number
+    if others is not None:
+        labels[others & (labels == 0)] = len(objects) + 1
     near, squared = nearest_labels(labels)
     known = {} if before is None else before.unchanged(objects, near, squared)
     width = max(reach * radius * zoom, 1.0)
-    sigma = 0.0 if level is not None else max(min(1.0, SMOOTHING[0] * radius), SMOOTHING[1] * radius)
-    smooth = np.ascontiguousarray(blurred(image, sigma))
-    free = sample(image)[sample(resized_map(squared > width**2, image.shape))]
-    general = float(np.median(free)) if free.size else float(image.min())
+    sigma = 0.0 if level is not None else outline_smoothing(radius)
+    smooth = np.ascontiguousarray(convolved(image, sigma))
+    if background is None:
+        free = sample(image)[sample(resized_map(squared > width**2, image.shape))]
+        background = float(np.median(free)) if free.size else float(image.min())
     fixed = math.nan if level is None else level
-    values = (width, RING_REACH * width, general, MIN_RING, height, CORE_DEPTH, fixed)
-    rows, cols = (_places(old, new) for old, new in zip(shape, smooth.shape, strict=True))
+    values = (width, RING_REACH * width, background, MIN_RING, height, CORE_DEPTH, fixed)
+    rows, cols = places or tuple(side_places(*sides) for sides in zip(shape, smooth.shape, strict=True))
 
     def found(numbered: tuple[int, Object]) -> Outline:
         number, item = numbered
@@ -191,6 +206,11 @@ def find_outlines(
     return FoundOutlines(objects, finished_map(found, enumerate(objects, 1), report), near, squared)
 
 
+def outline_smoothing(radius: float) -> float:
+    """Return the standard deviation of the Gaussian against noise (pixels of the image)."""
+    return max(min(1.0, SMOOTHING[0] * radius), SMOOTHING[1] * radius)
+
+
 def _surroundings(box: tuple[slice, slice], shape: Shape, margin: int) -> tuple[slice, slice]:
     """Add pixels on each side of a box, as far as the image reaches."""
     rows, cols = (
@@ -200,7 +220,7 @@ def _surroundings(box: tuple[slice, slice], shape: Shape, margin: int) -> tuple[
     return rows, cols
 
 
-def _places(old: int, new: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def side_places(old: int, new: int) -> SidePlaces:
     """For each of `new` pixels along a side: the canonical pixel before it, and the weight of the next."""
     position = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
     below = np.minimum(position.astype(np.int64), max(old - 2, 0))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -16,11 +15,12 @@ from ..objects import Object, PostprocessedObject
 from ..postprocess import by_hand
 from ..stage import PipelineData, Stage, are_same
 from ..timelimit import undone
-from .defects import Box, noise, without_defects
+from .defects import Box, noise, without_defects, without_outliers
+from .judge import Judge, typical_height
 from .outlines import FoundOutlines, Outline, find_outlines
+from .window import Measures
 
 FINE_RADIUS, LARGE_RADIUS = 25.0, 45.0  # pixels; in between, the edges of nuclei are seen ever better
-BORDER_SHARE = 0.25  # of the smallest area, for objects that the image cuts off
 
 
 class AutomaticPostprocessing(Stage[AutomaticPostprocessSettings]):
@@ -35,7 +35,7 @@ class AutomaticPostprocessing(Stage[AutomaticPostprocessSettings]):
 
     name = AutomaticPostprocessSettings.section
     inputs = ("cover", "g_raw", "content", "canonical", "y", "radius", "zoom")
-    optional_inputs = ("foreground", "outlines", "decisions")
+    optional_inputs = ("foreground", "outlines", "decisions", "measures")
     outputs = ("postprocessed_objects", "outlines")
     settings_type = AutomaticPostprocessSettings
 
@@ -46,7 +46,7 @@ class AutomaticPostprocessing(Stage[AutomaticPostprocessSettings]):
         objects = inputs["cover"].solution
         if not objects:
             return {"postprocessed_objects": [], "outlines": None}
-        before, is_given = inputs.get("outlines"), "foreground" in inputs
+        before, is_given, measures = inputs.get("outlines"), "foreground" in inputs, inputs.get("measures")
         ground = Ground.of(inputs, None if before is None else before.ground)
         placed = (height_of_outlines(inputs["radius"], settings), settings.outline_reach)
         is_same = before is not None and before.ground is ground and before.placed == placed
@@ -59,6 +59,7 @@ class AutomaticPostprocessing(Stage[AutomaticPostprocessSettings]):
             height=placed[0],
             reach=placed[1],
             level=0.0 if is_given else None,
+            background=None if measures is None else measures.background,
             before=before.found if before is not None and is_same else None,
             report=lambda done, total: emit(Progress(done, total, "objects")),
         )
@@ -69,11 +70,22 @@ class AutomaticPostprocessing(Stage[AutomaticPostprocessSettings]):
             objects = objects[: len(outlines)]
             if not objects:
                 return {"postprocessed_objects": [], "outlines": known}
-        judge = _Judge(outlines, inputs["radius"], ground.noise, settings)
+        heights = np.array([each.high - each.low for each in outlines])
+        typical = typical_height(heights, np.array([each.area for each in outlines]))
+        judge = Judge(typical, inputs["radius"], ground.noise, settings)
         accepted = []
         for item, outline in zip(objects, outlines, strict=True):
             brightness = float(inputs["y"][item.box][item.fg_fragment].mean())
-            reason = by_hand(inputs, item, judge.reason(outline, item, brightness, is_given))
+            reason = judge.reason(
+                outline.area,
+                outline.low,
+                outline.high,
+                outline.mean,
+                brightness=brightness,
+                on_boundary=item.on_boundary,
+                is_given=is_given,
+            )
+            reason = by_hand(inputs, item, reason)
             if reason is None:
                 accepted.append(_postprocessed(item, outline, box))
             else:
@@ -119,10 +131,15 @@ class Ground:
         """Return that of a pipeline data object: the one before, if nothing has changed."""
         given = inputs.get("foreground")
         source = inputs["g_raw"] if given is None else given
-        sources = (source, inputs["content"], inputs["canonical"], inputs["radius"], inputs["zoom"])
+        measures: Measures | None = inputs.get("measures")
+        sources = (source, inputs["content"], inputs["canonical"], inputs["radius"], inputs["zoom"], measures)
         if before is not None and are_same(sources, before.sources):
             return before
         image = np.ascontiguousarray(source[inputs["content"]])
+        if measures is not None:
+            if measures.tolerance is not None:
+                image = without_outliers(image, measures.tolerance)
+            return cls(sources, image, measures.noise)
         if given is None:
             image = without_defects(image)
         return cls(sources, image, noise(image))
@@ -144,69 +161,6 @@ class RememberedOutlines(NamedTuple):
     found: FoundOutlines
     ground: Ground
     placed: tuple[float, float]
-
-
-class _Judge:
-    """Decides which objects are nuclei.
-
-    Parameters
-    ----------
-    outlines : sequence of Outline
-        All objects of the image.
-    radius : float
-        Radius of the nuclei (pixels).
-    noise : float
-        Standard deviation of the noise.
-    settings : AutomaticPostprocessSettings
-        Limits.
-    """
-
-    def __init__(
-        self,
-        outlines: Sequence[Outline],
-        radius: float,
-        noise: float,
-        settings: AutomaticPostprocessSettings,
-    ) -> None:
-        self._typical_area = math.pi * radius**2
-        self._noise = noise
-        self._settings = settings
-        heights = np.array([outline.high - outline.low for outline in outlines])
-        self._typical_height = _weighted_median(heights, np.array([each.area for each in outlines]))
-
-    def reason(self, outline: Outline, item: Object, brightness: float, is_given: bool) -> str | None:
-        """Why an object is discarded, or None."""
-        settings = self._settings
-        area = outline.area / self._typical_area
-        least = settings.min_area * (BORDER_SHARE if item.on_boundary else 1.0)
-        if area < least:
-            return f"its area is {area:.2g} of that of a typical nucleus, below {least:g}"
-        if is_given:
-            return None
-        # faint rims of nuclei that the image cuts off, and out-of-focus debris, are both small and dim
-        is_small = area < settings.small_area
-        least = settings.small_min_brightness if is_small else settings.min_brightness
-        if brightness < least:
-            return (
-                f"its brightness above the threshold is {brightness:.2g} of the local contrast, "
-                f"below {least:g}{' for a small object' if is_small else ''}"
-            )
-        height = (outline.high - outline.low) / max(self._typical_height, 1e-12)
-        if height < settings.min_relative_contrast:
-            return (
-                f"its contrast is {height:.2g} of that of a typical object, "
-                f"below {settings.min_relative_contrast:g}"
-            )
-        significance = (outline.mean - outline.low) * math.sqrt(outline.area) / self._noise
-        if significance < settings.min_significance:
-            return f"it stands out from the noise by a factor of {significance:.2g} only"
-        return None
-
-
-def _weighted_median(values: NDArray[np.float64], weights: NDArray[np.int64]) -> float:
-    order = np.argsort(values)
-    total = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(total, total[-1] / 2)])
 
 
 def _postprocessed(item: Object, outline: Outline, box: Box) -> PostprocessedObject:

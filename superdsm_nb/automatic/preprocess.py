@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
+from ..canonical import resized_map
 from ..config import AutomaticPreprocessSettings
 from ..events import Emit, LogLine
 from ..stage import PipelineData, Stage
-from .defects import NO_NOISE, content_box, noise, without_defects
+from .defects import content_box, defect_tolerance, noise, without_defects, without_outliers
+from .distribution import sample
 from .emptiness import foreground_or_nothing
 from .objectsize import radius_of_objects
+from .sample import Read, Thinned, chosen_squares, is_large, sample_of_image
 from .size import estimated_radius, radius_of_mask
-from .threshold import smoothed_noise
+from .threshold import Foreground, Levels, smoothed_noise
+from .window import Canvas, Measures, resized, zoom_of
 
 FALLBACK_RADIUS = 16.0  # pixels, if there is nothing to measure
 TINY = 6.0  # pixels
 SAME_RADIUS = 0.03  # logarithm of a ratio; the image is not resized again for less
 CLOSE_RADIUS = 0.08  # likewise; the next estimate would differ by a fraction of it
 MAX_ROUNDS = 4  # the radius settles, or goes to and fro between two values that are almost equal
-SAME_SIZE = 0.1  # relative; an image whose nuclei have almost the canonical radius is not resized
 CORE_PERCENTILE = 75  # of a given foreground; counts as certain
 TINIEST = 1e-100  # of a given foreground; less would overflow
 
@@ -36,14 +39,14 @@ class AutomaticPreprocessing(Stage[AutomaticPreprocessSettings]):
 
     Reads ``g_raw`` (H, W) float64 in [0, 1], ``foreground`` (H, W) float64 if the user gives it, and
     ``radius`` if the diameter is given; adds ``content``, the rows and columns of the image without a frame,
-    of which alone all others are; ``radius``, ``zoom``, ``canonical`` (h, w) float64 and ``y`` (h, w)
-    float64, positive in the foreground.
+    of which alone all others are; ``radius``, ``zoom``, ``canonical`` (h, w) float64, ``y`` (h, w) float64,
+    positive in the foreground, and ``measures``, what was measured in a sample of a large image, or None.
     """
 
     name = AutomaticPreprocessSettings.section
     inputs = ("g_raw",)
     optional_inputs = ("foreground", "radius")
-    outputs = ("content", "radius", "zoom", "canonical", "y")
+    outputs = ("content", "radius", "zoom", "canonical", "y", "measures")
     settings_type = AutomaticPreprocessSettings
 
     def process(
@@ -51,41 +54,121 @@ class AutomaticPreprocessing(Stage[AutomaticPreprocessSettings]):
     ) -> PipelineData:
         """Compute radius, canonical image and foreground."""
         box = content_box(inputs["g_raw"])
-        g = without_defects(np.ascontiguousarray(inputs["g_raw"][box]))
-        given = inputs.get("foreground")
+        g = np.ascontiguousarray(inputs["g_raw"][box])
+        given, radius = inputs.get("foreground"), inputs.get("radius")
         if given is not None:
-            given = np.ascontiguousarray(given[box])
-        pixel_noise = noise(g) if given is None else NO_NOISE
-
-        def at(radius: float) -> PipelineData:
-            zoom = _zoom(radius, settings)
-            canonical = resized(g, zoom)
-            y = (
-                _foreground(canonical, radius, zoom, pixel_noise, settings)
-                if given is None
-                else _in_units_of_its_core(resized(given, zoom))
-            )
-            return {"content": box, "radius": radius, "zoom": zoom, "canonical": canonical, "y": y}
-
-        if "radius" in inputs:
-            result = at(inputs["radius"])
+            found = _with_foreground(without_defects(g), np.ascontiguousarray(given[box]), radius, settings)
+        elif is_large(box):
+            found = _in_parts(g, radius, settings)
         else:
-            first = _first_radius(g, pixel_noise, settings) if given is None else radius_of_mask(given > 0)
-            result = at(first if math.isfinite(first) else FALLBACK_RADIUS)
-            for _ in range(MAX_ROUNDS):
-                radius = radius_of_objects(result["y"], result["radius"], result["zoom"])
-                change = abs(math.log(radius / result["radius"]))
-                if change > SAME_RADIUS:
-                    result = at(radius)
-                if change < CLOSE_RADIUS:
-                    break
+            found, _ = _measured(without_defects(g), radius, settings)
         emit(
             LogLine(
-                f"radius {result['radius']:.2f} pixels, resized to "
-                f"{' x '.join(map(str, result['canonical'].shape))}"
+                f"radius {found['radius']:.2f} pixels, resized to "
+                f"{' x '.join(map(str, found['canonical'].shape))}"
             )
         )
-        return result
+        return {"content": box, "measures": None, **found}
+
+
+def measure(
+    read: Read, few: Thinned, radius: float | None, settings: AutomaticPreprocessSettings
+) -> Measures:
+    """Measure what concerns a large image as a whole in a sample of it.
+
+    Parameters
+    ----------
+    read : callable
+        Returns some rows and columns of the content of the image, as float64 in [0, 1].
+    few : Thinned
+        Some of its pixels.
+    radius : float, optional
+        Radius of a typical nucleus (pixels), if it is known.
+    settings : AutomaticPreprocessSettings
+        As for the stage.
+
+    Returns
+    -------
+    Measures
+        The same, however the image is read.
+    """
+    image = sample_of_image(read, chosen_squares(few))
+    tolerance = defect_tolerance(image)
+    image = image if tolerance is None else without_outliers(image, tolerance)
+    found, levels = _measured(image, radius, settings, is_shaded=False)
+    outside = sample(image)[sample(resized_map(found["y"] <= 0, image.shape))]
+    background = float(np.median(outside)) if outside.size else float(image.min())
+    return Measures(found["radius"], tolerance, noise(image), levels, background)
+
+
+def _in_parts(
+    g: NDArray[np.float64], radius: float | None, settings: AutomaticPreprocessSettings
+) -> PipelineData:
+    """Measure a sample of a large image, and find the foreground of all of it as that of its parts."""
+
+    def read(rows: slice, cols: slice) -> NDArray[np.float64]:
+        return g[rows, cols]
+
+    measures = measure(read, Thinned.of(read, g.shape), radius, settings)
+    canvas = Canvas(read, g.shape, measures, settings)
+    whole = slice(0, canvas.canonical_shape[0]), slice(0, canvas.canonical_shape[1])
+    return {
+        "radius": measures.radius,
+        "zoom": canvas.zoom,
+        "canonical": canvas.canonical(whole),
+        "y": canvas.foreground(whole),
+        "measures": measures,
+    }
+
+
+def _with_foreground(
+    g: NDArray[np.float64],
+    given: NDArray[np.float64],
+    radius: float | None,
+    settings: AutomaticPreprocessSettings,
+) -> PipelineData:
+    """Bring image and given foreground to the canonical resolution."""
+
+    def at(radius: float) -> PipelineData:
+        zoom = zoom_of(radius, settings)
+        y = _in_units_of_its_core(resized(given, zoom))
+        return {"radius": radius, "zoom": zoom, "canonical": resized(g, zoom), "y": y}
+
+    return at(radius) if radius is not None else _settled(at, radius_of_mask(given > 0))
+
+
+def _measured(
+    g: NDArray[np.float64],
+    radius: float | None,
+    settings: AutomaticPreprocessSettings,
+    is_shaded: bool = True,
+) -> tuple[PipelineData, Levels]:
+    """Find radius, canonical image and foreground of an image, and the levels of its foreground."""
+    pixel_noise = noise(g)
+    levels: list[Levels] = []
+
+    def at(radius: float) -> PipelineData:
+        zoom = zoom_of(radius, settings)
+        canonical = resized(g, zoom)
+        found = _foreground(canonical, radius, zoom, pixel_noise, settings, is_shaded)
+        levels.append(found.levels)
+        return {"radius": radius, "zoom": zoom, "canonical": canonical, "y": found.y()}
+
+    result = at(radius) if radius is not None else _settled(at, _first_radius(g, pixel_noise, settings))
+    return result, levels[-1]
+
+
+def _settled(at: Callable[[float], PipelineData], first: float) -> PipelineData:
+    """Return results for the radius of the objects that they lead to."""
+    result = at(first if math.isfinite(first) else FALLBACK_RADIUS)
+    for _ in range(MAX_ROUNDS):
+        radius = radius_of_objects(result["y"], result["radius"], result["zoom"])
+        change = abs(math.log(radius / result["radius"]))
+        if change > SAME_RADIUS:
+            result = at(radius)
+        if change < CLOSE_RADIUS:
+            break
+    return result
 
 
 def _first_radius(
@@ -95,12 +178,7 @@ def _first_radius(
     radius = estimated_radius(image)
     if not radius < TINY:
         return radius
-    return radius_of_mask(_foreground(image, FALLBACK_RADIUS, 1.0, pixel_noise, settings) > 0)
-
-
-def _zoom(radius: float, settings: AutomaticPreprocessSettings) -> float:
-    zoom = min(settings.canonical_radius / radius, settings.max_zoom)
-    return 1.0 if abs(zoom - 1) < SAME_SIZE else zoom
+    return radius_of_mask(_foreground(image, FALLBACK_RADIUS, 1.0, pixel_noise, settings).y() > 0)
 
 
 def _foreground(
@@ -109,8 +187,9 @@ def _foreground(
     zoom: float,
     pixel_noise: float,
     settings: AutomaticPreprocessSettings,
-) -> NDArray[np.float64]:
-    """Offset intensities; radius and noise are those of the image, as resizing hides noise."""
+    is_shaded: bool = True,
+) -> Foreground:
+    """The foreground; radius and noise are those of the image, as resizing hides noise."""
     left = smoothed_noise(pixel_noise, settings.noise_smoothing * radius)
     return foreground_or_nothing(
         canonical,
@@ -119,28 +198,8 @@ def _foreground(
         height=settings.threshold_height,
         min_contrast=settings.min_local_contrast,
         least_height=settings.min_noises * left,
-    ).y()
-
-
-def resized(image: NDArray[np.float64], zoom: float) -> NDArray[np.float64]:
-    """Resize an image by a factor; at least one pixel is left."""
-    if zoom == 1:
-        return image
-    rows, cols = (_averages(size, max(1, round(size * zoom))) for size in image.shape)
-    result: NDArray[np.float64] = np.ascontiguousarray((cols @ (rows @ image).T).T)
-    return result
-
-
-def _averages(old: int, new: int) -> sparse.csr_array:
-    """Weights that make `new` pixels along a side of `old` ones: triangles at least a pixel wide."""
-    width = math.sqrt(1 + 1.5 * max(0.0, old / new - 1) ** 2)
-    center = (np.arange(new) + 0.5) * old / new - 0.5
-    first = np.floor(center - width).astype(np.int64) + 1
-    source = first[:, None] + np.arange(math.ceil(2 * width))
-    weights = np.maximum(0.0, 1 - np.abs(source - center[:, None]) / width)
-    weights /= weights.sum(axis=1, keepdims=True)
-    places = np.repeat(np.arange(new), source.shape[1]), np.clip(source, 0, old - 1).ravel()
-    return sparse.csr_array((weights.ravel(), places), shape=(new, old))
+        is_shaded=is_shaded,
+    )
 
 
 def _in_units_of_its_core(foreground: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from ..config import AutomaticRegionSettings
 from ..events import Emit, LogLine
 from ..kernels.regions import highest_pixels, joined_labels
 from ..stage import PipelineData, Stage
-from .division import divide, seed_score
+from .division import divide, score_heights, seed_score
 from .unions import NO_BORDERS, measure_shapes
 
 SIMPLE = 0.95  # share that a nucleus covers of its convex hull, and of the ellipse with the same moments
@@ -63,7 +63,8 @@ def atoms_of(
         blob_weight=settings.blob_weight,
         log_blob_weight=settings.log_blob_weight,
     )
-    return joined_where_simple(divide(y > 0, score, settings.min_seed_depth), radius), score
+    heights = score_heights(settings.blob_weight, settings.log_blob_weight)
+    return joined_where_simple(divide(y > 0, score, settings.min_seed_depth, heights), radius), score
 
 
 def joined_where_simple(atoms: NDArray[np.int32], radius: float) -> NDArray[np.int32]:

@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from ..filters import distance
 from ..kernels.neighbors import local_maxima
-from ..kernels.smoothing import block_means
 from .defects import noise
 from .distribution import otsu, percentile, sorted_sample
-from .smoothing import blurred
+from .smoothing import blurred, coarse_means
 from .threshold import highest_of_nuclei, smoothed_noise
 
 FAST_SIDE = 500  # pixels; larger images are measured at a lower resolution if their nuclei allow it
@@ -45,7 +44,7 @@ def estimated_radius(image: NDArray[np.float64]) -> float:
     """
     step = min(min(image.shape) // FAST_SIDE, MAX_STEP)
     if step > 1:
-        coarse = block_means(np.ascontiguousarray(image), *(size // step for size in image.shape))
+        coarse = coarse_means(image, tuple(size // step for size in image.shape))
         radius = _measured(coarse)
         if radius > MIN_COARSE_RADIUS:
             return step * radius

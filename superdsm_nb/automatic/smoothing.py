@@ -23,9 +23,22 @@ def blurred(image: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
     if sigma <= 0:
         return image
     if sigma > WIDE:
-        return kernels.interpolated(Grid(image.shape, sigma).means(image), *image.shape)
+        grid = Grid(image.shape, sigma)
+        return kernels.interpolated(grid.means(image), grid.rows, grid.cols)
+    return convolved(image, sigma)
+
+
+def convolved(image: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
+    """Filter as `blurred`, but without its approximation: only pixels up to `reach_of` have an influence."""
+    if sigma <= 0:
+        return image
     weights = _gaussian(sigma)
     return _filtered(image, weights, weights)
+
+
+def reach_of(sigma: float) -> int:
+    """How far the Gaussian of `convolved` reaches (pixels)."""
+    return int(TRUNCATE * sigma + 0.5) if sigma > 0 else 0
 
 
 def laplacian(image: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
@@ -48,7 +61,7 @@ def laplacian(image: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
 
 def _gaussian(sigma: float) -> NDArray[np.float64]:
     """Weights at distances 0, 1, ..."""
-    weights = np.exp(-0.5 * (np.arange(int(TRUNCATE * sigma + 0.5) + 1) / sigma) ** 2)
+    weights = np.exp(-0.5 * (np.arange(reach_of(sigma) + 1) / sigma) ** 2)
     return weights / (2 * weights.sum() - weights[0])
 
 
@@ -66,6 +79,16 @@ def _filtered(
     return out
 
 
+def coarse_means(image: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return an image at a lower resolution: means over blocks."""
+    rows, cols = (kernels.axis(size, count) for size, count in zip(image.shape, shape, strict=True))
+    scale = (shape[0] / image.shape[0]) * (shape[1] / image.shape[1])
+    means: NDArray[np.float64] = kernels.block_means(
+        np.ascontiguousarray(image), rows, cols, (shape[0], shape[1]), scale
+    )
+    return means
+
+
 class Grid:
     """Blocks of an image over which local means hardly change.
 
@@ -75,19 +98,56 @@ class Grid:
         Shape of the image.
     sigma : float
         Standard deviation of the Gaussian that weights the pixels of a local mean (pixels).
+    window : (slice, slice), optional
+        The part of the image that is looked at; by default all of it. The blocks are the same ones, but those
+        on the sides of the window do not know what is beyond: see `reach`.
+
+    Attributes
+    ----------
+    shape : (int, int)
+        Number of blocks in the window.
+    rows, cols : tuple of arrays
+        Where its rows and columns lie among these, see `superdsm_nb.kernels.smoothing.axis`.
+    scale : float
+        Blocks per pixel.
     """
 
-    def __init__(self, shape: tuple[int, ...], sigma: float) -> None:
-        self._size = shape
-        self.shape = tuple(max(1, math.ceil(size / max(1.0, sigma / BLOCKS))) for size in shape)
+    def __init__(
+        self, shape: tuple[int, ...], sigma: float, window: tuple[slice, slice] | None = None
+    ) -> None:
+        counts = _block_counts(shape, sigma)
+        window = window or (slice(0, shape[0]), slice(0, shape[1]))
+        self.scale = (counts[0] / shape[0]) * (counts[1] / shape[1])
+        (height, self.rows), (width, self.cols) = (
+            _window_axis(size, count, part) for size, count, part in zip(shape, counts, window, strict=True)
+        )
+        self.shape = height, width
         self._down, self._along = (
-            _gaussian(math.sqrt(max((sigma * blocks / size) ** 2 - BLOCK_VARIANCE, 0.01)))
-            for size, blocks in zip(shape, self.shape, strict=True)
+            _block_gaussian(size, count, sigma) for size, count in zip(shape, counts, strict=True)
+        )
+
+    @staticmethod
+    def reach(shape: tuple[int, ...], sigma: float, rounds: int) -> int:
+        """How far values of the blocks depend on others (pixels).
+
+        Parameters
+        ----------
+        shape : (int, int)
+            Shape of the image.
+        sigma : float
+            As for the grid.
+        rounds : int
+            How often they are smoothed, and interpolated in between.
+        """
+        return max(
+            math.ceil((rounds * (_block_gaussian(size, count, sigma).size + 1) + 2) * size / count)
+            for size, count in zip(shape, _block_counts(shape, sigma), strict=True)
         )
 
     def means(self, image: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the local mean of an image at each block."""
-        return self.smoothed(kernels.block_means(np.ascontiguousarray(image), *self.shape))
+        image = np.ascontiguousarray(image)
+        return self.smoothed(kernels.block_means(image, self.rows, self.cols, self.shape, self.scale))
 
     def smoothed(self, blocks: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the local means from means over blocks."""
@@ -95,8 +155,25 @@ class Grid:
 
     def at(self, blocks: NDArray[np.float64], rows: slice, cols: slice) -> NDArray[np.float64]:
         """Interpolate values of the blocks at some of the pixels."""
-        for part, size, count in zip((rows, cols), self._size, self.shape, strict=True):
-            below, weight = (each[part] for each in kernels.place_of(size, count))
+        for part, axis, count in zip((rows, cols), (self.rows, self.cols), self.shape, strict=True):
+            below, weight = axis[2][part], axis[3][part]
             after = np.minimum(below + 1, count - 1)
             blocks = blocks[below].T * (1 - weight) + blocks[after].T * weight  # the other axis comes first
         return blocks
+
+
+def _block_counts(shape: tuple[int, ...], sigma: float) -> tuple[int, ...]:
+    return tuple(max(1, math.ceil(size / max(1.0, sigma / BLOCKS))) for size in shape)
+
+
+def _block_gaussian(size: int, count: int, sigma: float) -> NDArray[np.float64]:
+    return _gaussian(math.sqrt(max((sigma * count / size) ** 2 - BLOCK_VARIANCE, 0.01)))
+
+
+def _window_axis(
+    size: int, count: int, part: slice
+) -> tuple[int, tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]]:
+    """Return the number of blocks along a part of a side, and where its pixels lie among them."""
+    block, share, below, weight = (each[part] for each in kernels.axis(size, count))
+    first, stop = max(int(block[0]) - 1, 0), min(int(block[-1]) + 2, count)
+    return stop - first, (block - first, share, below - first, weight)

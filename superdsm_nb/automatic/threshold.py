@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import smoothing as kernels
-from .defects import NO_NOISE
+from .defects import NO_NOISE, Box
 from .distribution import otsu, percentile, sample_of, sorted_sample
 from .smoothing import Grid, blurred
 
@@ -21,8 +21,38 @@ FAINT = 0.2  # of the square root of the highest contrast; less is no class of n
 HIGHEST, LOWEST = 99.9, 1.0  # percentiles between which intensities are believed
 PRIOR = 0.02  # weight of the image-wide means where no foreground or no background is near
 ROUNDS = 5
+FOREGROUND_ROUNDS = ROUNDS + 1  # of smoothing blocks, see `Grid.reach`
 DIP_PERCENTILE = 95
 NOWHERE = -1e300  # a threshold that every intensity exceeds
+
+
+class Levels(NamedTuple):
+    """What the foreground of a pixel depends on besides its surroundings.
+
+    Attributes
+    ----------
+    lowest, highest : float
+        Intensities are believed in between.
+    threshold : float
+        The threshold to begin with.
+    means : tuple of (float, float)
+        For each round, the mean of all that is bright, and of all that is dark.
+    least_height : float
+        Height of the threshold above the background, at least.
+    dip : float
+        How far the background falls below its own local mean, in units of the image: the 95th percentile of
+        the pixels below it. Noise rises as far above its mean as it falls below.
+    distinctness : float
+        Local contrast of the foreground (median), in dips; 0 if there is no foreground.
+    """
+
+    lowest: float
+    highest: float
+    threshold: float
+    means: tuple[tuple[float, float], ...]
+    least_height: float
+    dip: float
+    distinctness: float
 
 
 class Foreground(NamedTuple):
@@ -34,22 +64,31 @@ class Foreground(NamedTuple):
         Intensities without noise.
     threshold, contrast : (m, n) float64
         Local threshold and local contrast on blocks of pixels, in units of the image.
-    dip : float
-        How far the background falls below its own local mean, in units of the image: the 95th percentile of
-        the pixels below it. Noise rises as far above its mean as it falls below.
-    distinctness : float
-        Local contrast of the foreground (median), in dips; 0 if there is no foreground.
+    grid : Grid
+        The blocks.
+    levels : Levels
+        What else was measured, or known before.
     """
 
     smooth: NDArray[np.float64]
     threshold: NDArray[np.float64]
     contrast: NDArray[np.float64]
-    dip: float
-    distinctness: float
+    grid: Grid
+    levels: Levels
 
-    def y(self) -> NDArray[np.float64]:
-        """Intensity above the local threshold, in units of the local contrast: positive in the foreground."""
-        result: NDArray[np.float64] = kernels.relative(self.smooth, self.threshold, self.contrast)
+    def y(self, window: Box | None = None) -> NDArray[np.float64]:
+        """Intensity above the local threshold, in units of the local contrast: positive in the foreground.
+
+        Everywhere, or in a window only.
+        """
+        rows, cols = window or (slice(None), slice(None))
+        result: NDArray[np.float64] = kernels.relative(
+            np.ascontiguousarray(self.smooth[rows, cols]),
+            self.threshold,
+            self.contrast,
+            tuple(each[rows] for each in self.grid.rows),
+            tuple(each[cols] for each in self.grid.cols),
+        )
         return result
 
 
@@ -88,21 +127,17 @@ def local_foreground(
     lowest = min(percentile(values, LOWEST), highest)
     values = np.clip(values, lowest, highest)
     threshold, middle = otsu(values), percentile(values, 50)
+    levels = Levels(
+        lowest,
+        highest,
+        0.5 * (threshold + middle) if threshold > middle else threshold,
+        (),
+        least_height,
+        0,
+        0,
+    )
     grid = Grid(image.shape, reach)
-    tau = np.full(grid.shape, 0.5 * (threshold + middle) if threshold > middle else threshold)
-    clipped_image = (smooth, lowest, highest)
-    near_all, _, whole, size = kernels.bright_blocks(*clipped_image, np.full(grid.shape, NOWHERE))
-    near_all = grid.smoothed(near_all)
-    for _ in range(ROUNDS):
-        bright, share, total, count = kernels.bright_blocks(*clipped_image, tau)
-        bright_mean = total / count if count else 0.0
-        dark_mean = (whole - total) / (size - count) if count < size else 0.0
-        near_bright, share = grid.smoothed(bright), grid.smoothed(share)
-        high = (near_bright + PRIOR * bright_mean) / (share + PRIOR)
-        low = (near_all - near_bright + PRIOR * dark_mean) / (1 - share + PRIOR)
-        least = max(min_contrast * (bright_mean - dark_mean), least_height / height, NO_NOISE)
-        contrast = np.maximum(high - low, least)
-        tau = low + height * contrast
+    low, high, tau, contrast, means = _settled(smooth, grid, levels, height, min_contrast)
     rows, cols = sample_of(tuple(slice(0, size) for size in image.shape))
     low, step, limit = (grid.at(each, rows, cols) for each in (low, high - low, tau))
     is_bright = smooth[rows, cols] > limit
@@ -110,7 +145,63 @@ def local_foreground(
     below = below[below > 0]
     dip = float(np.percentile(below, DIP_PERCENTILE)) if below.size else 0.0
     typical = float(np.median(step[is_bright])) if is_bright.any() else 0.0
-    return Foreground(smooth, tau, contrast, dip, typical / max(dip, NO_NOISE))
+    levels = levels._replace(means=means, dip=dip, distinctness=typical / max(dip, NO_NOISE))
+    return Foreground(smooth, tau, contrast, grid, levels)
+
+
+def known_foreground(
+    smooth: NDArray[np.float64], grid: Grid, levels: Levels, *, height: float, min_contrast: float
+) -> Foreground:
+    """Return the foreground of an image, or of a window of it, whose levels are known.
+
+    Parameters
+    ----------
+    smooth : (h, w) float64
+        Intensities without noise, of the window.
+    grid : Grid
+        Its blocks.
+    levels : Levels
+        Of the image.
+    height, min_contrast : float
+        As for `local_foreground`.
+
+    Returns
+    -------
+    Foreground
+        Correct farther than ``Grid.reach(..., FOREGROUND_ROUNDS)`` from the sides of the window that are not
+        those of the image.
+    """
+    _, _, tau, contrast, _ = _settled(smooth, grid, levels, height, min_contrast)
+    return Foreground(smooth, tau, contrast, grid, levels)
+
+
+Blocks = NDArray[np.float64]
+
+
+def _settled(
+    smooth: NDArray[np.float64], grid: Grid, levels: Levels, height: float, min_contrast: float
+) -> tuple[Blocks, Blocks, Blocks, Blocks, tuple[tuple[float, float], ...]]:
+    """Local background and foreground, threshold and contrast on blocks after some rounds, and the means."""
+    tau = np.full(grid.shape, levels.threshold)
+    clipped_image, places = (smooth, levels.lowest, levels.highest), (grid.rows, grid.cols, grid.scale)
+    near_all, _, whole, size = kernels.bright_blocks(*clipped_image, np.full(grid.shape, NOWHERE), *places)
+    near_all = grid.smoothed(near_all)
+    means: list[tuple[float, float]] = []
+    for number in range(ROUNDS):
+        bright, share, total, count = kernels.bright_blocks(*clipped_image, tau, *places)
+        if levels.means:
+            bright_mean, dark_mean = levels.means[number]
+        else:
+            bright_mean = total / count if count else 0.0
+            dark_mean = (whole - total) / (size - count) if count < size else 0.0
+        means.append((bright_mean, dark_mean))
+        near_bright, share = grid.smoothed(bright), grid.smoothed(share)
+        high = (near_bright + PRIOR * bright_mean) / (share + PRIOR)
+        low = (near_all - near_bright + PRIOR * dark_mean) / (1 - share + PRIOR)
+        least = max(min_contrast * (bright_mean - dark_mean), levels.least_height / height, NO_NOISE)
+        contrast = np.maximum(high - low, least)
+        tau = low + height * contrast
+    return low, high, tau, contrast, tuple(means)
 
 
 def highest_of_nuclei(values: NDArray[np.float64]) -> float:

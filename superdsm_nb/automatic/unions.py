@@ -15,6 +15,7 @@ from ..kernels.regions import moments_by_label
 from ..timelimit import check
 
 Footprint = frozenset[int]
+PARTS = 1024  # of a pixel, along each side
 PIXEL_VARIANCE = 1 / 12  # of the position inside a pixel, in each direction
 
 
@@ -77,7 +78,7 @@ def find_borders(atoms: NDArray[np.int32], values: NDArray[np.float64]) -> Borde
 
 def grow_unions(
     areas: NDArray[np.float64],
-    centers: NDArray[np.float64],
+    centers: NDArray[np.int64],
     neighbors: Mapping[int, set[int]],
     *,
     max_area: float,
@@ -90,12 +91,14 @@ def grow_unions(
     ----------
     areas : (n + 1,) float64
         Areas of the atoms by label.
-    centers : (n + 1, 2) float64
-        Their centres (row, col).
+    centers : (n + 1, 2) array
+        Their centres (row, col), see `centers_of`.
     neighbors : mapping of int to set of int
         Neighbours of each atom.
-    max_area, max_distance : float
-        Largest area of a union, and largest distance between the centres of its atoms (pixels).
+    max_area : float
+        Largest area of a union (pixels).
+    max_distance : float
+        Largest distance between the centres of its atoms, in the unit of these.
     max_atoms : int
         Largest number of atoms in a union.
 
@@ -125,6 +128,14 @@ def grow_unions(
     return unions
 
 
+def centers_of(moments: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the centres (row, col) of atoms in parts of a pixel, of which it has `PARTS` along a side.
+
+    As integers, so that distances are the same wherever the atoms are in the image.
+    """
+    return moments[:, 1:3] * PARTS // np.maximum(moments[:, :1], 1)
+
+
 def measure_shapes(atoms: NDArray[np.int32], unions: Sequence[Footprint], found: Borders) -> Shapes:
     """Measure the shape of each union from sums over its atoms.
 
@@ -146,11 +157,12 @@ def measure_shapes(atoms: NDArray[np.int32], unions: Sequence[Footprint], found:
     members = np.array([atom for union in unions for atom in sorted(union)], np.int64)
     first = np.concatenate([[0], np.cumsum([len(union) for union in unions])]).astype(np.int64)
     shape = (len(unions), count + 1)
-    incidence = sparse.csr_array((np.ones(members.size), members, first), shape=shape)
+    incidence = sparse.csr_array((np.ones(members.size, np.int64), members, first), shape=shape)
     n, row, col, rows, cols, mixed = (incidence @ moments_by_label(atoms, count)).T
-    row, col = row / n, col / n
-    across, along = rows / n - row**2 + PIXEL_VARIANCE, cols / n - col**2 + PIXEL_VARIANCE
-    determinant = np.maximum(across * along - (mixed / n - row * col) ** 2, 0)
+    # In integers, so that the result is the same wherever the atoms are in the image.
+    across, along = (n * rows - row**2) / n**2 + PIXEL_VARIANCE, (n * cols - col**2) / n**2 + PIXEL_VARIANCE
+    determinant = np.maximum(across * along - ((n * mixed - row * col) / n**2) ** 2, 0)
+    incidence = incidence.astype(np.float64)
     hulls = hull_areas(*hull_points(*run_corners(atoms, count)), members, first)
     touching = _incident(found, count)
     shared = sparse.csr_array(incidence @ touching)
@@ -159,7 +171,9 @@ def measure_shapes(atoms: NDArray[np.int32], unions: Sequence[Footprint], found:
     cut = np.zeros(count + 1)
     cut[np.concatenate([atoms[0], atoms[-1], atoms[:, 0], atoms[:, -1]])] = 1
     cut[0] = 0
-    return Shapes(n, 4 * math.pi * np.sqrt(determinant), hulls, inner, outer, incidence @ cut == 0)
+    return Shapes(
+        n.astype(np.float64), 4 * math.pi * np.sqrt(determinant), hulls, inner, outer, incidence @ cut == 0
+    )
 
 
 def _incident(found: Borders, count: int) -> sparse.csr_array:

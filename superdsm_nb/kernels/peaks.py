@@ -8,7 +8,7 @@ LEVELS = 2**16  # of the relief; pixels of the same level are taken in the order
 
 
 @jit
-def peaks(relief, foreground, min_depth):
+def peaks(relief, foreground, min_depth, lowest, highest):
     """Divide a foreground among the peaks of a relief that are separated deeply enough.
 
     Pixels are taken from the highest to the lowest. One without a 4-neighbour that was taken is a peak,
@@ -24,6 +24,9 @@ def peaks(relief, foreground, min_depth):
         Pixels to divide.
     min_depth : float
         In units of the relief.
+    lowest, highest : float
+        Between them, pixels are taken from the highest to the lowest; beyond, in no such order. What is taken
+        first depends on nothing else than the pixels, so a part of an image is divided as in the whole.
 
     Returns
     -------
@@ -33,7 +36,7 @@ def peaks(relief, foreground, min_depth):
     height, width = relief.shape
     stride = width + 2  # a frame around, so that no test for the border is needed
     labels = np.zeros((height + 2) * stride, np.int32)
-    heights, order = _descending(relief, foreground)
+    heights, order = _descending(relief, foreground, lowest, highest)
     parent = np.empty(order.size + 1, np.int32)  # memory is taken only where it is written
     top = np.empty(order.size + 1)
     count = 1
@@ -97,7 +100,7 @@ def _renumbered(labels, parent, count, height, width):
 
 
 @jit
-def _descending(relief, foreground):
+def _descending(relief, foreground, lowest, highest):
     """Heights of the foreground with a frame around, and its flat indices from the highest down."""
     height, width = relief.shape
     heights = np.empty((height + 2) * (width + 2))
@@ -105,7 +108,6 @@ def _descending(relief, foreground):
         heights[place] = -np.inf
     places = np.empty(relief.size, np.int64)
     count = 0
-    low, high = np.inf, -np.inf
     for row in range(height):
         for col in range(width):
             if foreground[row, col]:
@@ -114,16 +116,15 @@ def _descending(relief, foreground):
                 heights[place] = value
                 places[count] = place
                 count += 1
-                low, high = min(low, value), max(high, value)
-    scale = (LEVELS - 1) / (high - low) if high > low else 0.0
+    scale = (LEVELS - 1) / (highest - lowest) if highest > lowest else 0.0
     start = np.zeros(LEVELS + 1, np.int64)
     for place in places[:count]:
-        start[_level(high - heights[place], scale) + 1] += 1
+        start[_level(highest - heights[place], scale) + 1] += 1
     for level in range(LEVELS):
         start[level + 1] += start[level]
     order = np.empty(count, np.int64)
     for place in places[:count]:
-        level = _level(high - heights[place], scale)
+        level = _level(highest - heights[place], scale)
         order[start[level]] = place
         start[level] += 1
     return heights, order

@@ -245,10 +245,10 @@ def moments_by_label(labels, count):
 
     Returns
     -------
-    (count + 1, 6) float64
+    (count + 1, 6) int64
         0 for label 0.
     """
-    out = np.zeros((count + 1, 6))
+    out = np.zeros((count + 1, 6), np.int64)
     for r in range(labels.shape[0]):
         for c in range(labels.shape[1]):
             if labels[r, c] > 0:

@@ -98,13 +98,38 @@ def place_of(size, count):
 
 
 @jit
-def block_means(image, rows, cols):
-    """Means over blocks, `rows` x `cols` of them; pixels on their borders count for both in part."""
+def axis(size, count):
+    """Where the pixels of a side lie among its blocks: what `block_of` and `place_of` say, four arrays."""
+    block, share = block_of(size, count)
+    below, weight = place_of(size, count)
+    return block, share, below, weight
+
+
+@jit
+def block_means(image, rows, cols, shape, scale):
+    """Means over blocks; pixels on their borders count for both in part.
+
+    Parameters
+    ----------
+    image : (H, W) float64
+        An image, or a window of one.
+    rows, cols : tuples of four (H,) and (W,) arrays
+        Where its rows and columns lie among the blocks, see `axis`.
+    shape : (int, int)
+        Numbers of blocks.
+    scale : float
+        Blocks per pixel. The blocks at the sides of a window may be there in part; then so are their means.
+
+    Returns
+    -------
+    (m, n) float64
+        Means.
+    """
+    row_block, row_share = rows[0], rows[1]
+    col_block, col_share = cols[0], cols[1]
     height, width = image.shape
-    row_block, row_share = block_of(height, rows)
-    col_block, col_share = block_of(width, cols)
-    out = np.zeros((rows, cols))
-    line = np.empty(cols + 1)
+    out = np.zeros(shape)
+    line = np.empty(shape[1] + 1)
     for row in range(height):
         _clear(line)
         own = image[row]
@@ -113,7 +138,7 @@ def block_means(image, rows, cols):
             line[k] += col_share[col] * own[col]
             line[k + 1] += (1 - col_share[col]) * own[col]
         _add_line(line, row_block[row], row_share[row], out)
-    _scale(out, (rows / height) * (cols / width))
+    _scale(out, scale)
     return out
 
 
@@ -141,10 +166,11 @@ def _add_line(line, block, share, out):
 
 
 @jit
-def interpolated(blocks, height, width):
-    """Enlarge block values to pixels by linear interpolation between the centres of the blocks."""
-    row_below, row_weight = place_of(height, blocks.shape[0])
-    col_below, col_weight = place_of(width, blocks.shape[1])
+def interpolated(blocks, rows, cols):
+    """Enlarge block values to pixels by linear interpolation; rows and columns as for `block_means`."""
+    row_below, row_weight = rows[2], rows[3]
+    col_below, col_weight = cols[2], cols[3]
+    height, width = row_below.size, col_below.size
     out = np.empty((height, width))
     line = np.empty(blocks.shape[1] + 1)
     for row in range(height):
@@ -157,7 +183,7 @@ def interpolated(blocks, height, width):
 
 
 @jit
-def relative(image, thresholds, units):
+def relative(image, thresholds, units, rows, cols):
     """Subtract thresholds from an image, and divide by units; both are interpolated between blocks.
 
     Parameters
@@ -166,6 +192,8 @@ def relative(image, thresholds, units):
         Intensities.
     thresholds, units : (m, n) float64
         For each block; units are not 0.
+    rows, cols : tuples of four (H,) and (W,) arrays
+        As for `block_means`.
 
     Returns
     -------
@@ -173,8 +201,8 @@ def relative(image, thresholds, units):
         Intensities relative to the threshold.
     """
     height, width = image.shape
-    row_below, row_weight = place_of(height, thresholds.shape[0])
-    col_below, col_weight = place_of(width, thresholds.shape[1])
+    row_below, row_weight = rows[2], rows[3]
+    col_below, col_weight = cols[2], cols[3]
     out = np.empty((height, width))
     line, unit = np.empty(thresholds.shape[1] + 1), np.empty(thresholds.shape[1] + 1)
     for row in range(height):
@@ -199,7 +227,7 @@ def interpolated_line(blocks, below, weight, line):
 
 
 @jit
-def bright_blocks(image, lowest, highest, thresholds):
+def bright_blocks(image, lowest, highest, thresholds, rows, cols, scale):
     """Means over blocks of what is brighter than interpolated thresholds.
 
     Parameters
@@ -210,6 +238,8 @@ def bright_blocks(image, lowest, highest, thresholds):
         They are clipped to this range.
     thresholds : (m, n) float64
         For each block.
+    rows, cols, scale
+        As for `block_means`.
 
     Returns
     -------
@@ -220,13 +250,11 @@ def bright_blocks(image, lowest, highest, thresholds):
         Sum and number of the bright intensities.
     """
     height, width = image.shape
-    rows, cols = thresholds.shape
-    row_block, row_share = block_of(height, rows)
-    col_block, col_share = block_of(width, cols)
-    row_below, row_weight = place_of(height, rows)
-    col_below, col_weight = place_of(width, cols)
-    brightness, share = np.zeros((rows, cols)), np.zeros((rows, cols))
-    line, sums, counts = np.empty(cols + 1), np.empty(cols + 1), np.empty(cols + 1)
+    row_block, row_share, row_below, row_weight = rows
+    col_block, col_share, col_below, col_weight = cols
+    brightness, share = np.zeros(thresholds.shape), np.zeros(thresholds.shape)
+    line = np.empty(thresholds.shape[1] + 1)
+    sums, counts = np.empty(line.size), np.empty(line.size)
     total = count = 0.0
     for row in range(height):
         interpolated_line(thresholds, row_below[row], row_weight[row], line)
@@ -247,7 +275,6 @@ def bright_blocks(image, lowest, highest, thresholds):
                 count += 1
         _add_line(sums, row_block[row], row_share[row], brightness)
         _add_line(counts, row_block[row], row_share[row], share)
-    scale = (rows / height) * (cols / width)
     _scale(brightness, scale)
     _scale(share, scale)
     return brightness, share, total, count

@@ -8,13 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from superdsm_nb.automatic.division import divide, seed_score
+from superdsm_nb.automatic.division import divide as divide_between
+from superdsm_nb.automatic.division import score_heights, seed_score
 
 from support import naive
 
 SCORE = {"smoothing": 0.1, "blob_size": 0.35, "blob_weight": 0.5, "log_blob_weight": 0.2}
 
 seeds = st.integers(0, 2**32 - 1)
+
+
+def divide(foreground, score, depth):
+    return divide_between(foreground, score, depth, score_heights(0.5, 0.2))
 
 
 def disks(centers, radius, shape):

@@ -117,7 +117,7 @@ def cycle(length, price):
     return singles + pairs, np.repeat([1.0, price], length)
 
 
-@pytest.mark.parametrize("length", [3, 5, 7])
+@pytest.mark.parametrize("length", [3, 5, 7, 13, 15])
 def test_an_odd_cycle_of_pairs_is_solved_although_half_of_each_pair_costs_less(length):
     unions, costs = cycle(length, 1.2)
     groups = np.ones(len(unions), np.int64)
@@ -129,7 +129,8 @@ def test_an_odd_cycle_of_pairs_is_solved_although_half_of_each_pair_costs_less(l
     assert costs[chosen].sum() == pytest.approx(integral)
     assert bounds == {1: pytest.approx(integral)}
     assert fractional < integral - 0.1
-    assert_optimal(unions, costs, groups)
+    if length <= 7:
+        assert_optimal(unions, costs, groups)
 
 
 def test_only_the_fractional_group_is_solved_as_an_integer_program(monkeypatch):
@@ -140,12 +141,45 @@ def test_only_the_fractional_group_is_solved_as_an_integer_program(monkeypatch):
         return optimize(unions, costs, candidates, integrality)
 
     monkeypatch.setattr(module, "_optimize", recorded)
-    odd, odd_costs = cycle(5, 1.2)
-    pair = [frozenset((8,)), frozenset((9,)), frozenset((8, 9))]
+    odd, odd_costs = cycle(13, 1.2)
+    even = [frozenset({100 + each for each in union}) for union in cycle(14, 1.2)[0]]
+    pair = [frozenset((8000,)), frozenset((9000,)), frozenset((8000, 9000))]
+    costs = np.concatenate([odd_costs, cycle(14, 1.2)[1], [1, 1, 1.5]])
 
-    minimum_partition(odd + pair, np.append(odd_costs, [1, 1, 1.5]), np.repeat([1, 2], [10, 3]))
+    chosen = minimum_partition(odd + even + pair, costs, np.repeat([1, 2, 3], [26, 28, 3])).chosen
 
-    assert solved == [(0, 13), (1, 10)]
+    assert solved == [(0, 26), (1, 26), (0, 28)]
+    assert costs[chosen].sum() == pytest.approx(1 + 6 * 1.2 + 7 * 1.2 + 1.5)
+
+
+@naive.settings_for(60, 60)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_few_and_many_atoms_are_divided_alike(seed):
+    unions, costs, groups = random_instance(np.random.default_rng(seed), 4)
+    alone = minimum_partition(unions, costs, groups)
+    few = module.FEW_ATOMS
+    try:
+        module.FEW_ATOMS = 0
+        solved = minimum_partition(unions, costs, groups)
+    finally:
+        module.FEW_ATOMS = few
+
+    for group in alone.bounds:
+        assert alone.bounds[group] == pytest.approx(solved.bounds[group], rel=1e-6, abs=1e-6)
+
+
+@naive.settings_for(60, 60)
+@given(seed=st.integers(0, 2**32 - 1), shift=st.integers(1, 10**6))
+def test_a_choice_depends_on_nothing_else_in_the_image(seed, shift):
+    rng = np.random.default_rng(seed)
+    unions, costs, groups = random_instance(rng, 3)
+    index = np.flatnonzero(groups == 2)
+    moved = [frozenset(atom + shift for atom in unions[each]) for each in index]
+
+    together = minimum_partition(unions, costs, groups).chosen
+    alone = minimum_partition(moved, costs[index], groups[index]).chosen
+
+    assert index[alone].tolist() == together[groups[together] == 2].tolist()
 
 
 def test_unions_that_cost_as_much_as_their_atoms_are_not_chosen():
@@ -172,7 +206,7 @@ def test_costs_that_differ_in_the_eighth_digit_are_told_apart():
 
 @pytest.mark.parametrize("factor", [1e-8, 1e-12])
 def test_the_unit_of_the_costs_does_not_matter(factor):
-    costs = np.array([1.5, 1.0, 1.4, 1.9, 1.2, 1.1])
+    costs = np.array([1.5, 1.0, 1.4, 1.9, 1.2, 1.15])
 
     small = minimum_partition(TRIANGLE, costs * factor, np.ones(6, np.int64))
 
@@ -184,9 +218,9 @@ def test_a_program_that_is_not_solved_is_an_error(monkeypatch):
     monkeypatch.setattr(
         "scipy.optimize.milp", lambda *_, **__: type("Result", (), {"success": False, "message": "no"})()
     )
-    unions = [frozenset((1,)), frozenset((2,)), frozenset((1, 2))]
-    with pytest.raises(SolverError, match="no optimal choice among 3 unions: no"):
-        minimum_partition(unions, np.array([1.0, 1.0, 1.0]), np.ones(3, np.int64))
+    unions, costs = cycle(14, 1.2)
+    with pytest.raises(SolverError, match="no optimal choice among 28 unions: no"):
+        minimum_partition(unions, costs, np.ones(28, np.int64))
 
 
 def test_the_bound_of_a_proven_choice_is_its_cost_to_the_last_digit():

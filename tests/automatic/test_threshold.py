@@ -47,8 +47,8 @@ def test_a_constant_does_not_matter(seed, constant):
     one, other = foreground_of(image), foreground_of(image + constant)
 
     np.testing.assert_allclose(other.y(), one.y(), atol=1e-7)
-    assert other.dip == pytest.approx(one.dip, abs=1e-9)
-    assert other.distinctness == pytest.approx(one.distinctness, rel=1e-6)
+    assert other.levels.dip == pytest.approx(one.levels.dip, abs=1e-9)
+    assert other.levels.distinctness == pytest.approx(one.levels.distinctness, rel=1e-6)
 
 
 @naive.settings_for(40)
@@ -59,15 +59,15 @@ def test_the_unit_of_the_intensities_does_not_matter(seed, factor):
     one, other = foreground_of(image), foreground_of(image * factor)
 
     np.testing.assert_allclose(other.y(), one.y(), atol=1e-7)
-    assert other.dip == pytest.approx(factor * one.dip, rel=1e-6)
-    assert other.distinctness == pytest.approx(one.distinctness, rel=1e-6)
+    assert other.levels.dip == pytest.approx(factor * one.levels.dip, rel=1e-6)
+    assert other.levels.distinctness == pytest.approx(one.levels.distinctness, rel=1e-6)
 
 
 def test_the_foreground_is_what_is_bright_but_for_the_edges():
     image, bright = disks()
 
     found = foreground_of(image)
-    y, dip, distinctness = found.y(), found.dip, found.distinctness
+    y, dip, distinctness = found.y(), found.levels.dip, found.levels.distinctness
 
     assert (y[ndimage.binary_erosion(bright, iterations=2)] > 0).all()
     assert (y[~ndimage.binary_dilation(bright, iterations=2)] < 0).all()
@@ -103,8 +103,8 @@ def test_noise_is_not_distinct_and_nuclei_are(sigma):
     noise = blurred(np.random.default_rng(0).normal(size=(200, 200)), sigma)
     image, _ = disks()
 
-    assert foreground_of(noise).distinctness < 2
-    assert foreground_of(image).distinctness > 10
+    assert foreground_of(noise).levels.distinctness < 2
+    assert foreground_of(image).levels.distinctness > 10
 
 
 @pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
@@ -112,7 +112,7 @@ def test_a_constant_image_has_no_foreground(value):
     image = np.full((30, 40), value)
 
     found = foreground_of(image)
-    y, dip, distinctness = found.y(), found.dip, found.distinctness
+    y, dip, distinctness = found.y(), found.levels.dip, found.levels.distinctness
 
     assert np.isfinite(y).all()
     assert not (y > 0).any()

@@ -71,7 +71,7 @@ def test_there_are_as_many_parts_as_deep_peaks(seed, share, depth, height, width
     relief = rng.random((height, width)) * 2
     foreground = without_corners(rng.random((height, width)) < share)
 
-    labels = peaks(relief, foreground, depth)
+    labels = peaks(relief, foreground, depth, 0.0, 2.0)
 
     assert labels.max() == deep_peaks(relief, foreground, depth + 1e-4) or labels.max() == deep_peaks(
         relief, foreground, depth
@@ -82,13 +82,13 @@ def test_there_are_as_many_parts_as_deep_peaks(seed, share, depth, height, width
 
 
 def test_nothing_is_divided_without_a_foreground():
-    assert not peaks(np.ones((3, 4)), np.zeros((3, 4), bool), 0.1).any()
+    assert not peaks(np.ones((3, 4)), np.zeros((3, 4), bool), 0.1, 0.0, 1.0).any()
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 5e-324])
 def test_no_height_is_beyond_the_levels(value):
     relief = np.array([[0.0, value, 0.0, 1.0], [0.0, 0.0, value, 0.0]])
-    assert (peaks(relief, np.ones(relief.shape, bool), 0.1) > 0).all()
+    assert (peaks(relief, np.ones(relief.shape, bool), 0.1, 0.0, 1.0) > 0).all()
 
 
 @naive.settings_for(30)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from superdsm_nb.kernels.smoothing import (
+    axis,
     block_means,
     block_of,
     bright_blocks,
@@ -37,6 +38,17 @@ def shares(size, count):
     return np.clip(np.minimum(pixels + 1, high) - np.maximum(pixels, low), 0, None)
 
 
+def places(image, rows, cols):
+    """Where the pixels of an image lie among blocks, and how many blocks there are per pixel."""
+    height, width = image.shape
+    return axis(height, rows), axis(width, cols), (rows / height) * (cols / width)
+
+
+def means(image, rows, cols):
+    along_rows, along_cols, scale = places(image, rows, cols)
+    return block_means(image, along_rows, along_cols, (rows, cols), scale)
+
+
 @naive.settings_for(100)
 @given(size=sides, data=st.data())
 def test_every_pixel_is_divided_among_its_blocks(size, data):
@@ -56,24 +68,22 @@ def test_blocks_have_the_mean_of_their_pixels(case):
     image, rows, cols = case
     down, along = shares(image.shape[0], rows), shares(image.shape[1], cols)
     expected = (down @ image @ along.T) / (down.sum(axis=1)[:, None] * along.sum(axis=1))
-    np.testing.assert_allclose(block_means(image, rows, cols), expected, atol=1e-9)
+    np.testing.assert_allclose(means(image, rows, cols), expected, atol=1e-9)
 
 
 @naive.settings_for(100)
 @given(divided(), st.floats(-0.5, 0.5), st.floats(0.5, 1.5), seeds)
 def test_what_is_brighter_than_the_thresholds_is_averaged(case, lowest, highest, seed):
     image, rows, cols = case
-    height, width = image.shape
     thresholds = np.random.default_rng(seed).random((rows, cols))
 
-    brightness, share, total, count = bright_blocks(image, lowest, highest, thresholds)
+    where = places(image, rows, cols)
+    brightness, share, total, count = bright_blocks(image, lowest, highest, thresholds, *where)
 
     clipped = np.clip(image, lowest, highest)
-    is_bright = clipped > interpolated(thresholds, height, width)
-    np.testing.assert_allclose(
-        brightness, block_means(np.where(is_bright, clipped, 0.0), rows, cols), atol=1e-9
-    )
-    np.testing.assert_allclose(share, block_means(is_bright.astype(float), rows, cols), atol=1e-9)
+    is_bright = clipped > interpolated(thresholds, *where[:2])
+    np.testing.assert_allclose(brightness, means(np.where(is_bright, clipped, 0.0), rows, cols), atol=1e-9)
+    np.testing.assert_allclose(share, means(is_bright.astype(float), rows, cols), atol=1e-9)
     np.testing.assert_allclose(total, np.where(is_bright, clipped, 0).sum(), atol=1e-9)
     assert count == is_bright.sum()
 
@@ -86,17 +96,21 @@ def test_images_are_compared_with_interpolated_thresholds(case, seed):
     thresholds, units = rng.random((rows, cols)), rng.random((rows, cols)) + 0.5
 
     def pixels(blocks):
-        for axis, size in enumerate(image.shape):
-            count = blocks.shape[axis]
+        for side, size in enumerate(image.shape):
+            count = blocks.shape[side]
             position = np.clip((np.arange(size) + 0.5) * count / size - 0.5, 0, count - 1)
             blocks = np.apply_along_axis(
-                lambda line, at=position, n=count: np.interp(at, np.arange(n), line), axis, blocks
+                lambda line, at=position, n=count: np.interp(at, np.arange(n), line), side, blocks
             )
         return blocks
 
     expected = (image - pixels(thresholds)) / pixels(units)
-    np.testing.assert_allclose(relative(image, thresholds, units), expected, atol=1e-9)
-    np.testing.assert_allclose(interpolated(units, *image.shape), pixels(units), atol=1e-9)
+    np.testing.assert_allclose(
+        relative(image, thresholds, units, *places(image, *units.shape)[:2]), expected, atol=1e-9
+    )
+    np.testing.assert_allclose(
+        interpolated(units, *places(image, *units.shape)[:2]), pixels(units), atol=1e-9
+    )
 
 
 def test_a_single_block_has_no_neighbour():
