@@ -25,3 +25,4 @@ from .segmentation import segment as segment
 from .segmentation import segment_file as segment_file
 from .session import Session as Session
 from .stack import segment_stack as segment_stack
+from .tiles import segment_tiles as segment_tiles

@@ -98,6 +98,14 @@ class Pipeline:
         """Raise `ConfigError` for a hyperparameter that is unknown or out of its range."""
         self.declarations.check(config.entries)
 
+    def completed(self, config: Config) -> Config:
+        """Return a configuration with every default filled in, after it has been checked."""
+        config = config.copy()
+        self._is_histological(config)
+        for stage in self.stages:
+            stage.fill_defaults(config)
+        return config
+
     def init(self, g_raw: ArrayLike, config: Config, foreground: ArrayLike | None = None) -> PipelineData:
         """Create the pipeline data object of an image.
 

@@ -111,6 +111,15 @@ class AutomaticEnergyMinimization(Stage[AutomaticEnergySettings]):
         return objects
 
 
+def with_masks(unions: MeasuredUnions, chosen: NDArray[np.int64], atoms: NDArray[np.int32]) -> list[Object]:
+    """Return the objects of chosen unions, which are disjoint, with their pixels."""
+    objects = _objects(
+        [unions.unions[index] for index in chosen], unions.energies[chosen], unions.shapes.some(chosen)
+    )
+    _add_masks(objects, atoms)
+    return objects
+
+
 def _objects(unions: Sequence[Footprint], energies: NDArray[np.float64], shapes: Shapes) -> list[Object]:
     measured = zip(unions, energies.tolist(), shapes.areas, shapes.is_inside, strict=True)
     return [

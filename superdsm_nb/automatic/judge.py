@@ -12,14 +12,14 @@ from ..config import AutomaticPostprocessSettings
 BORDER_SHARE = 0.25  # of the smallest area, for objects that the image cuts off
 
 
-def typical_height(heights: NDArray[np.float64], areas: NDArray[np.float64]) -> float:
+def typical_height(heights: NDArray[np.float64], areas: NDArray[np.int64]) -> float:
     """Return how high a typical object of an image is above the background: the median, weighted by areas.
 
     Parameters
     ----------
     heights : (N,) float64
         Of the cores of the objects above the background around them; at least one.
-    areas : (N,) array
+    areas : (N,) int64
         Their areas (pixels).
 
     Returns

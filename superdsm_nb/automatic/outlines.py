@@ -177,7 +177,7 @@ def find_outlines(
         labels[others & (labels == 0)] = len(objects) + 1
     near, squared = nearest_labels(labels)
     known = {} if before is None else before.unchanged(objects, near, squared)
-    width = max(reach * radius * zoom, 1.0)
+    width = zone_width(radius, zoom, reach)
     sigma = 0.0 if level is not None else outline_smoothing(radius)
     smooth = np.ascontiguousarray(convolved(image, sigma))
     if background is None:
@@ -204,6 +204,11 @@ def find_outlines(
         return Outline((int(row), int(col)), mask, low, high, mean)
 
     return FoundOutlines(objects, finished_map(found, enumerate(objects, 1), report), near, squared)
+
+
+def zone_width(radius: float, zoom: float, reach: float) -> float:
+    """Return the width of the zone in which an outline moves (canonical pixels)."""
+    return max(reach * radius * zoom, 1.0)
 
 
 def outline_smoothing(radius: float) -> float:

@@ -58,7 +58,7 @@ class AutomaticPreprocessing(Stage[AutomaticPreprocessSettings]):
         given, radius = inputs.get("foreground"), inputs.get("radius")
         if given is not None:
             found = _with_foreground(without_defects(g), np.ascontiguousarray(given[box]), radius, settings)
-        elif is_large(box):
+        elif is_large(inputs["g_raw"].shape):
             found = _in_parts(g, radius, settings)
         else:
             found, _ = _measured(without_defects(g), radius, settings)
@@ -92,7 +92,7 @@ def measure(
     Measures
         The same, however the image is read.
     """
-    image = sample_of_image(read, chosen_squares(few))
+    image = sample_of_image(read, few.side, chosen_squares(few))
     tolerance = defect_tolerance(image)
     image = image if tolerance is None else without_outliers(image, tolerance)
     found, levels = _measured(image, radius, settings, is_shaded=False)

@@ -52,9 +52,31 @@ class AutomaticRegionAnalysis(Stage[AutomaticRegionSettings]):
 
 
 def atoms_of(
-    y: NDArray[np.float64], radius: float, settings: AutomaticRegionSettings
+    y: NDArray[np.float64],
+    radius: float,
+    settings: AutomaticRegionSettings,
+    chosen: NDArray[np.bool_] | None = None,
 ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """Return the atoms of a foreground, and the relief at whose peaks they are (see `seed_score`)."""
+    """Return the atoms of a foreground, and the relief at whose peaks they are (see `seed_score`).
+
+    Parameters
+    ----------
+    y : (h, w) float64
+        Positive in the foreground.
+    radius : float
+        Radius of the nuclei (pixels).
+    settings : AutomaticRegionSettings
+        How it is divided.
+    chosen : (h, w) bool, optional
+        The connected components of the foreground that are divided; all by default.
+
+    Returns
+    -------
+    atoms : (h, w) int32
+        Labels from 1.
+    score : (h, w) float64
+        The relief.
+    """
     score = seed_score(
         y,
         radius,
@@ -64,7 +86,9 @@ def atoms_of(
         log_blob_weight=settings.log_blob_weight,
     )
     heights = score_heights(settings.blob_weight, settings.log_blob_weight)
-    return joined_where_simple(divide(y > 0, score, settings.min_seed_depth, heights), radius), score
+    return joined_where_simple(
+        divide(y > 0 if chosen is None else chosen, score, settings.min_seed_depth, heights), radius
+    ), score
 
 
 def joined_where_simple(atoms: NDArray[np.int32], radius: float) -> NDArray[np.int32]:

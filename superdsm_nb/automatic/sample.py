@@ -8,12 +8,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .defects import Box
 from .distribution import otsu, percentile
 from .threshold import highest_of_nuclei
 
 LARGE = 2**23  # pixels; of larger images a sample is measured
 SIDE = 512  # pixels of a square of the sample
+TOGETHER = 8  # squares that are read together
 SQUARES = 4  # along each side of the sample
 THIN = 8  # pixels; one of as many along each side is looked at to choose the squares
 ENOUGH = 0.5  # of the share of bright pixels in squares that hold many
@@ -27,26 +27,33 @@ class Thinned(NamedTuple):
     Attributes
     ----------
     values : (m, n, k, k) float64
-        The pixels of each square of `SIDE` pixels, from the first row and column of the content on.
+        The pixels of each whole square of the content, from its first row and column on.
+    side : int
+        Height and width of a square (pixels).
     """
 
     values: NDArray[np.float64]
+    side: int
 
     @classmethod
     def of(cls, read: Read, shape: tuple[int, ...]) -> Thinned:
-        """Read them from an image; whole squares only."""
-        rows, cols = (max(1, size // SIDE) for size in shape)
-        lines = [
-            thinned(read(slice(row * SIDE, (row + 1) * SIDE), slice(0, cols * SIDE))) for row in range(rows)
-        ]
-        return cls(np.concatenate(lines))
+        """Read them from an image, some squares at a time."""
+        side, step = _division(shape)
+        rows, cols = shape[0] // side, shape[1] // side
+        values = np.empty((rows, cols, side // step, side // step))
+        for row in range(rows):
+            for col in range(0, cols, TOGETHER):
+                last = min(col + TOGETHER, cols)
+                squares = read(slice(row * side, (row + 1) * side), slice(col * side, last * side))
+                few = squares[step // 2 :: step, step // 2 :: step].reshape(side // step, last - col, -1)
+                values[row, col:last] = few.transpose(1, 0, 2)
+        return cls(values, side)
 
 
-def thinned(squares: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return one of `THIN` pixels along each side of a row of squares, (1, n, k, k); a copy."""
-    few = squares[THIN // 2 :: THIN, THIN // 2 :: THIN]
-    side = SIDE // THIN
-    return few.reshape(side, -1, side).transpose(1, 0, 2)[np.newaxis].copy()
+def _division(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Return the side of a square, and one of how many pixels along it is looked at."""
+    side = min(SIDE, *shape)
+    return (side // THIN * THIN, THIN) if side >= THIN else (side, 1)
 
 
 def chosen_squares(few: Thinned) -> list[tuple[int, int]]:
@@ -76,13 +83,15 @@ def chosen_squares(few: Thinned) -> list[tuple[int, int]]:
     return [divmod(int(place), few.values.shape[1]) for place in np.sort(places)]
 
 
-def sample_of_image(read: Read, squares: list[tuple[int, int]]) -> NDArray[np.float64]:
+def sample_of_image(read: Read, side: int, squares: list[tuple[int, int]]) -> NDArray[np.float64]:
     """Return the chosen squares side by side.
 
     Parameters
     ----------
     read : callable
         Returns rows and columns of the content of the image.
+    side : int
+        Of a square.
     squares : list of (int, int)
         As chosen by `chosen_squares`.
 
@@ -94,12 +103,12 @@ def sample_of_image(read: Read, squares: list[tuple[int, int]]) -> NDArray[np.fl
     across = min(SQUARES, len(squares))
     used = squares[: len(squares) // across * across]
     parts = [
-        read(slice(row * SIDE, (row + 1) * SIDE), slice(col * SIDE, (col + 1) * SIDE)) for row, col in used
+        read(slice(row * side, (row + 1) * side), slice(col * side, (col + 1) * side)) for row, col in used
     ]
     rows = [np.hstack(parts[start : start + across]) for start in range(0, len(parts), across)]
     return np.ascontiguousarray(np.vstack(rows))
 
 
-def is_large(box: Box) -> bool:
-    """Whether a sample of the content of an image is measured."""
-    return (box[0].stop - box[0].start) * (box[1].stop - box[1].start) > LARGE
+def is_large(shape: tuple[int, ...]) -> bool:
+    """Whether a sample of an image of this shape is measured."""
+    return shape[0] * shape[1] > LARGE

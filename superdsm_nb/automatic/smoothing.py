@@ -140,7 +140,7 @@ class Grid:
             How often they are smoothed, and interpolated in between.
         """
         return max(
-            math.ceil((rounds * (_block_gaussian(size, count, sigma).size + 1) + 2) * size / count)
+            math.ceil((rounds * _block_gaussian(size, count, sigma).size + 2) * size / count)
             for size, count in zip(shape, _block_counts(shape, sigma), strict=True)
         )
 

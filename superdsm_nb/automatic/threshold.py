@@ -21,7 +21,6 @@ FAINT = 0.2  # of the square root of the highest contrast; less is no class of n
 HIGHEST, LOWEST = 99.9, 1.0  # percentiles between which intensities are believed
 PRIOR = 0.02  # weight of the image-wide means where no foreground or no background is near
 ROUNDS = 5
-FOREGROUND_ROUNDS = ROUNDS + 1  # of smoothing blocks, see `Grid.reach`
 DIP_PERCENTILE = 95
 NOWHERE = -1e300  # a threshold that every intensity exceeds
 
@@ -168,7 +167,7 @@ def known_foreground(
     Returns
     -------
     Foreground
-        Correct farther than ``Grid.reach(..., FOREGROUND_ROUNDS)`` from the sides of the window that are not
+        Correct farther than ``Grid.reach(..., ROUNDS)`` from the sides of the window that are not
         those of the image.
     """
     _, _, tau, contrast, _ = _settled(smooth, grid, levels, height, min_contrast)

@@ -65,6 +65,13 @@ class Shapes(NamedTuple):
     outer: sparse.csr_array
     is_inside: NDArray[np.bool_]
 
+    def some(self, chosen: NDArray[np.int64]) -> Shapes:
+        """Return the measurements of some of the unions."""
+        areas, ellipses, hulls, inner, outer, is_inside = self
+        return Shapes(
+            areas[chosen], ellipses[chosen], hulls[chosen], inner[chosen], outer[chosen], is_inside[chosen]
+        )
+
 
 def find_borders(atoms: NDArray[np.int32], values: NDArray[np.float64]) -> Borders:
     """Return the borders between the atoms of a label map, with the mean of `values` along each."""

@@ -14,7 +14,7 @@ from ..config import AutomaticPreprocessSettings
 from ..errors import ConfigError
 from .defects import Box, without_outliers
 from .smoothing import WIDE, Grid, convolved, reach_of
-from .threshold import FOREGROUND_ROUNDS, Levels, known_foreground
+from .threshold import ROUNDS, Levels, known_foreground
 
 SAME_SIZE = 0.1  # relative; an image whose nuclei have almost the canonical radius is not resized
 Shape = tuple[int, ...]
@@ -176,7 +176,7 @@ class Canvas:
 
     def foreground(self, window: Box) -> NDArray[np.float64]:
         """Return y in a window of the canonical image: intensities relative to the local threshold."""
-        reach = Grid.reach(self.canonical_shape, self._reach, FOREGROUND_ROUNDS)
+        reach = Grid.reach(self.canonical_shape, self._reach, ROUNDS)
         near = padded(window, reach, self.canonical_shape)
         outer = padded(near, reach_of(self._smoothing), self.canonical_shape)
         smooth = convolved(self.canonical(outer), self._smoothing)[inner(near, outer)]

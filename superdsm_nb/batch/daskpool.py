@@ -114,7 +114,7 @@ class DaskPool:
         self._slots: dict[str, int] = {}
         self._size = 1  # what a display has room for; workers may come and go
         # One image that takes all memory must not kill one worker after the other.
-        self._client.run_on_scheduler(_fail_soon)
+        self._client.run_on_scheduler(fail_soon)
 
     def size(self, task: Task, count: int) -> int:
         """Number of workers for a task with `count` images."""
@@ -189,5 +189,6 @@ class DaskPool:
         return result
 
 
-def _fail_soon(dask_scheduler: Any) -> None:  # noqa: ANN401 - the name by which Dask passes it
+def fail_soon(dask_scheduler: Any) -> None:  # noqa: ANN401 - the name by which Dask passes it
+    """On the scheduler: let no more than two workers be killed by the same work."""
     dask_scheduler.allowed_failures = min(dask_scheduler.allowed_failures, 1)

@@ -35,6 +35,7 @@ from .options import (
     read_config,
 )
 from .targets import find_foregrounds, find_images, find_measured, plan_targets
+from .tiling import SchedulerOption, TileOption, check_tiling, is_giant, segment_in_tiles
 
 if TYPE_CHECKING:
     from ..io import Source
@@ -91,6 +92,8 @@ def segment(
     ring: RingOption = None,
     time_limit: TimeLimitOption = None,
     keep_finished: KeepFinishedOption = False,
+    tile: TileOption = None,
+    scheduler: SchedulerOption = None,
     border: Annotated[
         int, typer.Option(metavar="N", help="Width of the contours of --overlay in pixels.", min=1)
     ] = 2,
@@ -125,6 +128,8 @@ def segment(
     targets, tables = plan_targets(
         files, {"seg": out, **outputs}, foregrounds, others, config, force=force, is_stack=is_stack
     )
+    given_too = foreground is not None or bool(measure) or time_limit is not None
+    check_tiling(tile, scheduler, {"seg": targets[0]["seg"], **outputs}, given_too or is_stack)
     from ..automatic import start_compiling
     from ..config import resolve_preset
     from ..io import Source
@@ -151,8 +156,14 @@ def segment(
                 "keep_finished": keep_finished,
                 "emit": listener,
             }
+            may_be_giant = not given_too and not is_stack
             try:
-                segmented = (_segment_stack if is_stack else _segment_one)(source, options, target, tables)
+                if tile or scheduler or (may_be_giant and is_giant(source, target)):
+                    segmented = _segment_tiled(source, options, target["seg"], tile, scheduler)
+                else:
+                    segmented = (_segment_stack if is_stack else _segment_one)(
+                        source, options, target, tables
+                    )
             except SuperDSMError as error:
                 message = error.worded("--{} N".format)
                 for line in message.split("\n"):
@@ -253,6 +264,18 @@ def _segment_stack(
     )
 
 
+def _segment_tiled(
+    source: Source, options: Mapping[str, Any], target: Path, tile: int | None, scheduler: str | None
+) -> _Done:
+    """Segment one image in tiles."""
+    from ..performance import PerformanceReport
+
+    record = segment_in_tiles(
+        source, target, options["config"], options["diameter"], tile, scheduler, options["emit"]
+    )
+    return _Done(record, {}, PerformanceReport(), "exact")
+
+
 def _paths(kinds: Iterable[str], target: Mapping[str, Path], object_count: int) -> dict[str, Path]:
     """Where the outputs are."""
     return {kind: written_path(kind, target[kind], object_count) for kind in kinds}
@@ -282,6 +305,14 @@ def _result_line(path: Path, record: Mapping[str, Any]) -> str:
         failed = f" ({record['failed_planes']} failed)" if record["failed_planes"] else ""
         planes = "plane" if record["planes"] == 1 else "planes"
         what = f"{record['planes']} {planes}{failed}, {record['objects']} {noun}"
+    elif "tiles" in record:
+        made = record["tiles"]
+        tiles = "tile" if made["count"] == 1 else "tiles"
+        what = (
+            f"{record['objects']} {noun} in {made['count']} {tiles}, {record['proven_clusters']} of "
+            f"{record['clusters']} clusters proven optimal, {made['clusters_on_their_own']} of "
+            f"{made['clusters_across']} across tiles in windows of their own"
+        )
     else:
         given = " (given)" if record["scale_given"] else ""
         what = f"{record['objects']} {noun}, scale {record['scale']:.1f} pixels{given}"

@@ -4,6 +4,7 @@ from .choice import ALL
 from .confinement import folder_to_stay_in, make_folder, writing_inside
 from .digest import file_digest
 from .formats import is_image
+from .limits import reading_in_parts
 from .picture import PixelSize
 from .reading import Planes, imread, open_planes, pixel_size, read_companion
 from .source import LoadedImage, Source
@@ -20,7 +21,7 @@ from .writing import (
     write_file,
 )
 from .zarrnodes import is_store
-from .zarrwriting import ZARR, check_zarr, is_own_store, save_zarr
+from .zarrwriting import ZARR, check_store, check_zarr, is_own_store, save_zarr, save_zarr_labels
 
 __all__ = [
     "ALL",
@@ -32,6 +33,7 @@ __all__ = [
     "PixelSize",
     "Planes",
     "Source",
+    "check_store",
     "check_suffix",
     "check_writable",
     "check_zarr",
@@ -47,7 +49,9 @@ __all__ = [
     "open_planes",
     "pixel_size",
     "read_companion",
+    "reading_in_parts",
     "save_zarr",
+    "save_zarr_labels",
     "utf8",
     "write_atomically",
     "write_file",

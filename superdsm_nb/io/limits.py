@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from ..errors import ConfigError, ImageError
@@ -70,7 +73,20 @@ def max_pixels() -> int:
     return int(given)
 
 
-def check_size(path: Path, height: int, width: int, samples: int = 1) -> None:
+_in_parts: ContextVar[bool] = ContextVar("in_parts", default=False)
+
+
+@contextmanager
+def reading_in_parts() -> Iterator[None]:
+    """Allow planes of any size inside the context, because no more than a part of them is ever decoded."""
+    token = _in_parts.set(True)
+    try:
+        yield
+    finally:
+        _in_parts.reset(token)
+
+
+def check_size(path: Path, height: int, width: int, samples: int = 1, *, is_part: bool = False) -> None:
     """Refuse a plane without pixels, or with more than `max_pixels`.
 
     Parameters
@@ -81,6 +97,8 @@ def check_size(path: Path, height: int, width: int, samples: int = 1) -> None:
         Its size in pixels.
     samples : int
         Number of values per pixel that have to be decoded.
+    is_part : bool
+        Whether it is a part of a plane that can only be decoded as a whole.
 
     Raises
     ------
@@ -90,6 +108,8 @@ def check_size(path: Path, height: int, width: int, samples: int = 1) -> None:
     if height < 1 or width < 1 or samples < 1:
         raise ImageError(f"{path} holds an image without pixels.")
     limit = max_pixels()
+    if _in_parts.get() and not is_part:
+        return
     if height * width > limit or height * width * samples > MAX_COLORS * limit:
         raise ImageError(
             f"{path} declares an image of {height} x {width} pixels, more than the limit of {limit} pixels: "

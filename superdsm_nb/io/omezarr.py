@@ -128,7 +128,13 @@ def _picture(path: Path, folder: Path, library: Any) -> Picture:  # noqa: ANN401
     stack = [at for at, axis in enumerate(axes) if axis not in "XY" and array.shape[at] > 1]
 
     def read(place: tuple[int, ...], sample: int | None) -> NDArray[Any]:
-        selection: list[int | slice] = [0 if axis not in "XY" else slice(None) for axis in axes]
+        return read_part(place, sample, slice(None), slice(None))
+
+    def read_part(
+        place: tuple[int, ...], sample: int | None, row_part: slice, col_part: slice
+    ) -> NDArray[Any]:
+        selection: list[int | slice] = [0] * len(axes)
+        selection[rows], selection[cols] = row_part, col_part
         for at, number in zip(stack, place, strict=True):
             selection[at] = number
         plane = np.asarray(pixels[tuple(selection)])
@@ -144,6 +150,7 @@ def _picture(path: Path, folder: Path, library: Any) -> Picture:  # noqa: ANN401
         read,
         _channel_names(metadata, array.shape[axes.index("C")] if "C" in axes else 1),
         pixel_size=_pixel_size(image, level, axes),
+        read_part=read_part,
     )
 
 

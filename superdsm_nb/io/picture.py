@@ -97,6 +97,9 @@ class Picture:
         What else there is to know if something is missing; empty, or " (...)".
     pixel_size : PixelSize or None
         Size of a pixel as the file declares it.
+    read_part : callable or None
+        As `read`, given rows and columns (slices with a start and a stop) as well, of which alone it reads
+        what is necessary; None if the format cannot.
     """
 
     axes: str
@@ -108,6 +111,7 @@ class Picture:
     channel_names: tuple[str, ...] = ()
     remark: str = ""
     pixel_size: PixelSize | None = None
+    read_part: Callable[[tuple[int, ...], int | None, slice, slice], NDArray[Any]] | None = None
 
     @property
     def dimensions(self) -> str:

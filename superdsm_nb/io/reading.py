@@ -6,7 +6,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -119,12 +119,22 @@ class Planes:
     read : callable
         Decodes the plane at one of the `positions`: (H, W), or (H, W, 3) of a histological image. It may be
         called by several threads.
+    shape : (int, int)
+        Height and width of each plane of a file.
+    read_part : callable or None
+        As `read`, given rows and columns (slices with a start and a stop) as well; None if the format has to
+        be decoded as a whole.
+    pixel_size : PixelSize or None
+        Size of a pixel, if the file states one that is plausible.
     """
 
     axes: tuple[str, ...]
     sizes: tuple[int, ...]
     channel_names: tuple[str, ...]
     read: Callable[[Mapping[str, int]], NDArray[Any]]
+    shape: tuple[int, int] = (0, 0)
+    read_part: Callable[[Mapping[str, int], slice, slice], NDArray[Any]] | None = None
+    pixel_size: PixelSize | None = None
 
     @property
     def positions(self) -> list[dict[str, int]]:
@@ -183,8 +193,30 @@ def open_planes(
                     lambda place, sample: _decode(picture, place, sample, histological)
                 )
 
+        def read_part(position: Mapping[str, int], rows: slice, cols: slice) -> NDArray[Any]:
+            decode = picture.read_part
+            assert decode is not None, "only then it is offered"
+            part = replace(
+                picture,
+                height=rows.stop - rows.start,
+                width=cols.stop - cols.start,
+                read=lambda place, sample: decode(place, sample, rows, cols),
+            )
+            with lock, _reading(path):
+                return choice.at(position).read(
+                    lambda place, sample: _decode(part, place, sample, histological)
+                )
+
         sizes = tuple(choice.sizes[at] for at in choice.axes.values())
-        yield Planes(tuple(choice.axes), sizes, choice.names, read)
+        yield Planes(
+            tuple(choice.axes),
+            sizes,
+            choice.names,
+            read,
+            (picture.height, picture.width),
+            None if picture.read_part is None else read_part,
+            plausible(picture.pixel_size),
+        )
 
 
 @contextmanager

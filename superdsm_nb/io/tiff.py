@@ -88,8 +88,13 @@ def _picture(path: Path, file: TiffFile, stack: Stack) -> Picture:
     _check_page(path, first)
     samples = declared_samples(path, first, stack.page_axes.replace("Y", "").replace("X", ""))
 
+    everywhere = slice(0, first.imagelength), slice(0, first.imagewidth)
+
     def read(place: tuple[int, ...], sample: int | None) -> NDArray[Any]:
-        return _read(path, stack, samples, first, (place, sample))
+        return _read(path, stack, samples, first, (place, sample), everywhere)
+
+    def read_part(place: tuple[int, ...], sample: int | None, rows: slice, cols: slice) -> NDArray[Any]:
+        return _read(path, stack, samples, first, (place, sample), (rows, cols))
 
     return Picture(
         stack.axes,
@@ -101,19 +106,25 @@ def _picture(path: Path, file: TiffFile, stack: Stack) -> Picture:
         stack.channel_names or channel_names(file, stack.axes, stack.image),
         stack.remark,
         size_in_tiff(file, first, stack.image),
+        read_part,
     )
 
 
 def _read(
-    path: Path, stack: Stack, samples: Samples, first: TiffPage, wanted: tuple[tuple[int, ...], int | None]
+    path: Path,
+    stack: Stack,
+    samples: Samples,
+    first: TiffPage,
+    wanted: tuple[tuple[int, ...], int | None],
+    part: tuple[slice, slice],
 ) -> NDArray[Any]:
-    """Decode one plane, after its own declarations have been checked."""
+    """Decode one plane, or a part of it, after its own declarations have been checked."""
     place, sample = wanted
     index = 0
     for at, size in zip(place, stack.sizes, strict=True):
         index = index * size + at
     if stack.offset is not None:
-        return read_page(path, first, sample, stack.offset + index * first.nbytes)
+        return read_page(path, first, sample, part, stack.offset + index * first.nbytes)
     stored = stack.pages[index]
     page = _page(path, stored)
     if page.hash != first.hash or page.imagelength != first.imagelength:
@@ -126,7 +137,7 @@ def _read(
             raise ImageError(
                 f"{path} has planes of different kinds: save the one to be segmented as a separate image."
             )
-    return read_page(path, page, sample, None, stored)
+    return read_page(path, page, sample, part, None, stored)
 
 
 def _are_same(one: Samples, other: Samples) -> bool:
@@ -152,7 +163,10 @@ def _check_page(path: Path, page: TiffPage) -> None:
     """Refuse a page that is no picture, or whose pixels cannot be read as the file shows them."""
     check_size(path, page.imagelength, page.imagewidth, page.samplesperpixel)
     if page.is_tiled:
-        check_size(path, page.tilelength, page.tilewidth, page.samplesperpixel)
+        check_size(path, page.tilelength, page.tilewidth, page.samplesperpixel, is_part=True)
+    elif not page.is_final:
+        rows = min(page.rowsperstrip, page.imagelength)
+        check_size(path, rows, page.imagewidth, page.samplesperpixel, is_part=True)
     if page.imagedepth != 1:
         raise ImageError(f"{path} holds a volume in one page: save its planes as pages.")
     if page.subfiletype & MASK:

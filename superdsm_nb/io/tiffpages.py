@@ -27,10 +27,11 @@ def read_page(
     path: Path,
     page: TiffPage,
     sample: int | None,
+    part: tuple[slice, slice],
     offset: int | None = None,
     stored: TiffPage | TiffFrame | None = None,
 ) -> NDArray[Any]:
-    """Decode a page.
+    """Decode a part of a page.
 
     Parameters
     ----------
@@ -40,6 +41,8 @@ def read_page(
         What it declares.
     sample : int or None
         The only sample to keep, and if possible to read; None for all.
+    part : (slice, slice)
+        The rows and columns to decode, each with a start and a stop; strips and tiles beyond are not read.
     offset : int, optional
         Where the values start, if they lie one after the other in another place than that of `page`.
     stored : tifffile.TiffPage or tifffile.TiffFrame, optional
@@ -57,33 +60,38 @@ def read_page(
     """
     samples = page.samplesperpixel
     assert page.dtype is not None, "see declared_samples"
-    shape = (page.imagelength, page.imagewidth, samples if sample is None else 1)
-    target = np.empty(shape, page.dtype)
+    rows, cols = part
+    target = np.empty(
+        (rows.stop - rows.start, cols.stop - cols.start, samples if sample is None else 1), page.dtype
+    )
     stored = page if stored is None else stored
     if page.is_final:
         start = stored.dataoffsets[0] if offset is None else offset
         if start <= 0 or start + page.nbytes > page.parent.filehandle.size:
             raise ImageError(f"{path} cannot be read as an image: it is truncated.")
-        _read_values(page, sample, start, target)
+        _read_values(page, sample, part, start, target)
     else:
-        _read_segments(path, page, sample, stored, target)
-    return target[:, :, 0] if shape[2] == 1 else target
+        _read_segments(path, page, sample, part, stored, target)
+    return target[:, :, 0] if target.shape[2] == 1 else target
 
 
-def _read_values(page: TiffPage, sample: int | None, start: int, target: NDArray[Any]) -> None:
+def _read_values(
+    page: TiffPage, sample: int | None, part: tuple[slice, slice], start: int, target: NDArray[Any]
+) -> None:
     """Copy values that lie one after the other, a block of rows at a time."""
     file, dtype = page.parent.filehandle, target.dtype.newbyteorder(page.parent.byteorder)
-    height, width = target.shape[:2]
+    height, width = page.imagelength, page.imagewidth
+    first, cols = part[0].start, part[1]
     separate = page.planarconfig == SEPARATE
     together = 1 if separate else page.samplesperpixel
     row = width * together * dtype.itemsize
     rows = max(1, BLOCK // row)
     planes = range(page.samplesperpixel if separate else 1)
     for plane in planes if sample is None or not separate else (sample,):
-        file.seek(start + plane * height * row)
-        for top in range(0, height, rows):
-            count = min(rows, height - top)
-            values = np.frombuffer(file.read(count * row), dtype).reshape(count, width, together)
+        file.seek(start + (plane * height + first) * row)
+        for top in range(0, len(target), rows):
+            count = min(rows, len(target) - top)
+            values = np.frombuffer(file.read(count * row), dtype).reshape(count, width, together)[:, cols]
             if separate:
                 target[top : top + count, :, plane if sample is None else 0] = values[:, :, 0]
             else:
@@ -91,7 +99,12 @@ def _read_values(page: TiffPage, sample: int | None, start: int, target: NDArray
 
 
 def _read_segments(
-    path: Path, page: TiffPage, sample: int | None, stored: TiffPage | TiffFrame, target: NDArray[Any]
+    path: Path,
+    page: TiffPage,
+    sample: int | None,
+    part: tuple[slice, slice],
+    stored: TiffPage | TiffFrame,
+    target: NDArray[Any],
 ) -> None:
     """Decode strips or tiles, one at a time; those of other samples are not read if they are apart."""
     file = page.parent.filehandle
@@ -106,6 +119,8 @@ def _read_segments(
     tables = tables if page.compression in WITH_TABLES else {}
     decode = page.decode  # reads from the file itself, so it must not stand between seek and read
     for index in range(first, last):
+        if not _is_wanted(page, index - first if separate else index, per_plane, part):
+            continue
         offset, length = stored.dataoffsets[index], stored.databytecounts[index]
         if offset <= 0 or length <= 0 or offset + length > file.size:
             raise ImageError(f"{path} cannot be read as an image: parts of it are missing or truncated.")
@@ -120,12 +135,35 @@ def _read_segments(
             raise ImageError(
                 f"{path} cannot be read as an image: its pixels are not what its header declares."
             )
-        area = target[top : top + values.shape[1], left : left + values.shape[2]]
-        values = values[0, : area.shape[0], : area.shape[1]]
+        values, area = _common(values[0], (top, left), part, target)
         if separate:
             area[:, :, plane if sample is None else 0] = values[:, :, 0]
         else:
             area[...] = values if sample is None else values[:, :, sample, None]
+
+
+def _is_wanted(page: TiffPage, index: int, per_plane: int, part: tuple[slice, slice]) -> bool:
+    """Whether a strip or tile, by its number in a plane of samples, has pixels in a part of the page."""
+    index %= per_plane
+    height, width = (
+        (page.tilelength, page.tilewidth) if page.is_tiled else (page.rowsperstrip, page.imagewidth)
+    )
+    across = -(-page.imagewidth // width)
+    top, left = index // across * height, index % across * width
+    rows, cols = part
+    return top < rows.stop and left < cols.stop and top + height > rows.start and left + width > cols.start
+
+
+def _common(
+    values: NDArray[Any], corner: tuple[int, int], part: tuple[slice, slice], target: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return what a strip or tile and the wanted part have in common, of its values and of the target."""
+    own, area = [], []
+    for start, size, wanted in zip(corner, values.shape, part, strict=False):
+        first, last = max(start, wanted.start), min(start + size, wanted.stop)
+        own.append(slice(first - start, last - start))
+        area.append(slice(first - wanted.start, last - wanted.start))
+    return values[own[0], own[1]], target[area[0], area[1]]
 
 
 def _check_stream(path: Path, content: bytes, page: TiffPage) -> None:

@@ -6,7 +6,8 @@ import json
 import os
 import shutil
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +23,7 @@ from .zarrnodes import METADATA, is_store
 ZARR = (".zarr",)
 Version = Literal["0.4", "0.5"]
 CHUNK, SMALLEST = 1024, 256  # pixels per side of a chunk, and of the smallest copy at most
+BLOCK = 2 * CHUNK  # pixels per side that are written together
 KINDS = {"t": {"type": "time"}, "c": {"type": "channel"}}
 VERSION_VARIABLE = "SUPERDSM_NB_OME_ZARR"
 MARK = "superdsm_nb"  # the attribute by which stores of this package are known
@@ -81,27 +83,23 @@ def save_zarr(
         If the folder cannot be written, or is there and was not written by this function.
     """
     path = Path(path)
-    check_zarr()
-    if path.suffix.lower() not in ZARR:
-        raise ImageError(f"{path} must end in .zarr.")
-    version = version or default_version()
     is_ordered = len(axes) == image.ndim and axes.endswith("yx") and axes in _subsets("tczyx")
     if not is_ordered or image.dtype.kind not in ("ui" if labels else "uif") or not image.size:
         raise ImageError(
             f"{path} cannot hold an image of {image.ndim} dimensions with the axes {axes!r} and the type "
             f"{image.dtype}."
         )
-    check_store(path)
-    temporary = _beside(path, "unfinished")
-    try:
-        make_folder(path.parent)
-        shutil.rmtree(temporary, ignore_errors=True)
-        _write(temporary, image, axes, labels, provenance, pixel_size, channel_names, version, path.name)
-        _replace(temporary, path)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    window = float(image.min()), float(image.max())
+    store = _Store(image.shape, image.dtype, axes, labels, provenance, pixel_size, channel_names, window)
+
+    def fill(arrays: Sequence[Any]) -> None:
+        level = image
+        for array in arrays:
+            array[...] = level
+            if array is not arrays[-1]:
+                level = _half(level, labels)
+
+    _save(path, store, version, fill)
 
 
 def default_version() -> Version:
@@ -141,75 +139,199 @@ def is_own_store(path: Path) -> bool:
         return False
 
 
-def _write(
-    folder: Path,
-    image: NDArray[Any],
-    axes: str,
-    labels: bool,
-    provenance: Mapping[str, Any] | None,
-    pixel_size: PixelSize | None,
-    channel_names: Sequence[str],
-    version: Version,
-    name: str,
+def save_zarr_labels(
+    path: str | Path,
+    shape: tuple[int, int],
+    dtype: np.dtype[Any],
+    read: Callable[[slice, slice], NDArray[Any]],
+    highest: int,
+    *,
+    provenance: Mapping[str, Any] | None = None,
+    pixel_size: PixelSize | None = None,
+    version: Version | None = None,
+    report: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
-    """Write a store to a folder that is not there."""
-    import zarr  # noqa: PLC0415 - installed on request
+    """Write a label map of any size as OME-Zarr, block by block, completely or not at all.
 
-    is_old = version == "0.4"
-    sides = {"y": 1.0, "x": 1.0} if pixel_size is None else {"y": pixel_size.height, "x": pixel_size.width}
-    base = [sides.get(axis, 1.0) for axis in axes]
-    datasets: list[dict[str, Any]] = []
-    level, factor = image, 1
-    store = zarr.storage.LocalStore(folder)
-    group = zarr.create_group(store, zarr_format=2 if is_old else 3)
-    while True:
-        # The parts that exist in Zarr 2 only, and in 3 only.
-        only: dict[str, Any] = (
-            {"chunk_key_encoding": {"name": "v2", "separator": "/"}}
-            if is_old
-            else {"dimension_names": list(axes)}
-        )
-        array = group.create_array(
-            str(len(datasets)),
-            shape=level.shape,
-            dtype=level.dtype,
-            chunks=(1,) * (level.ndim - 2) + tuple(min(CHUNK, size) for size in level.shape[-2:]),
-            compressors=_compressor(is_old),
-            fill_value=0,
-            **only,
-        )
-        array[...] = level
-        scale = [value * (factor if axis in "yx" else 1) for axis, value in zip(axes, base, strict=True)]
+    Parameters
+    ----------
+    path : str or Path
+        As for `save_zarr`.
+    shape : (int, int)
+        Height and width.
+    dtype : dtype
+        Of the labels.
+    read : callable
+        Returns the labels of some rows and columns.
+    highest : int
+        The largest label.
+    provenance : mapping, optional
+        As for `save_zarr`.
+    pixel_size : PixelSize, optional
+        Likewise.
+    version : {"0.5", "0.4"}, optional
+        Likewise.
+    report : callable
+        Called as ``report(done, total)`` after each block.
+
+    Raises
+    ------
+    ConfigError, ImageError, OutputError
+        As by `save_zarr`.
+    """
+    store = _Store(shape, dtype, "yx", True, provenance, pixel_size, (), (0.0, float(highest)))
+    levels = store.shapes()
+    total = sum(len(list(_blocks(each))) for each in levels)
+    done = 0
+
+    def fill(arrays: Sequence[Any]) -> None:
+        nonlocal done
+        for level, array in enumerate(arrays):
+            for rows, cols in _blocks(array.shape):
+                if level == 0:
+                    array[rows, cols] = read(rows, cols)
+                else:
+                    twice = (
+                        slice(2 * part.start, min(2 * part.stop, size))
+                        for part, size in zip((rows, cols), arrays[level - 1].shape, strict=True)
+                    )
+                    array[rows, cols] = _half(arrays[level - 1][tuple(twice)], labels=True)
+                done += 1
+                report(done, total)
+
+    _save(Path(path), store, version, fill)
+
+
+def _blocks(shape: Sequence[int]) -> Iterator[tuple[slice, slice]]:
+    """Divide an array into blocks of whole chunks."""
+    for row in range(0, shape[0], BLOCK):
+        for col in range(0, shape[1], BLOCK):
+            yield slice(row, min(row + BLOCK, shape[0])), slice(col, min(col + BLOCK, shape[1]))
+
+
+def _save(path: Path, store: _Store, version: Version | None, fill: Callable[[Sequence[Any]], None]) -> None:
+    """Write a store beside its place, and put it there."""
+    check_zarr()
+    if path.suffix.lower() not in ZARR:
+        raise ImageError(f"{path} must end in .zarr.")
+    version = version or default_version()
+    check_store(path)
+    temporary = _beside(path, "unfinished")
+    try:
+        make_folder(path.parent)
+        shutil.rmtree(temporary, ignore_errors=True)
+        fill(store.create(temporary, version, path.name))
+        _replace(temporary, path)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class _Store:
+    """What a store declares; the parameters are those of `save_zarr`.
+
+    Attributes
+    ----------
+    window : (float, float)
+        Lowest and highest value.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    axes: str
+    labels: bool
+    provenance: Mapping[str, Any] | None
+    pixel_size: PixelSize | None
+    channel_names: Sequence[str]
+    window: tuple[float, float]
+
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Shapes of the image and its smaller copies."""
+        shapes = [self.shape]
+        while max(shapes[-1][-2:]) > SMALLEST and min(shapes[-1][-2:]) >= 2:
+            *outer, height, width = shapes[-1]
+            sides = [-(-side // 2) if self.labels else side // 2 for side in (height, width)]
+            shapes.append((*outer, *sides))
+        return shapes
+
+    def create(self, folder: Path, version: Version, name: str) -> list[Any]:
+        """Create the store in a folder that is not there, and return its empty arrays, the largest first."""
+        import zarr  # noqa: PLC0415 - installed on request
+
+        is_old = version == "0.4"
+        size = self.pixel_size
+        sides = {"y": 1.0, "x": 1.0} if size is None else {"y": size.height, "x": size.width}
+        base = [sides.get(axis, 1.0) for axis in self.axes]
+        datasets: list[dict[str, Any]] = []
+        arrays: list[Any] = []
+        group = zarr.create_group(zarr.storage.LocalStore(folder), zarr_format=2 if is_old else 3)
+        for level, shape in enumerate(self.shapes()):
+            # The parts that exist in Zarr 2 only, and in 3 only.
+            only: dict[str, Any] = (
+                {"chunk_key_encoding": {"name": "v2", "separator": "/"}}
+                if is_old
+                else {"dimension_names": list(self.axes)}
+            )
+            arrays.append(
+                group.create_array(
+                    str(level),
+                    shape=shape,
+                    dtype=self.dtype,
+                    chunks=(1,) * (len(shape) - 2) + tuple(min(CHUNK, size) for size in shape[-2:]),
+                    compressors=_compressor(is_old),
+                    fill_value=0,
+                    **only,
+                )
+            )
+            datasets.append({"path": str(level), "coordinateTransformations": self._placed(base, 2**level)})
+        unit = {} if size is None else {"unit": "micrometer"}
+        described = [
+            {"name": axis, **KINDS.get(axis, {"type": "space"}), **(unit if axis in "yx" else {})}
+            for axis in self.axes
+        ]
+        multiscales: dict[str, Any] = {
+            "name": name.removesuffix(".zarr").removesuffix(".ome"),
+            "axes": described,
+            "datasets": datasets,
+            "type": "nearest" if self.labels else "mean",
+        }
+        if is_old:
+            multiscales["version"] = version
+        ome: dict[str, Any] = {"multiscales": [multiscales], "omero": self._omero()}
+        if self.labels:
+            ome["image-label"] = {"version": version} if is_old else {}
+        known = strict_values(dict(self.provenance or {}))
+        group.attrs.update({**(ome if is_old else {"ome": {"version": version, **ome}}), MARK: known})
+        return arrays
+
+    def _placed(self, base: Sequence[float], factor: int) -> list[dict[str, Any]]:
+        """Where the pixels of a smaller copy are."""
+        scale = [value * (factor if axis in "yx" else 1) for axis, value in zip(self.axes, base, strict=True)]
         transformations: list[dict[str, Any]] = [{"type": "scale", "scale": scale}]
-        if factor > 1 and not labels:
+        if factor > 1 and not self.labels:
             # A mean of several pixels lies between them; a label is that of the first of them.
             shift = [
                 value * (factor - 1) / 2 if axis in "yx" else 0.0
-                for axis, value in zip(axes, base, strict=True)
+                for axis, value in zip(self.axes, base, strict=True)
             ]
             transformations.append({"type": "translation", "translation": shift})
-        datasets.append({"path": str(len(datasets)), "coordinateTransformations": transformations})
-        if max(level.shape[-2:]) <= SMALLEST or min(level.shape[-2:]) < 2:
-            break
-        level, factor = _half(level, labels), factor * 2
-    unit = {} if pixel_size is None else {"unit": "micrometer"}
-    described = [
-        {"name": axis, **KINDS.get(axis, {"type": "space"}), **(unit if axis in "yx" else {})}
-        for axis in axes
-    ]
-    multiscales: dict[str, Any] = {
-        "name": name.removesuffix(".zarr").removesuffix(".ome"),
-        "axes": described,
-        "datasets": datasets,
-        "type": "nearest" if labels else "mean",
-    }
-    if is_old:
-        multiscales["version"] = version
-    ome: dict[str, Any] = {"multiscales": [multiscales], "omero": _omero(image, axes, channel_names)}
-    if labels:
-        ome["image-label"] = {"version": version} if is_old else {}
-    known = strict_values(dict(provenance or {}))
-    group.attrs.update({**(ome if is_old else {"ome": {"version": version, **ome}}), MARK: known})
+        return transformations
+
+    def _omero(self) -> dict[str, Any]:
+        """How the channels are shown."""
+        count = self.shape[self.axes.index("c")] if "c" in self.axes else 1
+        names = [
+            *self.channel_names,
+            *(f"channel {number}" for number in range(len(self.channel_names), count)),
+        ]
+        low, high = self.window
+        window = {"start": low, "end": high, "min": low, "max": high}
+        channels = [
+            {"label": name, "color": "FFFFFF", "active": True, "window": window} for name in names[:count]
+        ]
+        return {"channels": strict_values(channels)}
 
 
 def _compressor(is_old: bool) -> Any:  # noqa: ANN401 - of another library
@@ -230,18 +352,6 @@ def _half(image: NDArray[Any], labels: bool) -> NDArray[Any]:
     parts = [image[..., row:rows:2, col:cols:2].astype(np.float64) for row in (0, 1) for col in (0, 1)]
     mean = sum(parts[1:], parts[0]) / 4
     return (np.rint(mean) if image.dtype.kind in "ui" else mean).astype(image.dtype)
-
-
-def _omero(image: NDArray[Any], axes: str, names: Sequence[str]) -> dict[str, Any]:
-    """How the channels are shown."""
-    count = image.shape[axes.index("c")] if "c" in axes else 1
-    names = [*names, *(f"channel {number}" for number in range(len(names), count))]
-    low, high = float(image.min()), float(image.max())
-    window = {"start": low, "end": high, "min": low, "max": high}
-    channels = [
-        {"label": name, "color": "FFFFFF", "active": True, "window": window} for name in names[:count]
-    ]
-    return {"channels": strict_values(channels)}
 
 
 def _subsets(axes: str) -> set[str]:

@@ -1,0 +1,110 @@
+"""Who does the work on the tiles: this process, several on this computer, or the workers of a cluster."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
+from itertools import islice
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..batch.daskpool import connect, fail_soon
+from ..batch.pool import ignoring_interrupts, safe_path
+from ..errors import TaskError
+from ..parallel import THREADS_VARIABLE
+from ..timelimit import check
+from .work import Job, do
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+AHEAD = 2  # jobs per worker that wait
+
+Crew = Callable[[Sequence[Job]], Iterator[Path]]
+
+
+def crew(workers: int, scheduler: str | Client | None, stack: ExitStack) -> Crew:
+    """Return a function that does jobs, and yields the path of each record as it is done, in any order.
+
+    Parameters
+    ----------
+    workers : int
+        Number of processes on this computer; with 1, this process does the work.
+    scheduler : str or distributed.Client, optional
+        Of the Dask cluster that does the work instead.
+    stack : ExitStack
+        Ends the processes or the connection.
+
+    Raises
+    ------
+    TaskError
+        If there is no such cluster; later, if a worker is killed.
+    """
+    if scheduler is not None:
+        return _dask_crew(connect(scheduler, stack, workers))
+    if workers == 1:
+        return _alone
+    with safe_path(), ignoring_interrupts():
+        pool = ProcessPoolExecutor(workers, get_context("spawn"), _single_threaded)
+    stack.callback(pool.shutdown, wait=True, cancel_futures=True)
+
+    def work(jobs: Sequence[Job]) -> Iterator[Path]:
+        coming = iter(jobs)
+        with safe_path(), ignoring_interrupts():
+            waiting = {pool.submit(do, job): job for job in islice(coming, AHEAD * workers)}
+        try:
+            while waiting:
+                done, _ = wait(waiting, timeout=1.0, return_when=FIRST_COMPLETED)
+                check()
+                for future in done:
+                    del waiting[future]
+                    yield future.result()
+                    waiting.update((pool.submit(do, job), job) for job in islice(coming, 1))
+        except BrokenProcessPool as error:
+            raise TaskError(
+                "A worker process was killed, most likely because memory ran out: run again with smaller "
+                "tiles or fewer processes; what is finished is kept."
+            ) from error
+
+    return work
+
+
+def _alone(jobs: Sequence[Job]) -> Iterator[Path]:
+    for job in jobs:
+        check()
+        yield do(job)
+
+
+def _single_threaded() -> None:
+    """Begin a worker process: the other processors are busy with other tiles."""
+    os.environ[THREADS_VARIABLE] = "1"
+    import signal  # noqa: PLC0415 - here only
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that asked ends the work
+
+
+def _dask_crew(client: Client) -> Crew:
+    from distributed import KilledWorker, as_completed  # noqa: PLC0415 - an extra, and slow to import
+
+    client.run_on_scheduler(fail_soon)
+
+    def work(jobs: Sequence[Job]) -> Iterator[Path]:
+        coming = iter(jobs)
+        ahead = AHEAD * max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
+        waiting = as_completed([client.submit(do, job, pure=False) for job in islice(coming, ahead)])
+        try:
+            for future in waiting:
+                yield future.result()
+                for job in islice(coming, 1):
+                    waiting.add(client.submit(do, job, pure=False))
+        except KilledWorker as error:
+            raise TaskError(
+                "Workers that had the same tile were killed one after the other, most likely because memory "
+                "ran out: run again with smaller tiles; what is finished is kept."
+            ) from error
+
+    return work
