@@ -5,7 +5,6 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import ClassVar
 
 MAX_WORD_LENGTH = 300  # characters; that of a path, for example
@@ -64,7 +63,7 @@ class SuperDSMError(Exception):
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, message: str = "", path: Path | None = None) -> None:
+    def __init__(self, message: str = "", path: object = None) -> None:
         super().__init__(message)
         self.message = message
         self.path = path
@@ -105,7 +104,7 @@ class AxisChoiceError(ImageError):
         What has to be chosen: "scene", or some of "plane", "channel" and "time".
     """
 
-    def __init__(self, file: Path, contents: str, axes: Sequence[str]) -> None:
+    def __init__(self, file: object, contents: str, axes: Sequence[str]) -> None:
         super().__init__(f"{file} {contents}")
         self.file = file
         self.contents = contents
@@ -174,7 +173,7 @@ class OutputError(SuperDSMError, OSError):
 
 
 @contextmanager
-def errors_name(path: Path) -> Iterator[None]:
+def errors_name(path: object) -> Iterator[None]:
     """Name a file in every `SuperDSMError` that is raised inside.
 
     Parameters

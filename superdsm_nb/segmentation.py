@@ -18,7 +18,7 @@ from .diameter import with_diameter
 from .errors import errors_name
 from .events import READING, Emit, Event, LogLine, ObjectDiscarded, StageStarted, Warned, ignore, naming
 from .image import unmasked
-from .io import LoadedImage, Source, read_companion
+from .io import Address, LoadedImage, Source, place_of, read_companion
 from .pipeline import pipeline_of
 from .results.channels import Place, load_channels
 from .results.intensity import Measure, check_measure
@@ -223,12 +223,12 @@ def all_discarded(discarded: Sequence[ObjectDiscarded]) -> str:
 
 
 def segment_file(
-    source: Source | Path | str,
+    source: Source | Path | Address | str,
     config: Config | Mapping[str, Any] | None = None,
     *,
     diameter: float | str | None = None,
     preset: Preset | None = None,
-    foreground: ArrayLike | Path | str | None = None,
+    foreground: ArrayLike | Path | Address | str | None = None,
     drawing: Drawing | None = None,
     measure: Mapping[str, Place] | None = None,
     ring: str | None = None,
@@ -240,15 +240,16 @@ def segment_file(
 
     Parameters
     ----------
-    source : Source, Path or str
-        The file; a `Source` also selects the scene, channel, plane and time point.
+    source : Source, Path, Address or str
+        The file, or as text the address of an OME-Zarr store; a `Source` also selects the scene, channel,
+        plane and time point.
     config : Config or mapping, optional
         Hyperparameters that differ from their defaults.
     diameter : float or str, optional
         Diameter of a typical nucleus, as for `analyze`.
     preset : {"automatic", "published"}, optional
         Which method runs, as for `segment`.
-    foreground : (H, W) array, Path or str, optional
+    foreground : (H, W) array, Path, Address or str, optional
         Where nuclei are, as for `segment`, or an image file of it.
     drawing : Drawing, optional
         How objects become label maps and contours.
@@ -274,11 +275,11 @@ def segment_file(
     SuperDSMError
         If the image cannot be read or segmented; the message names the file.
     """
-    source = source if isinstance(source, Source) else Source(Path(source))
+    source = source if isinstance(source, Source) else Source(place_of(source))
     config = with_preset(Config(config), preset, has_foreground=foreground is not None)
     emit(StageStarted(READING))
     loaded = source.load(GeneralSettings.of(config).histological)
-    if isinstance(foreground, str | Path):
+    if isinstance(foreground, str | Path | Address):
         foreground = read_companion(foreground, source.part)
     with errors_name(source.path):
         channels = load_channels(source, measure or {})

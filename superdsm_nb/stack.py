@@ -24,7 +24,7 @@ from .errors import (
 )
 from .events import PLANES, READING, Emit, Event, ObjectDiscarded, Progress, StageStarted, Warned
 from .image import unmasked
-from .io import LoadedImage, Planes, Source, open_planes
+from .io import Address, LoadedImage, Planes, Source, open_planes, place_of
 from .parallel import mapped
 from .results.channels import Place
 from .results.intensity import Measure, check_measure
@@ -48,7 +48,7 @@ class _Opened(NamedTuple):
 
 
 def segment_stack(
-    stack: Source | Path | str | ArrayLike,
+    stack: Source | Path | Address | str | ArrayLike,
     config: Config | Mapping[str, Any] | None = None,
     *,
     axes: str | None = None,
@@ -70,7 +70,7 @@ def segment_stack(
 
     Parameters
     ----------
-    stack : Source, Path, str or array
+    stack : Source, Path, Address, str or array
         A file, of which all planes are segmented that a `Source` chooses with "all" (all time points and
         planes by default), or an array.
     config : Config or mapping, optional
@@ -206,11 +206,11 @@ def _followed(
 
 @contextmanager
 def _opened(
-    stack: Source | Path | str | ArrayLike, axes: str | None, histological: bool
+    stack: Source | Path | Address | str | ArrayLike, axes: str | None, histological: bool
 ) -> Iterator[_Opened]:
     """Open a file, or take an array apart."""
-    if isinstance(stack, str | Path):
-        stack = Source(Path(stack), plane="all", time="all")
+    if isinstance(stack, str | Path | Address):
+        stack = Source(place_of(stack), plane="all", time="all")
     if not isinstance(stack, Source):
         yield _Opened(_planes_of_array(unmasked(stack), axes), LoadedImage(NO_PIXELS))
         return

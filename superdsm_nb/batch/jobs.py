@@ -81,11 +81,13 @@ class Job:
     @property
     def image(self) -> Path:
         """The image file."""
+        assert isinstance(self.source.path, Path), "tasks read files"
         return self.source.path
 
     def written_path(self, kind: str, object_count: int) -> Path:
         """Where an output is that was written (see `superdsm_nb.results.outputs.written_path`)."""
-        return written_path(kind, self.outputs[kind], object_count)
+        path: Path = written_path(kind, self.outputs[kind], object_count)
+        return path
 
     @property
     def preset(self) -> Preset:

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ..errors import ConfigError, TaskError, shortened
-from ..io import is_store
+from ..io import is_address, is_store
 from ..results.outputs import OUTPUTS, PICTURE_SUFFIXES
 from .measured import is_pattern
 from .spec import FILE_NAME, Task, substitute_placeholders
@@ -146,6 +146,11 @@ class Places:
         where = f"{task.folder / FILE_NAME}: {name}"
         key = (task.folder, pattern, root)
         if key not in self._templates:
+            if is_address(pattern):
+                raise TaskError(
+                    f"{where} {_quoted(pattern)} is an address, but tasks read and write files only, so that "
+                    "no task.json reaches a network: mount the store as a folder, or use superdsm-nb segment."
+                )
             unknown = re.search(r"\{[A-Z]+\}", pattern.replace("{DIRNAME}", "").replace("{ROOTDIR}", ""))
             if unknown:
                 raise TaskError(

@@ -52,6 +52,18 @@ DiameterOption = Annotated[
 ]
 
 
+def place(text: str) -> Any:  # noqa: ANN401 - a path or an address
+    """Return what a text stands for: a path, or the address of an OME-Zarr store."""
+    if "::" not in text and "://" not in text:
+        return Path(text)  # without NumPy
+    from ..io import place_of
+
+    try:
+        return place_of(text)
+    except ConfigError as error:
+        raise typer.BadParameter(error.message) from error
+
+
 MAX_DIGITS = 10  # of the number of a channel
 
 

@@ -32,13 +32,14 @@ from .options import (
     TimeOption,
     VerboseOption,
     output_options,
+    place,
     read_config,
 )
 from .targets import find_foregrounds, find_images, find_measured, plan_targets
 from .tiling import SchedulerOption, TileOption, check_tiling, is_giant, segment_in_tiles
 
 if TYPE_CHECKING:
-    from ..io import Source
+    from ..io import Place, Source
     from ..performance import PerformanceReport
     from ..results.result import Segmentation
     from ..results.stack import StackSegmentation
@@ -50,15 +51,22 @@ MEASURING = ("csv", "parquet", "cellprofiler", "qupath", "h5ad", "geojson")  # o
 @output_options
 def segment(
     images: Annotated[
-        list[Path], typer.Argument(metavar="IMAGE", help="Images to segment, or folders of images.")
+        list[Path],
+        typer.Argument(
+            metavar="IMAGE",
+            parser=place,
+            help="Images to segment, or folders of images; OME-Zarr also by its address, s3:// or https://.",
+        ),
     ],
     out: Annotated[
         Path,
         typer.Option(
             "--out",
             "-o",
-            help="Label map to write (.png, .tif or .zarr), or a folder for several images.",
+            help="Label map to write (.png, .tif or .zarr), or a folder for several images. An address "
+            "(s3://) takes OME-Zarr.",
             metavar="OUT",
+            parser=place,
         ),
     ],
     outputs: dict[str, Path],
@@ -77,6 +85,7 @@ def segment(
         Path | None,
         typer.Option(
             metavar="FILE",
+            parser=place,
             help="Image of the foreground, for the automatic method: a mask, or probabilities. For several "
             "images, a folder with a file of the same name for each.",
             show_default=False,
@@ -299,7 +308,7 @@ def _record(
     }
 
 
-def _result_line(path: Path, record: Mapping[str, Any]) -> str:
+def _result_line(path: Place, record: Mapping[str, Any]) -> str:
     noun = "object" if record["objects"] == 1 else "objects"
     if "planes" in record:
         failed = f" ({record['failed_planes']} failed)" if record["failed_planes"] else ""

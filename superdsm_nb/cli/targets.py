@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
 from ..results.outputs import (
@@ -13,8 +14,12 @@ from ..results.outputs import (
     STORE_SUFFIX,
     OutputKind,
     stack_output,
+    target_place,
     written_path,
 )
+
+if TYPE_CHECKING:
+    from ..io import Place
 
 TASK_FILE = "task.json"
 MAX_DIGITS = 10  # of the number of a channel
@@ -47,21 +52,21 @@ IMAGE_SUFFIXES = frozenset(
 )
 
 
-def find_images(arguments: Iterable[Path], pattern: str | None) -> list[Path]:
+def find_images(arguments: Iterable[Place], pattern: str | None) -> list[Place]:
     """List the images that files and folders stand for.
 
     Parameters
     ----------
-    arguments : iterable of Path
-        Files are used as they are; a folder stands for the images directly inside it, or for what the
-        pattern matches below it.
+    arguments : iterable of Path or Address
+        Files and addresses are used as they are; a folder stands for the images directly inside it, or for
+        what the pattern matches below it.
     pattern : str or None
         Which files of a folder to use, such as "*.tif" or "**/*.tif"; by default those whose suffix is that
         of an image. Hidden files and folders are always skipped.
 
     Returns
     -------
-    list of Path
+    list of Path or Address
         The images of each folder in the order of their names.
 
     Raises
@@ -69,12 +74,12 @@ def find_images(arguments: Iterable[Path], pattern: str | None) -> list[Path]:
     ConfigError
         If there is no image in a folder, or a pattern is given but no folder.
     """
-    from ..io import is_store  # imports NumPy, which help does without
+    from ..io import Address, is_store  # imports NumPy, which help does without
 
-    images: list[Path] = []
+    images: list[Place] = []
     folders = 0
     for argument in arguments:
-        if not argument.is_dir() or is_store(argument):
+        if isinstance(argument, Address) or not argument.is_dir() or is_store(argument):
             images.append(argument)
             continue
         folders += 1
@@ -113,19 +118,19 @@ def _between(folder: Path, path: Path) -> list[Path]:
     return [parent for parent in path.parents if parent != folder and parent.is_relative_to(folder)]
 
 
-def find_foregrounds(images: Sequence[Path], foreground: Path | None) -> list[Path | None]:
+def find_foregrounds(images: Sequence[Place], foreground: Place | None) -> list[Place | None]:
     """Find the file with the foreground of each image.
 
     Parameters
     ----------
-    images : sequence of Path
+    images : sequence of Path or Address
         The images.
-    foreground : Path or None
+    foreground : Path, Address or None
         A file for a single image, or a folder with a file for each, whose name is the same up to the suffix.
 
     Returns
     -------
-    list of Path or None
+    list of Path, Address or None
         In the order of the images; None for each if no foreground is given.
 
     Raises
@@ -138,12 +143,12 @@ def find_foregrounds(images: Sequence[Path], foreground: Path | None) -> list[Pa
     return list(_companions(images, foreground, "foreground"))
 
 
-def find_measured(images: Sequence[Path], given: Iterable[str]) -> list[dict[str, int | str | Path]]:
+def find_measured(images: Sequence[Place], given: Iterable[str]) -> list[dict[str, int | str | Path]]:
     """Find the channels to measure of each image.
 
     Parameters
     ----------
-    images : sequence of Path
+    images : sequence of Path or Address
         The images.
     given : iterable of str
         For each channel its number or name, a file for a single image, or a folder with a file for each.
@@ -166,6 +171,7 @@ def find_measured(images: Sequence[Path], given: Iterable[str]) -> list[dict[str
     for name, place in named_channels(places).items():
         if isinstance(place, Path):
             for each, path in zip(found, _companions(images, place, "measured channel"), strict=True):
+                assert isinstance(path, Path), "a file, or one in a folder"
                 each[name] = path
         else:
             for each in found:
@@ -185,16 +191,16 @@ def _place(text: str) -> int | str | Path:
     return text
 
 
-def _companions(images: Sequence[Path], given: Path, noun: str) -> list[Path]:
+def _companions(images: Sequence[Place], given: Place, noun: str) -> list[Place]:
     """The file that belongs to each image: the one given, or that of the same name in a folder."""
-    from ..io import is_store
+    from ..io import Address, is_store
 
-    if not given.is_dir() or is_store(given):
+    if isinstance(given, Address) or not given.is_dir() or is_store(given):
         if len(images) > 1:
             raise ConfigError(f"Several images need a folder for their {noun}s, but {given} is not one.")
         return [given]
     files = images_in(given)
-    found = []
+    found: list[Place] = []
     for image in images:
         same = [path for path in files if path.stem == image.stem]
         if len(same) != 1:
@@ -205,22 +211,22 @@ def _companions(images: Sequence[Path], given: Path, noun: str) -> list[Path]:
 
 
 def plan_targets(
-    images: Sequence[Path],
-    outputs: Mapping[str, Path],
-    foregrounds: Iterable[Path | None] = (),
+    images: Sequence[Place],
+    outputs: Mapping[str, Place],
+    foregrounds: Iterable[Place | None] = (),
     measured: Iterable[Path] = (),
     config: Path | None = None,
     *,
     force: bool = False,
     is_stack: bool = False,
-) -> tuple[list[dict[str, Path]], dict[str, Path]]:
+) -> tuple[list[dict[str, Any]], dict[str, Path]]:
     """Decide where everything goes before any work is done.
 
     Parameters
     ----------
-    images : sequence of Path
+    images : sequence of Path or Address
         The images.
-    outputs : mapping of str to Path
+    outputs : mapping of str to Path or Address
         What the user gave for each kind of output: a file for a single image, or a folder; for tables, which
         hold the objects of all images, a file.
     foregrounds, measured : iterable of Path
@@ -234,7 +240,7 @@ def plan_targets(
 
     Returns
     -------
-    targets : list of dict of str to Path
+    targets : list of dict of str to Path or Address
         For each image, the file of each kind.
     tables : dict of str to Path
         The file of each kind of table.
@@ -247,9 +253,9 @@ def plan_targets(
     OutputError
         If a file cannot be written where it should be.
     """
-    targets: list[dict[str, Path]] = [{} for _ in images]
+    targets: list[dict[str, Any]] = [{} for _ in images]
     tables: dict[str, Path] = {}
-    taken: dict[Path, str] = {real(path): f"the measured channel {path}" for path in measured}
+    taken: dict[Place, str] = {real(path): f"the measured channel {path}" for path in measured}
     taken |= {real(path): f"the foreground {path}" for path in foregrounds if path}
     taken |= {real(image): f"the image {image}" for image in images}
     if config is not None:
@@ -257,7 +263,7 @@ def plan_targets(
     for kind, out in outputs.items():
         output = stack_output(kind) if is_stack else OUTPUTS[kind]
         if output.write_rows is not None:
-            tables[kind] = out
+            tables[kind] = target_place(out)
             _reserve(kind, output, out, taken, force)
             continue
         for target, path in zip(targets, _target_files(images, out, output), strict=True):
@@ -266,29 +272,35 @@ def plan_targets(
     return targets, tables
 
 
-def _target_files(images: Sequence[Path], out: Path, output: OutputKind) -> list[Path]:
+def _target_files(images: Sequence[Place], out: Place, output: OutputKind) -> list[Place]:
     """Where the output of each image goes: a file for one image, or files in a folder."""
+    from ..io import Address
+
+    is_address = isinstance(out, Address)
+    suffix = STORE_SUFFIX if is_address and STORE_SUFFIX in output.suffixes else output.suffixes[0]
     is_file = out.suffix.lower() in output.suffixes or (out.suffix and len(images) == 1)
-    if is_file and (not out.is_dir() or out.suffix.lower() == STORE_SUFFIX):
+    if is_file and (is_address or out.suffix.lower() == STORE_SUFFIX or not Path(str(out)).is_dir()):
         if len(images) > 1:
             raise ConfigError(
                 f"Several images need a folder for their {output.noun}s, but {out} is a file name."
             )
         return [out]
-    paths: dict[Path, None] = {}
+    paths: dict[Place, None] = {}
     for image in images:
-        path = out / f"{image.stem}{output.suffixes[0]}"
+        path = out / f"{image.stem}{suffix}"
         if path in paths:
             raise ConfigError(f"Two images would be written to {path}: segment them into different folders.")
         paths[path] = None
     return list(paths)
 
 
-def _reserve(kind: str, output: OutputKind, path: Path, taken: dict[Path, str], force: bool) -> None:
+def _reserve(kind: str, output: OutputKind, path: Place, taken: dict[Place, str], force: bool) -> None:
     """Reserve a file for writing, unless that would overwrite another one."""
-    from ..io import check_writable
+    from ..io import Address, check_writable
     from ..results.ownership import is_own_output
 
+    if isinstance(path, Address):
+        target_place(path)
     output.check_suffix(path)
     output.check_path(path)
     for each in dict.fromkeys((path, written_path(kind, path, MAX_PNG_LABEL + 1))):  # where it may go as well
@@ -297,7 +309,7 @@ def _reserve(kind: str, output: OutputKind, path: Path, taken: dict[Path, str], 
             raise ConfigError(f"The {output.noun} would overwrite {taken[real(each)]}: choose another path.")
         if each.name == TASK_FILE:
             raise ConfigError(f"The {output.noun} would overwrite the task {each}: choose another path.")
-        if not force and os.path.lexists(each) and not is_own_output(kind, each):
+        if not force and isinstance(each, Path) and os.path.lexists(each) and not is_own_output(kind, each):
             raise ConfigError(
                 f"{each} exists, and it is no {output.noun} that superdsm_nb has written: choose another "
                 "path, or overwrite it with --force."
@@ -305,6 +317,8 @@ def _reserve(kind: str, output: OutputKind, path: Path, taken: dict[Path, str], 
     taken[real(path)] = f"the {output.noun} {path}"
 
 
-def real(path: Path) -> Path:
+def real(path: Place) -> Place:
     """Absolute path of a file without links; a file in a loop of links cannot be read or written anyway."""
+    if not isinstance(path, Path):
+        return path
     return Path(os.path.realpath(path))

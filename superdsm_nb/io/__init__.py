@@ -1,5 +1,6 @@
 """Reading and writing images."""
 
+from .address import Address, Place, is_address, place_of, refuse_address
 from .choice import ALL
 from .confinement import folder_to_stay_in, make_folder, writing_inside
 from .digest import file_digest
@@ -29,8 +30,10 @@ __all__ = [
     "TIFF",
     "UNFINISHED",
     "ZARR",
+    "Address",
     "LoadedImage",
     "PixelSize",
+    "Place",
     "Planes",
     "Source",
     "check_store",
@@ -42,14 +45,17 @@ __all__ = [
     "imread",
     "imsave",
     "imsave_stack",
+    "is_address",
     "is_image",
     "is_own_store",
     "is_store",
     "make_folder",
     "open_planes",
     "pixel_size",
+    "place_of",
     "read_companion",
     "reading_in_parts",
+    "refuse_address",
     "save_zarr",
     "save_zarr_labels",
     "utf8",

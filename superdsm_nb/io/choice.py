@@ -6,13 +6,13 @@ import itertools
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import AxisChoiceError, ImageError, joined
+from .address import Place
 from .choosing import check_index, index_of
 from .picture import AXES, RGB, Picture
 
@@ -105,7 +105,7 @@ def positions(axes: Sequence[str], sizes: Sequence[int]) -> list[dict[str, int]]
 
 
 def choose(
-    path: Path, picture: Picture, chosen: Mapping[str, int | str | None], *, missing_ok: bool = False
+    path: Place, picture: Picture, chosen: Mapping[str, int | str | None], *, missing_ok: bool = False
 ) -> Choice:
     """Find what is chosen.
 
@@ -176,14 +176,14 @@ def names_of(picture: Picture, size: int) -> tuple[str, ...]:
     return names if len(names) == size else ()
 
 
-def _place(path: Path, what: str, name: str, names: Sequence[str], remark: str) -> int | str:
+def _place(path: Place, what: str, name: str, names: Sequence[str], remark: str) -> int | str:
     """Find the number of a channel by its name; words stand for several, unless a channel is called so."""
     is_word = name in (ALL, *PROJECTIONS) and name not in map(str.casefold, names)
     return name if is_word else index_of(path, name, names, what, remark)
 
 
 def _too_many_dimensions(
-    path: Path, picture: Picture, undecided: Sequence[str], missing: Sequence[str]
+    path: Place, picture: Picture, undecided: Sequence[str], missing: Sequence[str]
 ) -> ImageError:
     names = names_of(picture, picture.sizes[picture.axes.index("C")]) if "C" in undecided else ()
     named = f"; channels {joined(list(names))}" if names else ""

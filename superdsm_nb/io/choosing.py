@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from ..errors import AxisChoiceError, ImageError, joined, shortened
+from .address import Place
 from .picture import Picture, Scenes
 
 LISTED = 20  # scenes that a message names
 
 
-def choose_scene(path: Path, found: Picture | Scenes, choice: int | str | None) -> Picture:
+def choose_scene(path: Place, found: Picture | Scenes, choice: int | str | None) -> Picture:
     """Return the chosen picture of a file.
 
     Parameters
     ----------
-    path : Path
+    path : Path or Address
         The file, for messages.
     found : Picture or Scenes
         What is in it.
@@ -58,12 +58,12 @@ def _listed(names: Sequence[str]) -> str:
     return f" ({', '.join(named)}{more})"
 
 
-def index_of(path: Path, name: str, names: Sequence[str], noun: str, remark: str = "") -> int:
+def index_of(path: Place, name: str, names: Sequence[str], noun: str, remark: str = "") -> int:
     """Find the number of something by its name; a number may be given as text, too.
 
     Parameters
     ----------
-    path : Path
+    path : Path or Address
         The file, for messages.
     name : str
         Its name, or its number.
@@ -94,7 +94,7 @@ def index_of(path: Path, name: str, names: Sequence[str], noun: str, remark: str
     raise ImageError(f"{path} {problem} {shortened(name)!r}, but {joined(known)}{remark}.")
 
 
-def check_index(path: Path, what: str, index: int, size: int, remark: str = "") -> None:
+def check_index(path: Place, what: str, index: int, size: int, remark: str = "") -> None:
     """Raise `ImageError` unless there is a channel, plane, time point or scene of that number."""
     if 0 <= index < size:
         return

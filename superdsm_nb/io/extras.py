@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from importlib import import_module
-from pathlib import Path
 from types import ModuleType
 
 from ..errors import ImageError
+from .address import Place
 
 
-def needed(library: str, path: Path, kind: str, extra: str) -> ModuleType:
+def needed(library: str, path: Place, kind: str, extra: str) -> ModuleType:
     """Import a library, or say how to install it.
 
     Parameters
     ----------
     library : str
         Its name.
-    path : Path
+    path : Path or Address
         The file that needs it.
     kind : str
         What the file is.

@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 from ..errors import ImageError
+from .address import Address, Place
 from .choosing import choose_scene
 from .limits import check_file
 from .picture import Picture
@@ -79,14 +80,14 @@ def format_of(start: bytes) -> str | None:
     return next((name for name, starts in FORMATS if start.startswith(starts)), None)
 
 
-def check_image(path: Path) -> int:
+def check_image(path: Place) -> int:
     """Refuse what is neither a file with content nor a store; return the size of a file."""
-    return 0 if is_store(path) else check_file(path)
+    return 0 if isinstance(path, Address) or is_store(path) else check_file(path)
 
 
-def format_name(path: Path) -> str | None:
+def format_name(path: Place) -> str | None:
     """Return the module that reads a file or a store; None if there is none."""
-    if is_store(path):
+    if isinstance(path, Address) or is_store(path):
         return "omezarr"
     with path.open("rb") as content:
         return format_of(content.read(START))
@@ -102,13 +103,13 @@ def is_image(path: Path) -> bool:
 
 
 @contextmanager
-def open_picture(path: Path, stored: int, scene: int | str | None = None) -> Iterator[Picture]:
+def open_picture(path: Place, stored: int, scene: int | str | None = None) -> Iterator[Picture]:
     """Open an image file and read what it declares.
 
     Parameters
     ----------
-    path : Path
-        A file for which `check_file` returned.
+    path : Path or Address
+        What `check_image` returned for.
     stored : int
         Its size in bytes.
     scene : int or str, optional
@@ -128,6 +129,7 @@ def open_picture(path: Path, stored: int, scene: int | str | None = None) -> Ite
     """
     name = format_name(path)
     if name is None:
+        assert isinstance(path, Path), "an address is a store"
         with path.open("rb") as content:
             raise _unknown(path, content.read(START))
     # Decoders take up to 0.1 s to import, so only the one that is needed is.

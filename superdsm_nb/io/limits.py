@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..errors import ConfigError, ImageError
 from ..regularfiles import special_kind
+from .address import Place
 
 MAX_PIXELS = 2**30
 """Largest plane that is read by default: 32768 x 32768 pixels.
@@ -86,7 +87,7 @@ def reading_in_parts() -> Iterator[None]:
         _in_parts.reset(token)
 
 
-def check_size(path: Path, height: int, width: int, samples: int = 1, *, is_part: bool = False) -> None:
+def check_size(path: Place, height: int, width: int, samples: int = 1, *, is_part: bool = False) -> None:
     """Refuse a plane without pixels, or with more than `max_pixels`.
 
     Parameters

@@ -5,32 +5,41 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ImageError, shortened
+from .address import Address, Place, none_there
 from .extras import needed
 from .picture import GREY, Picture, PixelSize, Samples, Scenes, full_intensity
 from .pixelsize import UNITS
-from .zarrnodes import attributes, check_links, check_plane, entries, inside, read_array
+from .zarrnodes import (
+    ZarrArray,
+    attributes,
+    check_links,
+    check_plane,
+    entries,
+    inside,
+    read_array,
+)
 
 VERSIONS = ("0.3", "0.4", "0.5")  # 0.3 differs in that its axes are names only
 LETTERS = {"t": "T", "c": "C", "z": "Z"}
 TYPES = {"time": "T", "channel": "C"}
 LENGTHS = {"angstrom": 1e-4, "centimeter": 1e4, "millimeter": 1e3, "nanometer": 1e-3, "meter": 1e6, **UNITS}
 MAX_SCENES = 100_000
+MAX_VALUE, MAX_EXTRA = 16, 2**20  # bytes of a chunk per value in it, and besides, whatever its compression
 
 
 @contextmanager
-def open_file(path: Path, stored: int) -> Iterator[Scenes]:
+def open_file(path: Place, stored: int) -> Iterator[Scenes]:
     """Open an OME-Zarr store.
 
     Parameters
     ----------
-    path : Path
+    path : Path or Address
         A folder of Zarr: an image, a plate, a well, a folder of labels, or a collection of bioformats2raw.
     stored : int
         Not used: chunks are files of their own.
@@ -46,7 +55,10 @@ def open_file(path: Path, stored: int) -> Iterator[Scenes]:
         If it is damaged or no OME-Zarr, or zarr is not installed.
     """
     library = needed("zarr", path, "an OME-Zarr store", "zarr")
-    found = list(_images(path, path, attributes(path, path)))
+    metadata = attributes(path, path)
+    if isinstance(path, Address) and not metadata:
+        raise none_there(path)
+    found = list(_images(path, path, metadata))
     if not found:
         raise ImageError(f"{path} is a Zarr store without an OME-Zarr image, so it is not read.")
 
@@ -56,7 +68,7 @@ def open_file(path: Path, stored: int) -> Iterator[Scenes]:
     yield Scenes(tuple(name for name, _ in found), open_scene, 0 if len(found) == 1 else None)
 
 
-def _images(path: Path, folder: Path, metadata: Mapping[str, Any]) -> Iterator[tuple[str, Path]]:
+def _images(path: Place, folder: Place, metadata: Mapping[str, Any]) -> Iterator[tuple[str, Place]]:
     """Yield names and folders of the images in a store."""
     if "multiscales" in metadata:
         yield _name(path, folder, metadata), folder
@@ -72,8 +84,7 @@ def _images(path: Path, folder: Path, metadata: Mapping[str, Any]) -> Iterator[t
         names = metadata["labels"]
     elif "bioformats2raw.layout" in metadata:
         listed = attributes(path, inside(path, folder, "OME")).get("series")
-        numbered = sorted((each.name for each in folder.iterdir() if each.name.isdecimal()), key=int)
-        names = listed if isinstance(listed, list) else numbered
+        names = listed if isinstance(listed, list) else _numbered(folder)
     else:
         return
     if len(names) > MAX_SCENES:
@@ -89,19 +100,19 @@ def _images(path: Path, folder: Path, metadata: Mapping[str, Any]) -> Iterator[t
             yield str(name), inner
 
 
-def _fields(path: Path, well: Path, metadata: Mapping[str, Any]) -> Iterator[tuple[str, Path]]:
+def _fields(path: Place, well: Place, metadata: Mapping[str, Any]) -> Iterator[tuple[str, Place]]:
     """Yield names and folders of the fields of a well."""
     for each in entries(path, _mapping_of(path, metadata["well"]).get("images")):
         yield str(each.get("path")), inside(path, well, each.get("path"))
 
 
-def _name(path: Path, folder: Path, metadata: Mapping[str, Any]) -> str:
+def _name(path: Place, folder: Place, metadata: Mapping[str, Any]) -> str:
     """The name of an image, or that of its folder."""
     name = next((each.get("name") for each in entries(path, metadata["multiscales"])), None)
     return name if isinstance(name, str) and name.strip("/") else folder.name
 
 
-def _picture(path: Path, folder: Path, library: Any) -> Picture:  # noqa: ANN401 - a module
+def _picture(path: Place, folder: Place, library: Any) -> Picture:  # noqa: ANN401 - a module
     """Describe an image."""
     metadata = attributes(path, folder)
     found = entries(path, metadata.get("multiscales", []))
@@ -121,8 +132,7 @@ def _picture(path: Path, folder: Path, library: Any) -> Picture:  # noqa: ANN401
     axes = _axes(path, image.get("axes"), len(array.shape))
     rows, cols = axes.index("Y"), axes.index("X")
     check_plane(path, array, rows, cols)
-    check_links(path, array.folder)
-    store = library.storage.LocalStore(array.folder, read_only=True)
+    store = _store(path, array, library)
     pixels = library.open_array(store=store, mode="r", zarr_format=array.zarr_format)
     dtype = np.dtype(pixels.dtype)
     stack = [at for at, axis in enumerate(axes) if axis not in "XY" and array.shape[at] > 1]
@@ -154,7 +164,23 @@ def _picture(path: Path, folder: Path, library: Any) -> Picture:  # noqa: ANN401
     )
 
 
-def _axes(path: Path, declared: object, count: int) -> str:
+def _numbered(folder: Place) -> list[str]:
+    """Names of the images of a collection that does not list them."""
+    names = folder.names() if isinstance(folder, Address) else [each.name for each in folder.iterdir()]
+    return sorted(filter(str.isdecimal, names), key=int)
+
+
+def _store(path: Place, array: ZarrArray, library: Any) -> Any:  # noqa: ANN401 - of another library
+    """Return where zarr reads an array."""
+    if isinstance(array.folder, Address):
+        from .remotestore import RemoteStore  # noqa: PLC0415 - needs zarr
+
+        return RemoteStore(array.folder, math.prod(array.chunks) * MAX_VALUE + MAX_EXTRA)
+    check_links(path, array.folder)
+    return library.storage.LocalStore(array.folder, read_only=True)
+
+
+def _axes(path: Place, declared: object, count: int) -> str:
     """Return a letter for each dimension of an image."""
     found = declared if isinstance(declared, list) else []
     described = [each if isinstance(each, dict) else {"name": each} for each in found]
@@ -202,5 +228,5 @@ def _scale(owner: Mapping[str, Any], at: int) -> float:
     return factor
 
 
-def _mapping_of(path: Path, value: object) -> Mapping[str, Any]:
+def _mapping_of(path: Place, value: object) -> Mapping[str, Any]:
     return entries(path, [value])[0]

@@ -14,6 +14,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..errors import ImageError, SuperDSMError, joined
+from .address import Place, place_of
 from .choice import choose, positions
 from .colours import component, needs_all, shown
 from .formats import check_image, format_name, open_picture
@@ -25,7 +26,7 @@ logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
 def imread(
-    path: str | Path,
+    path: str | Place,
     histological: bool = False,
     *,
     channel: int | str | None = None,
@@ -40,9 +41,10 @@ def imread(
 
     Parameters
     ----------
-    path : str or Path
+    path : str, Path or Address
         TIFF, PNG, JPEG, JPEG 2000, GIF, BMP, WebP, Netpbm, CZI, OIF or OIB, whatever its suffix; LIF and ND2
-        with the extra ``formats``, and a folder that is OME-Zarr with the extra ``zarr``.
+        with the extra ``formats``, and a folder that is OME-Zarr with the extra ``zarr``; with the extra
+        ``remote`` also as text an address of OME-Zarr, "s3://bucket/a.ome.zarr" or one of a web server.
     histological : bool
         Keep the colours of a colour image.
     channel : int or str, optional
@@ -79,12 +81,12 @@ def imread(
         return planes.read({})
 
 
-def read_companion(path: str | Path, part: Mapping[str, int | str | None]) -> NDArray[Any]:
+def read_companion(path: str | Place, part: Mapping[str, int | str | None]) -> NDArray[Any]:
     """Read the picture in another file that belongs to a plane: the same plane and time point, if it has any.
 
     Parameters
     ----------
-    path : str or Path
+    path : str, Path or Address
         The other file.
     part : mapping of str to int or str
         What is used of the file that it belongs to (see `Source.part`).
@@ -144,7 +146,7 @@ class Planes:
 
 @contextmanager
 def open_planes(
-    path: str | Path,
+    path: str | Place,
     histological: bool = False,
     *,
     channel: int | str | None = None,
@@ -157,7 +159,7 @@ def open_planes(
 
     Parameters
     ----------
-    path : str or Path
+    path : str, Path or Address
         As for `imread`.
     histological : bool
         Keep the colours of a colour image.
@@ -178,7 +180,7 @@ def open_planes(
     ImageError
         As by `imread`, also when a plane is read.
     """
-    path = Path(path)
+    path = place_of(path)
     stored = check_image(path)
     chosen = {"channel": channel, "plane": plane, "time": time}
     lock = Lock()  # decoders share the open file
@@ -220,7 +222,7 @@ def open_planes(
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def _reading(path: Place) -> Iterator[None]:
     """Keep warnings about the file to itself, and make every error one of ours."""
     try:
         with warnings.catch_warnings():
@@ -234,12 +236,12 @@ def _reading(path: Path) -> Iterator[None]:
         raise ImageError(f"{path} cannot be read as an image: {first_line(error)}.") from error
 
 
-def pixel_size(path: str | Path, scene: int | str | None = None) -> PixelSize | None:
+def pixel_size(path: str | Place, scene: int | str | None = None) -> PixelSize | None:
     """Read the size of a pixel.
 
     Parameters
     ----------
-    path : str or Path
+    path : str, Path or Address
         An image that can be read.
     scene : int or str, optional
         Number (zero-based) or name of the picture that is meant if the file has several.
@@ -250,10 +252,10 @@ def pixel_size(path: str | Path, scene: int | str | None = None) -> PixelSize | 
         From the metadata of the file, or the resolution of a TIFF or PNG file; None if it is missing, or too
         large for a microscope: programs write screen or printer resolutions by default.
     """
-    path = Path(path)
+    path = place_of(path)
     try:
         stored = check_image(path)
-        if format_name(path) == "png":
+        if isinstance(path, Path) and format_name(path) == "png":
             return plausible(size_in_png(path))
         with _reading(path), open_picture(path, stored, scene) as picture:
             return plausible(picture.pixel_size)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
 from ..errors import ImageError
+from .address import Address, Place
 from .choice import ALL
 from .digest import file_digest
 from .picture import PixelSize
@@ -21,8 +21,8 @@ class Source:
 
     Attributes
     ----------
-    path : Path
-        The file.
+    path : Path or Address
+        The file, or the address of an OME-Zarr store.
     channel : int, str or None
         Number (zero-based) or name of the channel to use if the file has several; or "max" or "mean" of all,
         or "all", one after the other, for `superdsm_nb.segment_stack`.
@@ -32,7 +32,7 @@ class Source:
         Number (zero-based) or name of the picture to use if the file has several.
     """
 
-    path: Path
+    path: Place
     channel: int | str | None = None
     plane: int | str | None = None
     time: int | str | None = None
@@ -76,6 +76,8 @@ class Source:
         ImageError
             If the file cannot be read.
         """
+        if isinstance(self.path, Address):
+            return LoadedImage(pixels, self, None, pixel_size(self.path, self.scene))
         try:
             digest = file_digest(self.path)
         except OSError as error:
@@ -94,7 +96,7 @@ class LoadedImage:
     source : Source or None
         The file; None for an array that was not read from one.
     sha256 : str or None
-        Digest of the file (hexadecimal).
+        Digest of the file (hexadecimal); None for an address, of which only the plane is fetched.
     pixel_size : PixelSize or None
         Size of a pixel, if the file states it.
     """

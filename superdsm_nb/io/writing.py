@@ -20,6 +20,7 @@ from PIL import PngImagePlugin
 
 from ..errors import ImageError, OutputError
 from ..strictjson import strict_values
+from .address import Address, Place, refuse_address
 from .confinement import make_folder, open_folder, refuse_links
 from .picture import PixelSize
 from .pixelsize import MICROMETERS_PER_INCH
@@ -188,6 +189,7 @@ def write_file(path: Path, content: bytes) -> None:
     OutputError
         If it cannot be written.
     """
+    refuse_address(path)
     try:
         make_folder(path.parent)
         write_atomically(path, content)
@@ -197,7 +199,7 @@ def write_file(path: Path, content: bytes) -> None:
         raise OutputError(f"{path} cannot be written: {error.strerror or first_line(error)}.") from error
 
 
-def check_writable(path: Path) -> None:
+def check_writable(path: Place) -> None:
     """Find out before the work whether a file can be written; nothing is created.
 
     Raises
@@ -206,6 +208,10 @@ def check_writable(path: Path) -> None:
         If it is a folder other than a store of this package, or its folder does not allow new files or cannot
         be made.
     """
+    if isinstance(path, Address):
+        check_store(path)
+        return
+    refuse_address(path)
     try:
         refuse_links(path.parent)
         is_folder = path.is_dir()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import ImageError, shortened
+from .address import Address, Place, is_denied
 from .limits import MAX_COLORS, check_size, max_pixels
 
 METADATA = ("zarr.json", ".zgroup", ".zarray", ".zattrs")  # files of which a folder of Zarr has at least one
@@ -29,7 +30,7 @@ FILTERS = frozenset(["delta", "shuffle"])
 class ZarrArray(NamedTuple):
     """What an array declares."""
 
-    folder: Path
+    folder: Place
     zarr_format: int
     shape: tuple[int, ...]
     chunks: tuple[int, ...]
@@ -43,14 +44,14 @@ def is_store(path: Path) -> bool:
         return False
 
 
-def attributes(path: Path, folder: Path) -> Mapping[str, Any]:
+def attributes(path: Place, folder: Place) -> Mapping[str, Any]:
     """Return the OME metadata of a folder.
 
     Parameters
     ----------
-    path : Path
+    path : Path or Address
         The store, for messages.
-    folder : Path
+    folder : Path or Address
         A folder in it.
 
     Returns
@@ -63,20 +64,20 @@ def attributes(path: Path, folder: Path) -> Mapping[str, Any]:
     ImageError
         If the metadata are damaged.
     """
-    found = _read(path, folder / "zarr.json")
+    found = _read(path, folder / "zarr.json", may_be_denied=True)
     if found is not None:
         return _mapping(path, _mapping(path, found.get("attributes", {})).get("ome", {}))
     return _read(path, folder / ".zattrs") or {}
 
 
-def inside(path: Path, folder: Path, name: object) -> Path:
+def inside(path: Place, folder: Place, name: object) -> Place:
     """Return a folder inside another one.
 
     Parameters
     ----------
-    path : Path
+    path : Path or Address
         The store, for messages.
-    folder : Path
+    folder : Path or Address
         The outer folder.
     name : object
         Its path relative to that, as the metadata state it: "A/1".
@@ -93,19 +94,19 @@ def inside(path: Path, folder: Path, name: object) -> Path:
         )
     for part in parts:
         folder = folder / part
-        if folder.is_symlink():
+        if isinstance(folder, Path) and folder.is_symlink():
             raise ImageError(f"{path} holds the link {part}, which is not followed: copy what it refers to.")
     return folder
 
 
-def read_array(path: Path, folder: Path) -> ZarrArray:
+def read_array(path: Place, folder: Place) -> ZarrArray:
     """Read what an array declares, and refuse what could do harm.
 
     Parameters
     ----------
-    path : Path
+    path : Path or Address
         The store, for messages.
-    folder : Path
+    folder : Path or Address
         The folder of the array.
 
     Raises
@@ -113,7 +114,7 @@ def read_array(path: Path, folder: Path) -> ZarrArray:
     ImageError
         If it is missing or damaged, or holds anything but numbers that are compressed in a usual way.
     """
-    found = _read(path, folder / "zarr.json")
+    found = _read(path, folder / "zarr.json", may_be_denied=True)
     if found is not None and found.get("node_type") == "array":
         grid = _mapping(path, found.get("chunk_grid", {}))
         if str(found.get("data_type")) not in TYPES or grid.get("name") != "regular":
@@ -140,12 +141,12 @@ def read_array(path: Path, folder: Path) -> ZarrArray:
     return _array(path, folder, 2, found.get("shape"), found.get("chunks"))
 
 
-def check_plane(path: Path, array: ZarrArray, rows: int, cols: int) -> None:
+def check_plane(path: Place, array: ZarrArray, rows: int, cols: int) -> None:
     """Refuse a plane that is too large, or in chunks that are too large or too many.
 
     Parameters
     ----------
-    path : Path
+    path : Path or Address
         The store, for messages.
     array : ZarrArray
         What it declares.
@@ -167,7 +168,7 @@ def check_plane(path: Path, array: ZarrArray, rows: int, cols: int) -> None:
         raise ImageError(f"{path} is divided into {count} chunks per plane, which are too many.")
 
 
-def check_links(path: Path, folder: Path) -> None:
+def check_links(path: Place, folder: Path) -> None:
     """Refuse a folder in which anything is a link or no regular file."""
     for place, folders, files in os.walk(folder):
         for name in (*folders, *files):
@@ -176,7 +177,7 @@ def check_links(path: Path, folder: Path) -> None:
                 raise ImageError(f"{path} holds {name}, which is a link or no file, and is not followed.")
 
 
-def _check_codecs(path: Path, codecs: object) -> None:
+def _check_codecs(path: Place, codecs: object) -> None:
     """Refuse codecs that are not known to do nothing but decompress."""
     if not isinstance(codecs, list):
         raise ImageError(f"{path} is damaged: its metadata do not say how it is compressed.")
@@ -190,13 +191,13 @@ def _check_codecs(path: Path, codecs: object) -> None:
                 _check_codecs(path, configuration.get(inner))
 
 
-def _refused(path: Path, name: object) -> ImageError:
+def _refused(path: Place, name: object) -> ImageError:
     return ImageError(
         f"{path} is compressed by {_shown(name)}, which is not read: save it with zstd or blosc."
     )
 
 
-def _array(path: Path, folder: Path, zarr_format: int, shape: object, chunks: object) -> ZarrArray:
+def _array(path: Place, folder: Place, zarr_format: int, shape: object, chunks: object) -> ZarrArray:
     for sizes in (shape, chunks):
         if not isinstance(sizes, list) or not all(type(size) is int and size > 0 for size in sizes):
             raise ImageError(f"{path} is damaged: an array has no size, or chunks without one.")
@@ -209,14 +210,29 @@ def _array(path: Path, folder: Path, zarr_format: int, shape: object, chunks: ob
     return ZarrArray(folder, zarr_format, tuple(shape), tuple(chunks))
 
 
-def _read(path: Path, file: Path) -> dict[str, Any] | None:
-    """Return a file of metadata; None if there is none."""
-    if file.is_symlink():
-        raise ImageError(f"{path} holds the link {file.name}, which is not followed: copy what it refers to.")
-    if not file.is_file():
-        return None
-    with file.open("rb") as content:
-        text = content.read(MAX_METADATA + 1)
+def _read(path: Place, file: Place, may_be_denied: bool = False) -> dict[str, Any] | None:
+    """Return a file of metadata; None if there is none.
+
+    A bucket that does not let its objects be listed denies those that are not there.
+    """
+    if isinstance(file, Address):
+        try:
+            text = file.read(MAX_METADATA)
+        except ImageError as error:
+            if may_be_denied and is_denied(error.__cause__):
+                return None
+            raise
+        if text is None:
+            return None
+    else:
+        if file.is_symlink():
+            raise ImageError(
+                f"{path} holds the link {file.name}, which is not followed: copy what it refers to."
+            )
+        if not file.is_file():
+            return None
+        with file.open("rb") as content:
+            text = content.read(MAX_METADATA + 1)
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -224,7 +240,7 @@ def _read(path: Path, file: Path) -> dict[str, Any] | None:
     return dict(_mapping(path, found))
 
 
-def _mapping(path: Path, value: object) -> Mapping[str, Any]:
+def _mapping(path: Place, value: object) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise ImageError(f"{path} is damaged: its metadata are not as they must be.")
     return value
@@ -234,7 +250,7 @@ def _shown(value: object) -> str:
     return shortened(str(value))
 
 
-def entries(path: Path, value: object) -> Sequence[Mapping[str, Any]]:
+def entries(path: Place, value: object) -> Sequence[Mapping[str, Any]]:
     """Return a list of mappings from metadata.
 
     Raises

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import numpy as np
@@ -16,9 +17,11 @@ from numpy.typing import NDArray
 
 from ..errors import ConfigError, ImageError, OutputError
 from ..strictjson import strict_values
+from .address import Address, Place, place_of
 from .confinement import make_folder
 from .picture import PixelSize
 from .zarrnodes import METADATA, is_store
+from .zarrremote import MARK, check_address, replace_store
 
 ZARR = (".zarr",)
 Version = Literal["0.4", "0.5"]
@@ -26,7 +29,6 @@ CHUNK, SMALLEST = 1024, 256  # pixels per side of a chunk, and of the smallest c
 BLOCK = 2 * CHUNK  # pixels per side that are written together
 KINDS = {"t": {"type": "time"}, "c": {"type": "channel"}}
 VERSION_VARIABLE = "SUPERDSM_NB_OME_ZARR"
-MARK = "superdsm_nb"  # the attribute by which stores of this package are known
 
 
 def check_zarr() -> None:
@@ -41,7 +43,7 @@ def check_zarr() -> None:
 
 
 def save_zarr(
-    path: str | Path,
+    path: str | Place,
     image: NDArray[Any],
     *,
     axes: str = "yx",
@@ -55,9 +57,10 @@ def save_zarr(
 
     Parameters
     ----------
-    path : str or Path
+    path : str, Path or Address
         A folder that ends in ``.zarr``. Missing folders above it are created. One that is there is replaced
-        if this function has written it.
+        if this function has written it. Or the address of one in an object store, "s3://bucket/a.ome.zarr",
+        which counts as written once its metadata are there: they are written last.
     image : array
         Pixel values, along the axes.
     axes : str
@@ -82,7 +85,7 @@ def save_zarr(
     OutputError
         If the folder cannot be written, or is there and was not written by this function.
     """
-    path = Path(path)
+    path = place_of(path)
     is_ordered = len(axes) == image.ndim and axes.endswith("yx") and axes in _subsets("tczyx")
     if not is_ordered or image.dtype.kind not in ("ui" if labels else "uif") or not image.size:
         raise ImageError(
@@ -116,8 +119,11 @@ def default_version() -> Version:
     return "0.4" if given == "0.4" else "0.5"
 
 
-def check_store(path: Path) -> None:
+def check_store(path: Place) -> None:
     """Raise `OutputError` if there is something at a path that was not written by `save_zarr`."""
+    if isinstance(path, Address):
+        check_address(path)
+        return
     try:
         is_free = not os.path.lexists(path) or (not path.is_symlink() and is_own_store(path))
     except OSError as error:  # a name that is too long
@@ -140,7 +146,7 @@ def is_own_store(path: Path) -> bool:
 
 
 def save_zarr_labels(
-    path: str | Path,
+    path: str | Place,
     shape: tuple[int, int],
     dtype: np.dtype[Any],
     read: Callable[[slice, slice], NDArray[Any]],
@@ -155,7 +161,7 @@ def save_zarr_labels(
 
     Parameters
     ----------
-    path : str or Path
+    path : str, Path or Address
         As for `save_zarr`.
     shape : (int, int)
         Height and width.
@@ -199,7 +205,7 @@ def save_zarr_labels(
                 done += 1
                 report(done, total)
 
-    _save(Path(path), store, version, fill)
+    _save(place_of(path), store, version, fill)
 
 
 def _blocks(shape: Sequence[int]) -> Iterator[tuple[slice, slice]]:
@@ -216,6 +222,11 @@ def _save(path: Path, store: _Store, version: Version | None, fill: Callable[[Se
         raise ImageError(f"{path} must end in .zarr.")
     version = version or default_version()
     check_store(path)
+    if isinstance(path, Address):
+        with TemporaryDirectory(prefix="superdsm-nb-") as folder:
+            fill(store.create(Path(folder) / "new", version, path.name))
+            replace_store(Path(folder) / "new", path)
+        return
     temporary = _beside(path, "unfinished")
     try:
         make_folder(path.parent)

@@ -42,7 +42,8 @@ def saved(found: Segmentation, name: str) -> bytes:
 
 def task_file(image: LoadedImage, config: Config) -> bytes:
     """Return the content of a ``task.json`` for the folder of the image, with these settings."""
-    return task_text(task_for(config, [_source(image).path], _source(image))).encode()
+    source, path = _source(image)
+    return task_text(task_for(config, [path], source)).encode()
 
 
 def task_beside(image: LoadedImage, config: Config) -> Path:
@@ -55,10 +56,11 @@ def task_beside(image: LoadedImage, config: Config) -> Path:
     OutputError
         If it cannot be written.
     """
-    source = _source(image)
-    return save_task(source.path.parent, config, [source.path], source)
+    source, path = _source(image)
+    return save_task(path.parent, config, [path], source)
 
 
-def _source(image: LoadedImage) -> Source:
+def _source(image: LoadedImage) -> tuple[Source, Path]:
     assert image.source is not None, "an image of a file"
-    return image.source
+    assert isinstance(image.source.path, Path), "the page opens files"
+    return image.source, image.source.path

@@ -17,6 +17,7 @@ from ..events import Emit, Warned, ignore
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..io import Place
     from .result import Segmentation
     from .stack import StackSegmentation
 
@@ -69,12 +70,12 @@ class OutputKind:
         """The suffixes for help: ".png, .tif or .zarr"."""
         return joined([suffix for suffix in self.suffixes if suffix != ".tiff"], "or")
 
-    def check_suffix(self, path: Path) -> None:
+    def check_suffix(self, path: Place) -> None:
         """Raise `ConfigError` unless a path ends in a suffix of this kind."""
         if path.suffix.lower() not in self.suffixes:
             raise ConfigError(f"{path} must end in {joined(self.suffixes, 'or')}.")
 
-    def check_path(self, path: Path) -> None:
+    def check_path(self, path: Place) -> None:
         """Raise `ConfigError` unless a file of this kind can be written to a path on this system."""
         if self.check is not None:
             self.check()
@@ -102,7 +103,7 @@ def stack_output(kind: str) -> OutputKind:
     return replace(output, suffixes=(*STACK_SUFFIXES, *stores))
 
 
-def written_path(kind: str, path: Path, object_count: int) -> Path:
+def written_path(kind: str, path: Any, object_count: int) -> Any:  # noqa: ANN401 - as it is given
     """Where an output really goes: label maps of more objects than a PNG can hold become a TIFF beside it.
 
     Parameters
@@ -119,7 +120,7 @@ def written_path(kind: str, path: Path, object_count: int) -> Path:
 
 
 def write_outputs(
-    segmentation: Segmentation | StackSegmentation, targets: Mapping[str, str | Path], emit: Emit = ignore
+    segmentation: Segmentation | StackSegmentation, targets: Mapping[str, str | Place], emit: Emit = ignore
 ) -> list[str]:
     """Write a result to files.
 
@@ -128,7 +129,8 @@ def write_outputs(
     segmentation : Segmentation or StackSegmentation
         The result of an image or of a stack.
     targets : mapping of str to path
-        Files by kind, such as ``{"seg": "labels.png"}``; see `OUTPUTS`. Missing folders are created.
+        Files by kind, such as ``{"seg": "labels.png"}``; see `OUTPUTS`. Missing folders are created. OME-Zarr
+        also goes to the address of an object store, given as text: "s3://bucket/labels.ome.zarr".
     emit : callable, optional
         Receives a warning if a file goes elsewhere (see `written_path`).
 
@@ -161,7 +163,7 @@ def write_outputs(
     for kind, target in targets.items():
         if kind not in OUTPUTS:
             raise ConfigError(f"There is no output {kind}: the outputs are {', '.join(OUTPUTS)}.")
-        output, path = OUTPUTS[kind], Path(target)
+        output, path = OUTPUTS[kind], target_place(target)
         if output.needs is None or output.needs in segmentation.data:
             output.write(segmentation, path)
             real = written_path(kind, path, segmentation.object_count)
@@ -169,6 +171,22 @@ def write_outputs(
                 emit(Warned(f"{path.name} cannot hold {segmentation.object_count} objects: see {real.name}"))
             written.append(kind)
     return written
+
+
+def target_place(target: str | Place) -> Any:  # noqa: ANN401 - whatever writes it, OME-Zarr or files, knows
+    """Return where an output goes: a file, or an address of OME-Zarr.
+
+    Raises
+    ------
+    OutputError
+        If it is an address of something else.
+    """
+    from ..io import Address, place_of, refuse_address
+
+    place = place_of(target)
+    if isinstance(place, Address) and place.suffix.lower() != STORE_SUFFIX:
+        refuse_address(place)
+    return place
 
 
 def image_rows(name: str, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -6,7 +6,6 @@ import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,9 +17,10 @@ from ..errors import ConfigError
 from ..io import LoadedImage, imsave_stack, save_zarr, utf8, write_file
 from ..performance import PerformanceReport
 from .outlines import Outline, geojson_of_planes, rois_of_planes
-from .outputs import OUTPUTS, STORE_SUFFIX, image_rows, stack_output
+from .outputs import OUTPUTS, STORE_SUFFIX, image_rows, stack_output, target_place
 
 if TYPE_CHECKING:
+    from ..io import Place
     from .result import Segmentation
 
 OUTLINED = ("rois", "geojson")
@@ -266,7 +266,7 @@ class StackSegmentation:
         }
 
 
-def write_stack(stack: StackSegmentation, targets: Mapping[str, str | Path]) -> list[str]:
+def write_stack(stack: StackSegmentation, targets: Mapping[str, str | Place]) -> list[str]:
     """Write the result of a stack to files.
 
     Parameters
@@ -295,7 +295,7 @@ def write_stack(stack: StackSegmentation, targets: Mapping[str, str | Path]) -> 
     for kind in kinds:
         stack._check_kept(kind)
     for kind, output in kinds.items():
-        path = Path(targets[kind])
+        path = target_place(targets[kind])
         if output.write_rows is not None:
             output.write_rows(path, image_rows(stack.image.name, stack.rows_of(kind)))
         elif kind == "rois":
