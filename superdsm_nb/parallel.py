@@ -6,11 +6,13 @@ import itertools
 import math
 import os
 import threading
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import contextmanager
+from functools import cache
 from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
@@ -24,6 +26,29 @@ R = TypeVar("R")
 THREADS_VARIABLE = "SUPERDSM_NB_NUM_THREADS"
 AHEAD = 2  # pieces of work per thread that wait; others have the threads as well
 STRIP = 400_000  # pixels in a strip: enough work for a thread
+
+
+def processor_kind() -> str:
+    """Kind of processor that kernels are compiled for, which the last digits of results may depend on.
+
+    Returns
+    -------
+    str
+        As LLVM names it, with a digest of its features: "znver3 0c1d2e3f"; or what ``NUMBA_CPU_NAME`` and
+        ``NUMBA_CPU_FEATURES`` say.
+    """
+    name = os.environ.get("NUMBA_CPU_NAME")
+    if name:
+        return f"{name} {os.environ.get('NUMBA_CPU_FEATURES', '')}".strip()
+    return _own_processor()
+
+
+@cache
+def _own_processor() -> str:
+    from llvmlite.binding import get_host_cpu_features, get_host_cpu_name  # noqa: PLC0415 - of Numba
+
+    features = get_host_cpu_features().flatten()
+    return f"{get_host_cpu_name()} {zlib.crc32(features.encode()):08x}"
 
 
 def thread_count() -> int:

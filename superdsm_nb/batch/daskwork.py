@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib import metadata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .._version import __version__
 from ..errors import TaskError
-from ..events import READING, Event, ImageStarted, Progress
-from ..parallel import THREADS_VARIABLE
+from ..events import READING, Event, ImageStarted, Progress, StageStarted
+from ..parallel import THREADS_VARIABLE, processor_kind
 from .outcome import Crash, Failure, Mode, Summary
 
 if TYPE_CHECKING:
@@ -26,6 +27,11 @@ LIBRARIES = ("numba", "numpy", "scipy")
 def versions() -> Versions:
     """Return the versions on which results depend, by name."""
     return {"superdsm_nb": __version__, **{name: metadata.version(name) for name in LIBRARIES}}
+
+
+def described() -> tuple[Versions, str]:
+    """Return what the client must know of a worker: its `versions`, and the kind of its processor."""
+    return versions(), processor_kind()
 
 
 def check_versions(own: Versions, found: Versions, address: str) -> None:
@@ -79,19 +85,38 @@ def work(job: Job, mode: Mode, environ: Mapping[str, str], wanted: Versions, top
     worker = get_worker()
     check_versions(wanted, versions(), worker.address)
     os.environ.update({THREADS_VARIABLE: "1", **environ})
-    last = 0.0
+    waiting: list[dict[str, Any]] = []
+
+    def send() -> None:
+        told = {"worker": worker.address, "processor": processor_kind(), "image": job.file_id}
+        worker.log_event(topic, told | {"events": waiting.copy()})
+        waiting.clear()
 
     def emit(event: Event) -> None:
-        nonlocal last
-        if isinstance(event, Progress):
-            if time.monotonic() - last < PROGRESS_INTERVAL:
-                return
-            last = time.monotonic()
-        told = {"kind": type(event).__name__, "event": asdict(event), "worker": worker.address}
-        worker.log_event(topic, told)
+        is_fleeting = isinstance(event, ImageStarted | StageStarted | Progress)
+        if is_fleeting and not _may_tell():
+            return
+        waiting.append({"kind": type(event).__name__, "event": asdict(event)})
+        if is_fleeting:
+            send()
 
     try:
         emit(ImageStarted(job.file_id))
-        return process(job, mode, emit)
+        result = process(job, mode, emit)
+        if waiting:
+            send()
+        return result
     except Exception as error:  # noqa: BLE001 - the client may not be able to read it, and would wait forever
         return Crash(READING, f"{job.image}: unexpected {type(error).__name__}: {error}; please report this.")
+
+
+def _may_tell() -> bool:
+    """Whether this worker has told nothing for a while; many small images would flood the scheduler."""
+    now = time.monotonic()
+    if now - _last.get("told", -math.inf) < PROGRESS_INTERVAL:
+        return False
+    _last["told"] = now
+    return True
+
+
+_last: dict[str, float] = {}

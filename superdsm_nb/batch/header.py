@@ -49,6 +49,9 @@ class Header:
         Name and version of the software that wrote it.
     is_complete : bool
         Whether nothing was left out because the time was over.
+    processor : str
+        Kind of the processor that it was computed on (see `superdsm_nb.parallel.processor_kind`); empty if
+        the version that wrote it did not tell.
     """
 
     digest: str
@@ -63,6 +66,7 @@ class Header:
     entries: dict[str, Any] = field(default_factory=dict)
     software: str = f"superdsm_nb {__version__}"
     is_complete: bool = True
+    processor: str = ""
 
     @property
     def performance(self) -> PerformanceReport:
@@ -99,7 +103,7 @@ class Header:
 
 def check_header(header: Header) -> None:
     """Raise `ValueError` unless a header is valid."""
-    strings = (header.digest, header.image_sha256, header.last_stage, header.software)
+    strings = (header.digest, header.image_sha256, header.last_stage, header.software, header.processor)
     require(all(isinstance(value, str) for value in strings), "its header is wrong")
     require(isinstance(header.is_complete, bool), "its header is wrong")
     scale = header.scale

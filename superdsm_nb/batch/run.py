@@ -152,7 +152,7 @@ class Runner:
                     pool: Pool = WorkerPool(stack, self.mode)
                     if self.scheduler is not None:
                         mode = replace(self.mode, token=token, part=part)
-                        pool = DaskPool(self.scheduler, stack, mode)
+                        pool = DaskPool(self.scheduler, stack, mode, self.display.warn)
                     for plan in plans:
                         if not plan.task.runnable:
                             self.display.skipped(plan)

@@ -12,6 +12,7 @@ from ..diameter import is_size_given
 from ..errors import ImageError
 from ..events import PLANES, WRITING, StageStarted
 from ..io import file_digest, write_file
+from ..parallel import processor_kind
 from ..results.outputs import write_outputs
 from ..results.stack import StackSegmentation
 from ..stack import segment_stack
@@ -109,5 +110,6 @@ def _store(job: Job, result: StackSegmentation, recorder: Recorder, scale: float
         {kind: file_digest(job.outputs[kind]) for kind in written},
         {"performance": asdict(result.performance)},
         is_complete=result.is_complete,
+        processor=processor_kind(),
     )
     store.write(job.stored, header, {})

@@ -91,6 +91,7 @@ def _provenance(plan: Plan, known: Sequence[tuple[Job, Header]]) -> dict[str, An
                 "image": job.image.name,
                 "image_sha256": header.image_sha256,
                 "software": header.software,
+                "processor": header.processor,
                 "scale": header.scale,
                 "config_digest": header.config.digest,
                 "objects": len(header.rows),

@@ -14,6 +14,7 @@ from ..diameter import is_size_given
 from ..errors import ImageError, RunOverError, StoredResultError, SuperDSMError, errors_name, printable
 from ..events import WRITING, Emit, ObjectDiscarded, StageStarted, Warned, naming
 from ..io import LoadedImage, check_writable, file_digest, write_file, writing_inside
+from ..parallel import processor_kind
 from ..pipeline import pipeline_of
 from ..results.channels import load_channels
 from ..results.intensity import Measure, check_measure
@@ -196,6 +197,7 @@ def _store(
         result.rows,
         {kind: file_digest(job.written_path(kind, result.object_count)) for kind in written},
         is_complete=result.is_complete,
+        processor=processor_kind(),
     )
     write_file(job.timings, json.dumps(timings, allow_nan=False).encode())
     store.write(job.stored, header, result.data)

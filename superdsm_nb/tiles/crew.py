@@ -6,13 +6,13 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..batch.daskpool import connect, fail_soon
+from ..batch.daskpool import allow_failures, connect
 from ..batch.pool import ignoring_interrupts, safe_path
 from ..errors import TaskError
 from ..parallel import THREADS_VARIABLE
@@ -45,7 +45,7 @@ def crew(workers: int, scheduler: str | Client | None, stack: ExitStack) -> Crew
         If there is no such cluster; later, if a worker is killed.
     """
     if scheduler is not None:
-        return _dask_crew(connect(scheduler, stack, workers))
+        return _dask_crew(connect(scheduler, stack, workers), stack)
     if workers == 1:
         return _alone
     with safe_path(), ignoring_interrupts():
@@ -87,10 +87,11 @@ def _single_threaded() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that asked ends the work
 
 
-def _dask_crew(client: Client) -> Crew:
+def _dask_crew(client: Client, stack: ExitStack) -> Crew:
     from distributed import KilledWorker, as_completed  # noqa: PLC0415 - an extra, and slow to import
 
-    client.run_on_scheduler(fail_soon)
+    before = client.run_on_scheduler(allow_failures, allowed=1)  # two workers are enough for a bad tile
+    stack.callback(_restore, client, before)
 
     def work(jobs: Sequence[Job]) -> Iterator[Path]:
         coming = iter(jobs)
@@ -108,3 +109,8 @@ def _dask_crew(client: Client) -> Crew:
             ) from error
 
     return work
+
+
+def _restore(client: Client, allowed: int) -> None:
+    with suppress(OSError):  # the scheduler may be gone
+        client.run_on_scheduler(allow_failures, allowed=allowed)

@@ -83,6 +83,15 @@ class Cluster:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
+    def clear(self):
+        """Kill all workers; a scheduler that forgets about them takes the place of this one."""
+        for process in self.workers:
+            self.kill(process)
+        self.workers.clear()
+        if self.scheduler.poll() is None:
+            self.kill(self.scheduler)
+        self.start_scheduler()
+
     def close(self):
         for process in (*self.workers, self.scheduler):
             self.kill(process)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import time
@@ -12,6 +13,7 @@ import pytest
 
 from superdsm_nb.batch.lock import check_token, exclusive
 from superdsm_nb.errors import RunOverError
+from superdsm_nb.parallel import processor_kind
 
 from support import naive
 from support.commands import finish, start
@@ -39,11 +41,30 @@ daskwork.__version__ = "0.0.1"
 """
 
 
-@pytest.fixture
-def cluster(tmp_path):
-    cluster = Cluster(tmp_path / "cluster")
+LACKING = """
+import sys
+
+sys.modules["superdsm_nb"] = None
+"""
+OLDER = """
+from superdsm_nb.batch import daskwork, work
+
+daskwork.processor_kind = work.processor_kind = lambda: "x86-64-v2"
+"""
+
+
+@pytest.fixture(scope="module")
+def scheduler(tmp_path_factory):
+    cluster = Cluster(tmp_path_factory.mktemp("cluster"))
     yield cluster
     cluster.close()
+
+
+@pytest.fixture
+def cluster(scheduler):
+    """A scheduler without workers."""
+    yield scheduler
+    scheduler.clear()
 
 
 @pytest.fixture(scope="module")
@@ -112,13 +133,27 @@ def test_without_its_scheduler_a_run_ends_and_continues_later(cluster, expected,
     first_result(process)
     cluster.kill(cluster.scheduler)
     code, _, err = finish(process)
-    assert code == 2
+    assert code == 2, err
     assert "connection to the Dask scheduler was lost" in err
     cluster.start_scheduler()
     cluster.start_worker()
     cluster.wait_for(1)
     assert finish(start(tree, "--scheduler", cluster.address))[0] == 0
     assert contents(tree) == expected
+
+
+def test_processors_of_different_kinds_are_told_and_recorded(cluster, tree):
+    cluster.start_worker()
+    cluster.start_worker(preload=OLDER)
+    cluster.wait_for(2)
+    code, out, err = finish(start(tree, "--scheduler", cluster.address))
+    assert code == 0, out + err
+    said = " ".join((out + err).split())
+    assert said.count("processors of different kinds") == 1
+    assert "start all workers with NUMBA_CPU_NAME set to one name" in said
+    images = json.loads((tree / "default" / "provenance.json").read_text())["images"]
+    kinds = {each["processor"] for each in images.values()}
+    assert kinds == {processor_kind(), "x86-64-v2"}
 
 
 def test_an_image_that_kills_its_worker_is_named_and_the_others_are_done(cluster, tree):
@@ -137,6 +172,7 @@ def test_an_image_that_kills_its_worker_is_named_and_the_others_are_done(cluster
     [
         (("--nthreads", "2"), None, "has several threads"),
         ((), OTHER, "has superdsm_nb 0.0.1, but this is"),
+        ((), LACKING, "cannot load this program ("),
     ],
 )
 def test_workers_that_do_not_fit_are_refused(cluster, tree, options, preload, message):
