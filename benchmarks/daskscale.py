@@ -142,6 +142,7 @@ def kills(folder: Path, moments: int) -> None:
             _, err = process.communicate()
             first = process.returncode
             assert "Traceback" not in err, err
+            assert first in (0, 2, -signal.SIGKILL), err
             if victim == "scheduler":
                 cluster.clear()
                 for _ in range(2):

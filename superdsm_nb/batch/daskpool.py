@@ -212,11 +212,11 @@ class DaskPool:
         """Work on the images of a task; see `ProcessPool.run`."""
         news: queue.SimpleQueue[Any] = queue.SimpleQueue()
         topic, run = f"superdsm-nb-{uuid.uuid4().hex}", uuid.uuid4().hex
-        self._client.subscribe_topic(topic, news.put)
         futures: dict[Future[Any], Job] = {}
         waiting, suspects, is_second = deque(jobs), deque[Job](), False
         numbers = itertools.count()
         try:
+            self._client.subscribe_topic(topic, news.put)
             while waiting or suspects or futures:
                 if not waiting and not futures:  # each of these was there when a worker died: now one by one
                     waiting, suspects, is_second = suspects, deque(), True
@@ -247,10 +247,13 @@ class DaskPool:
                         suspects.append(job)
                     else:
                         yield Finished(job, result or _killed(job))
+        except OSError as error:  # whatever is asked of the scheduler meanwhile
+            raise TaskError(LOST) from error
         finally:
-            if self._client.status not in CLOSED:
-                self._client.cancel(list(futures), force=True)
-                self._client.unsubscribe_topic(topic)
+            with suppress(*UNREACHABLE):
+                if self._client.status not in CLOSED:
+                    self._client.cancel(list(futures), force=True)
+                    self._client.unsubscribe_topic(topic)
 
     def _room(self, is_second: bool) -> int:
         """How many images the scheduler may know of: enough for no worker to wait, however many there are."""

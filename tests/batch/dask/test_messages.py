@@ -6,10 +6,12 @@ from dataclasses import asdict
 from types import SimpleNamespace
 
 import distributed
+import pytest
 
 from superdsm_nb.batch import daskwork, work
 from superdsm_nb.batch.daskpool import DaskPool, remark_on_processors
 from superdsm_nb.batch.outcome import Mode
+from superdsm_nb.errors import TaskError
 from superdsm_nb.events import ImageStarted, LogLine, ObjectDiscarded, Progress, StageStarted, Warned
 
 
@@ -71,3 +73,18 @@ def test_processors_of_one_kind_are_nothing_to_tell():
     assert remark_on_processors({"tcp://a": "znver3 1", "tcp://b": "znver3 1"}) is None
     remark = remark_on_processors({"tcp://a": "znver3 1", "tcp://b": "skylake 2", "tcp://c": "znver3 1"})
     assert "skylake 2 at tcp://b and znver3 1 at tcp://a" in remark
+
+
+def test_whatever_is_asked_of_a_scheduler_that_is_gone_ends_with_the_same_sentence():
+    def gone(*arguments, **options):
+        raise distributed.comm.CommClosedError("the scheduler is gone")
+
+    pool = object.__new__(DaskPool)
+    pool._client = SimpleNamespace(
+        status="connecting", subscribe_topic=gone, scheduler_info=gone, submit=gone, cancel=gone
+    )
+    pool._mode, pool._look_again, pool._workers = Mode(), 0.0, 1
+    for known in ("subscribe_topic", "scheduler_info"):
+        with pytest.raises(TaskError, match="The connection to the Dask scheduler was lost"):
+            list(pool.work(SimpleNamespace(environ={}), [SimpleNamespace(image="a")], print))
+        setattr(pool._client, known, lambda *_, **__: {"workers": {}})
