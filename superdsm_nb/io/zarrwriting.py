@@ -215,7 +215,7 @@ def _blocks(shape: Sequence[int]) -> Iterator[tuple[slice, slice]]:
             yield slice(row, min(row + BLOCK, shape[0])), slice(col, min(col + BLOCK, shape[1]))
 
 
-def _save(path: Path, store: _Store, version: Version | None, fill: Callable[[Sequence[Any]], None]) -> None:
+def _save(path: Place, store: _Store, version: Version | None, fill: Callable[[Sequence[Any]], None]) -> None:
     """Write a store beside its place, and put it there."""
     check_zarr()
     if path.suffix.lower() not in ZARR:

@@ -12,7 +12,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..batch.daskpool import allow_failures, connect
+from ..batch.daskpool import allow_failures, check_workers, connect, remark_on_processors
 from ..batch.pool import ignoring_interrupts, safe_path
 from ..errors import TaskError
 from ..parallel import THREADS_VARIABLE
@@ -27,7 +27,7 @@ AHEAD = 2  # jobs per worker that wait
 Crew = Callable[[Sequence[Job]], Iterator[Path]]
 
 
-def crew(workers: int, scheduler: str | Client | None, stack: ExitStack) -> Crew:
+def crew(workers: int, scheduler: str | Client | None, stack: ExitStack, warn: Callable[[str], None]) -> Crew:
     """Return a function that does jobs, and yields the path of each record as it is done, in any order.
 
     Parameters
@@ -38,6 +38,8 @@ def crew(workers: int, scheduler: str | Client | None, stack: ExitStack) -> Crew
         Of the Dask cluster that does the work instead.
     stack : ExitStack
         Ends the processes or the connection.
+    warn : callable
+        Takes a sentence if Dask workers have processors of different kinds.
 
     Raises
     ------
@@ -45,7 +47,7 @@ def crew(workers: int, scheduler: str | Client | None, stack: ExitStack) -> Crew
         If there is no such cluster; later, if a worker is killed.
     """
     if scheduler is not None:
-        return _dask_crew(connect(scheduler, stack, workers), stack)
+        return _dask_crew(connect(scheduler, stack, workers), stack, warn)
     if workers == 1:
         return _alone
     with safe_path(), ignoring_interrupts():
@@ -87,9 +89,12 @@ def _single_threaded() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that asked ends the work
 
 
-def _dask_crew(client: Client, stack: ExitStack) -> Crew:
+def _dask_crew(client: Client, stack: ExitStack, warn: Callable[[str], None]) -> Crew:
     from distributed import KilledWorker, as_completed  # noqa: PLC0415 - an extra, and slow to import
 
+    remark = remark_on_processors(check_workers(client))
+    if remark is not None:
+        warn(remark)
     before = client.run_on_scheduler(allow_failures, allowed=1)  # two workers are enough for a bad tile
     stack.callback(_restore, client, before)
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from .._version import __version__
@@ -14,7 +12,7 @@ from ..automatic.defects import Box
 from ..automatic.threshold import Levels
 from ..automatic.window import Measures, canonical_shape, padded, zoom_of
 from ..config import Config
-from ..io import Source
+from ..io import Place, Source
 from .piece import Settings, reach_of_clusters
 
 OVERHANG = 8.0  # radii; how far a cluster may reach beyond its tile before it is segmented on its own
@@ -45,8 +43,8 @@ class Plan:
         The image.
     shape : (int, int)
         Its height and width.
-    digest : str
-        SHA-256 of the file (hexadecimal).
+    digest : str or None
+        SHA-256 of the file (hexadecimal); None for an address.
     config : str
         The hyperparameters, as JSON.
     values : Range
@@ -61,7 +59,7 @@ class Plan:
 
     source: Source
     shape: tuple[int, int]
-    digest: str
+    digest: str | None
     config: str
     values: Range
     content: tuple[tuple[int, int], tuple[int, int]]
@@ -133,11 +131,6 @@ class Plan:
         """Return the tile that a cluster belongs to, by its first pixel."""
         return first[0] // self.step, first[1] // self.step
 
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 of all that the result depends on (hexadecimal)."""
-        return hashlib.sha256(json.dumps(self.to_plain(), sort_keys=True).encode()).hexdigest()
-
     def to_plain(self) -> dict[str, Any]:
         """Return the plan as JSON values; the path of the image, which may move, is not among them."""
         plain = asdict(self) | {"source": self.source.part, "software": __version__}
@@ -146,7 +139,7 @@ class Plan:
         return plain
 
     @classmethod
-    def from_plain(cls, plain: dict[str, Any], path: Path) -> Plan:
+    def from_plain(cls, plain: dict[str, Any], path: Place) -> Plan:
         """Return the plan that `to_plain` described, of an image at a path."""
         measures = plain["measures"]
         levels = measures["levels"]

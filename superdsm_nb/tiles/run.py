@@ -8,7 +8,7 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,10 +25,12 @@ from ..errors import ConfigError, OutputError, StoredResultError, errors_name
 from ..events import READING, WRITING, Emit, LogLine, Progress, StageStarted, Warned, ignore
 from ..io import (
     PixelSize,
+    Place,
     Source,
     check_store,
     check_zarr,
     file_digest,
+    place_of,
     save_zarr_labels,
     write_atomically,
 )
@@ -59,7 +61,7 @@ class TiledResult:
 
     Attributes
     ----------
-    path : Path
+    path : Path or Address
         The label map.
     object_count : int
         Number of objects, which is the largest label.
@@ -69,15 +71,15 @@ class TiledResult:
         How many objects were not accepted, by reason.
     """
 
-    path: Path
+    path: Place
     object_count: int
     provenance: Mapping[str, Any]
     discarded: Mapping[str, int]
 
 
 def segment_tiles(
-    source: Source | str | Path,
-    path: str | Path,
+    source: Source | str | Place,
+    path: str | Place,
     config: Config | Mapping[str, Any] | None = None,
     *,
     diameter: float | str | None = None,
@@ -94,11 +96,11 @@ def segment_tiles(
 
     Parameters
     ----------
-    source : Source, str or Path
-        The image: OME-Zarr, or TIFF that is tiled or not compressed. Any size.
-    path : str or Path
+    source : Source, str, Path or Address
+        The image: OME-Zarr, or TIFF. Any size.
+    path : str, Path or Address
         OME-Zarr to write, with smaller copies of the label map. While it is made, a folder beside it holds
-        what is finished.
+        what is finished; in the working folder if it is an address.
     config : Config or mapping, optional
         Hyperparameters of the automatic method that differ from their defaults.
     diameter : float or str, optional
@@ -129,7 +131,10 @@ def segment_tiles(
     OutputError
         If the label map cannot be written.
     """
-    source, path = source if isinstance(source, Source) else Source(Path(source)), Path(path).absolute()
+    source, path = (
+        _absolute(source if isinstance(source, Source) else Source(place_of(source))),
+        place_of(path),
+    )
     if tile < SMALLEST_TILE:
         raise ConfigError(f"A tile has {tile} pixels along a side, but must have at least {SMALLEST_TILE}.")
     if workers is not None and workers < 1:
@@ -139,13 +144,12 @@ def segment_tiles(
     given = with_preset(Config(config), None)
     if given["preset"] != "automatic":
         raise ConfigError("Only the automatic method divides an image into tiles, not the published one.")
-    source = Source(source.path.absolute(), source.channel, source.plane, source.time, source.scene)
     with ExitStack() as stack:
         work = stack.enter_context(_workspace(path))
         token = uuid.uuid4().hex
         stack.enter_context(exclusive([work], token=token))
         plan, pixel_size = _plan(source, work, given, diameter, tile, emit)
-        do = crew(workers or thread_count(), dask, stack)
+        do = crew(workers or thread_count(), dask, stack, lambda text: emit(Warned(text)))
 
         def run(jobs: Sequence[Job], step: str) -> None:
             emit(StageStarted(step))
@@ -193,10 +197,16 @@ def segment_tiles(
     return TiledResult(path, accepted.count, provenance, dict(accepted.discarded))
 
 
+def _absolute(source: Source) -> Source:
+    """Return a source that means the same in other processes."""
+    return replace(source, path=source.path.absolute()) if isinstance(source.path, Path) else source
+
+
 @contextmanager
-def _workspace(path: Path) -> Iterator[Path]:
+def _workspace(path: Place) -> Iterator[Path]:
     """Yield the folder beside a label map for what is finished; it is there until the label map is."""
-    folder = path.with_name(f".{path.name}.tiles")
+    name = f".{path.name}.tiles"
+    folder = (path.with_name(name) if isinstance(path, Path) else Path(name)).absolute()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -217,10 +227,12 @@ def _plan(
                 f"for more than {LARGE} pixels."
             )
         emit(StageStarted(READING))
-        digest = file_digest(source.path)
-        known = _known_plan(work, source, image.shape, digest, used, tile)
-        if known is not None:
-            return known, image.pixel_size
+        digest = file_digest(source.path) if isinstance(source.path, Path) else None
+        known = _known_plan(work, source)
+        if known is not None and digest is not None:
+            wanted = image.shape, digest, used.dumps(), tile
+            if (known.shape, known.digest, known.config, known.tile) == wanted:
+                return known, image.pixel_size
         emit(StageStarted(MEASURING))
         values = survey(image, emit)
         content = content_box_of(normalized_reader(image, values), image.shape)
@@ -240,6 +252,8 @@ def _plan(
         measures,
         tile,
     )
+    if plan == known:  # of an address: what was measured is the same
+        return plan, image.pixel_size
     for old in work.glob("*.npz"):
         old.unlink()
     write_atomically(work / PLAN_FILE, json.dumps(plan.to_plain()).encode())
@@ -251,18 +265,14 @@ def _plan(
     return plan, image.pixel_size
 
 
-def _known_plan(
-    work: Path, source: Source, shape: tuple[int, int], digest: str, config: Config, tile: int
-) -> Plan | None:
+def _known_plan(work: Path, source: Source) -> Plan | None:
+    """Return the plan of an earlier run of this version on the same source."""
     try:
         plain = json.loads((work / PLAN_FILE).read_text(encoding="utf-8"))
-        if plain["software"] != __version__:
-            return None
         plan = Plan.from_plain(plain, source.path)
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    wanted = source, shape, digest, config.dumps(), tile
-    return plan if (plan.source, plan.shape, plan.digest, plan.config, plan.tile) == wanted else None
+    return plan if plain["software"] == __version__ and plan.source == source else None
 
 
 def _loader(path: Path) -> Callable[[], Record]:
