@@ -188,7 +188,13 @@ def test_every_column_of_a_table_of_results_is_explained_and_no_other(heading, c
 def test_every_entry_of_the_provenance_is_explained_and_no_other():
     job = SimpleNamespace(file_id="a", image=Path("a.tif"))
     header = SimpleNamespace(
-        image_sha256="", software="", scale=1.0, config=Config(), rows=[], is_complete=True
+        image_sha256="",
+        software="",
+        processor="",
+        scale=1.0,
+        config=Config(),
+        rows=[],
+        is_complete=True,
     )
     plan = SimpleNamespace(digest="", task=SimpleNamespace(config=Config(), preset="published"))
 
