@@ -60,6 +60,13 @@ def napari(session):
 
 
 @nox.session
+def deploy(session):
+    """The recipes of deploy/, in Snakemake and with what Galaxy checks."""
+    session.install("-e", ".[deploy-test]")
+    session.run("pytest", "-W", "ignore::DeprecationWarning", "tests/deploy/tools", *session.posargs)
+
+
+@nox.session
 def interpreted(session):
     """Everything except the tests on published images, without compiled kernels."""
     session.install("-e", ".[test]")
