@@ -31,7 +31,7 @@ UNREACHABLE = (OSError, TimeoutError, RuntimeError)
 CLOSED = ("closed", "closing", "closing-report", "failed")
 MISSING = "Dask is not installed: pip install 'superdsm_nb[dask]'."
 NOTHING_THERE = "{} cannot load this program ({}): install superdsm_nb[dask] there as well."
-COMMON_KIND = "x86-64-v3"  # what every processor of the last ten years in a cluster can run
+COMMON_KIND = "generic"  # what every processor of the last ten years in a cluster can run
 AHEAD, LEAST_AHEAD = 4, 64  # images per worker that the scheduler knows of, and in total
 LOST = (
     "The connection to the Dask scheduler was lost: finished images are kept, so run the same command again "
