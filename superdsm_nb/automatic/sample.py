@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,22 +38,34 @@ class Thinned(NamedTuple):
     @classmethod
     def of(cls, read: Read, shape: tuple[int, ...]) -> Thinned:
         """Read them from an image, some squares at a time."""
-        side, step = _division(shape)
+        side = side_of_squares(shape)
         rows, cols = shape[0] // side, shape[1] // side
-        values = np.empty((rows, cols, side // step, side // step))
-        for row in range(rows):
-            for col in range(0, cols, TOGETHER):
-                last = min(col + TOGETHER, cols)
-                squares = read(slice(row * side, (row + 1) * side), slice(col * side, last * side))
-                few = squares[step // 2 :: step, step // 2 :: step].reshape(side // step, last - col, -1)
-                values[row, col:last] = few.transpose(1, 0, 2)
-        return cls(values, side)
+        values = [
+            thinned(
+                read(
+                    slice(row * side, (row + 1) * side), slice(col * side, min(col + TOGETHER, cols) * side)
+                ),
+                side,
+            )
+            for row in range(rows)
+            for col in range(0, cols, TOGETHER)
+        ]
+        return cls(np.concatenate(values, axis=1).reshape(rows, cols, *values[0].shape[2:]), side)
 
 
-def _division(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Return the side of a square, and one of how many pixels along it is looked at."""
+def thinned(squares: NDArray[Any], side: int) -> NDArray[Any]:
+    """Return the pixels of whole squares on the grid, (m, n, k, k); a copy."""
+    step = THIN if side % THIN == 0 else 1
+    few = squares[step // 2 :: step, step // 2 :: step]
+    count = side // step
+    few = few.reshape(few.shape[0] // count, count, few.shape[1] // count, count).transpose(0, 2, 1, 3)
+    return np.ascontiguousarray(few)
+
+
+def side_of_squares(shape: tuple[int, ...]) -> int:
+    """Return the side of a square in an image of this shape (pixels)."""
     side = min(SIDE, *shape)
-    return (side // THIN * THIN, THIN) if side >= THIN else (side, 1)
+    return side // THIN * THIN if side >= THIN else side
 
 
 def chosen_squares(few: Thinned) -> list[tuple[int, int]]:

@@ -16,7 +16,7 @@ from .plan import Plan
 from .records import Record, Stored
 
 MOST_IN_MEMORY = 64  # records whose objects are kept while the label map is drawn
-FIGURES = re.compile(r" (is )?(by a factor of )?\d.*")  # in a reason, and what follows them
+FIGURES = r" (is )?(by a factor of )?\d.*"  # in a reason, and what follows them
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def accept(plan: Plan, records: Sequence[Callable[[], Record]]) -> Accepted:
             )
             kept[at] = reason is None
             if reason is not None:
-                discarded[FIGURES.sub("", reason)] += 1
+                discarded[re.sub(FIGURES, "", reason)] += 1
     top, left = (part.start for part in plan.content_box)
     box = box[kept] + np.array([top, left, 0, 0])
     return Accepted(box, area[kept], place[kept], discarded)

@@ -21,7 +21,7 @@ from ..automatic.sample import LARGE, Thinned, is_large
 from ..batch.lock import exclusive
 from ..config import Config, with_preset
 from ..diameter import with_diameter
-from ..errors import ConfigError, OutputError, StoredResultError, errors_name
+from ..errors import ConfigError, ImageError, OutputError, StoredResultError, errors_name
 from ..events import READING, WRITING, Emit, LogLine, Progress, StageStarted, Warned, ignore
 from ..io import (
     PixelSize,
@@ -211,7 +211,11 @@ def _workspace(path: Place) -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{folder} cannot be made: {error.strerror or error}.") from error
-    yield folder
+    try:
+        yield folder
+    finally:
+        if not (folder / PLAN_FILE).exists():  # nothing was begun
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _plan(
@@ -227,20 +231,22 @@ def _plan(
                 f"for more than {LARGE} pixels."
             )
         emit(StageStarted(READING))
-        digest = file_digest(source.path) if isinstance(source.path, Path) else None
+        digest = _digest(source.path)
         known = _known_plan(work, source)
         if known is not None and digest is not None:
             wanted = image.shape, digest, used.dumps(), tile
             if (known.shape, known.digest, known.config, known.tile) == wanted:
                 return known, image.pixel_size
         emit(StageStarted(MEASURING))
-        values = survey(image, emit)
+        values, few = survey(image, emit)
         content = content_box_of(normalized_reader(image, values), image.shape)
         read = normalized_reader(image, values, content)
         shape = content[0].stop - content[0].start, content[1].stop - content[1].start
+        if shape != image.shape:
+            few = Thinned.of(read, shape)
         settings = Settings.of(used)
         radius = None if used.get("diameter") is None else used["diameter"] / 2
-        measures = measure(read, Thinned.of(read, shape), radius, settings.preprocess)
+        measures = measure(read, few, radius, settings.preprocess)
     rows, cols = content
     plan = Plan(
         source,
@@ -263,6 +269,16 @@ def _plan(
         )
     )
     return plan, image.pixel_size
+
+
+def _digest(path: Place) -> str | None:
+    """SHA-256 of a file (hexadecimal); None for an address."""
+    if not isinstance(path, Path):
+        return None
+    try:
+        return file_digest(path)
+    except OSError as error:
+        raise ImageError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
 def _known_plan(work: Path, source: Source) -> Plan | None:

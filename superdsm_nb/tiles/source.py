@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..automatic.defects import Box
+from ..automatic.sample import Thinned, side_of_squares, thinned
 from ..errors import ImageError
 from ..events import Emit, Progress
 from ..io import PixelSize, Source, open_planes, reading_in_parts
@@ -102,16 +104,12 @@ def normalized_reader(
         pixels = source.read(
             slice(rows.start + top, rows.stop + top), slice(cols.start + left, cols.stop + left)
         )
-        half = pixels.astype(np.float64)
-        half /= 2
-        half -= values.low
-        half /= values.spread if values.spread > 0 else 1.0
-        return half
+        return normalized_values(pixels, values)
 
     return read
 
 
-def survey(source: OpenSource, emit: Emit) -> Range:
+def survey(source: OpenSource, emit: Emit) -> tuple[Range, Thinned]:
     """Look at every pixel once.
 
     Parameters
@@ -123,16 +121,20 @@ def survey(source: OpenSource, emit: Emit) -> Range:
 
     Returns
     -------
-    Range
+    values : Range
         Of the intensities.
+    few : Thinned
+        Some of the pixels, as `Thinned.of` would return them of the whole image.
 
     Raises
     ------
     ImageError
         If the image is constant, or holds NaN or infinity.
     """
-    lows, highs = [], []
-    blocks = list(blocks_of(source.shape))
+    lows, highs, few = [], [], []
+    side = side_of_squares(source.shape)
+    rows, cols = (size // side for size in source.shape)
+    blocks = list(blocks_of(source.shape, side * max(1, BLOCK // side)))
     for done, block in enumerate(blocks, 1):
         check()
         pixels = source.read(*block)
@@ -140,15 +142,37 @@ def survey(source: OpenSource, emit: Emit) -> Range:
             raise ImageError("The image holds NaN or infinite values: replace them before segmenting.")
         lows.append(float(np.float64(pixels.min()) / 2))
         highs.append(float(np.float64(pixels.max()) / 2))
+        few.append(thinned(pixels[: len(pixels) // side * side, : pixels.shape[1] // side * side], side))
         emit(Progress(done, len(blocks), "blocks"))
     low, high = min(lows), max(highs)
     if low == high:
         raise ImageError(f"The image is constant (every pixel is {2 * low:g}): there is nothing to segment.")
-    return Range(low, high - low)
+    values = Range(low, high - low)
+    return values, Thinned(normalized_values(_in_place(few, blocks, rows, cols, side), values), side)
 
 
-def blocks_of(shape: tuple[int, int]) -> Iterator[Box]:
+def normalized_values(pixels: NDArray[Any], values: Range) -> NDArray[np.float64]:
+    """Return pixels with intensities from 0 to 1, as `superdsm_nb.image.normalized` does."""
+    half = pixels.astype(np.float64)
+    half /= 2
+    half -= values.low
+    half /= values.spread if values.spread > 0 else 1.0
+    return half
+
+
+def _in_place(
+    few: Sequence[NDArray[Any]], blocks: Sequence[Box], rows: int, cols: int, side: int
+) -> NDArray[Any]:
+    """Put the squares of all blocks where they belong."""
+    whole = np.empty((rows, cols, *few[0].shape[2:]), few[0].dtype)
+    for part, (row_part, col_part) in zip(few, blocks, strict=True):
+        row, col = row_part.start // side, col_part.start // side
+        whole[row : row + part.shape[0], col : col + part.shape[1]] = part
+    return whole
+
+
+def blocks_of(shape: tuple[int, int], side: int) -> Iterator[Box]:
     """Divide an image into blocks, row by row."""
-    for row in range(0, shape[0], BLOCK):
-        for col in range(0, shape[1], BLOCK):
-            yield slice(row, min(row + BLOCK, shape[0])), slice(col, min(col + BLOCK, shape[1]))
+    for row in range(0, shape[0], side):
+        for col in range(0, shape[1], side):
+            yield slice(row, min(row + side, shape[0])), slice(col, min(col + side, shape[1]))
