@@ -117,7 +117,11 @@ def blend(values: NDArray[Any], samples: Samples, white: bool) -> NDArray[Any]:
 
 def grey(colors: NDArray[Any], top: float) -> NDArray[np.float64]:
     """Luminance in [0, 1] of (H, W, 3) colours whose full intensity is `top`."""
-    result: NDArray[np.float64] = (colors[:, :, :3].astype(np.float64) / top) @ np.array(LUMINANCE)
+    # Term by term, so that parts are as the whole: products of matrices are rounded according to their size.
+    red, green, blue = (
+        colors[:, :, at].astype(np.float64) / top * weight for at, weight in enumerate(LUMINANCE)
+    )
+    result: NDArray[np.float64] = red + green + blue
     return result
 
 
