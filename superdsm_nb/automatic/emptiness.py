@@ -54,8 +54,10 @@ def foreground_or_nothing(
     found = local_foreground(image, height=height, least_height=least_height, **widths)
     if found.levels.distinctness >= SURE:
         return found
-    flat = without_shading(image) if is_shaded else image
-    again = local_foreground(flat, height=height, least_height=least_height, **widths) if is_shaded else found
+    flat, again = image, found
+    if is_shaded:
+        flat = without_shading(image)
+        again = local_foreground(flat, height=height, least_height=least_height, **widths)
     is_faint = again.levels.distinctness * again.levels.dip < FAINT * least_height
     if again.levels.distinctness > (DISTINCT if is_faint else SMOOTH_NOISE):
         return max(found, again, key=lambda each: each.levels.distinctness)

@@ -18,8 +18,6 @@ from ..io import write_file
 from ..regularfiles import open_regular
 from .piece import FoundCluster, FoundObject, Piece
 
-SIDES = ("top", "bottom", "left", "right")
-
 
 @dataclass(frozen=True)
 class Parts:

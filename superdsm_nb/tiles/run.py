@@ -131,10 +131,8 @@ def segment_tiles(
     OutputError
         If the label map cannot be written.
     """
-    source, path = (
-        _absolute(source if isinstance(source, Source) else Source(place_of(source))),
-        place_of(path),
-    )
+    source = _absolute(source if isinstance(source, Source) else Source(place_of(source)))
+    path = place_of(path)
     if tile < SMALLEST_TILE:
         raise ConfigError(f"A tile has {tile} pixels along a side, but must have at least {SMALLEST_TILE}.")
     if workers is not None and workers < 1:
@@ -207,6 +205,8 @@ def _workspace(path: Place) -> Iterator[Path]:
     """Yield the folder beside a label map for what is finished; it is there until the label map is."""
     name = f".{path.name}.tiles"
     folder = (path.with_name(name) if isinstance(path, Path) else Path(name)).absolute()
+    if folder.is_symlink():  # what is old in it is deleted
+        raise OutputError(f"{folder} is a link, which is not followed: delete it.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

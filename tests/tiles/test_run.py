@@ -186,6 +186,18 @@ def test_two_runs_do_not_work_on_the_same_label_map(path):
     assert events
 
 
+def test_a_link_in_place_of_the_folder_of_finished_tiles_is_not_followed(path):
+    mine = path.with_name("mine")
+    mine.mkdir()
+    (mine / "data.npz").write_bytes(b"mine")
+    path.with_name(".labels.zarr.tiles").symlink_to(mine)
+
+    with pytest.raises(OutputError, match="is a link, which is not followed"):
+        segment_tiles(path, path.with_name("labels.zarr"), workers=1)
+
+    assert (mine / "data.npz").read_bytes() == b"mine"
+
+
 @pytest.mark.usefixtures("small_is_large")
 @pytest.mark.parametrize(
     ("options", "message"),
