@@ -143,9 +143,8 @@ def segment_tiles(
     if given["preset"] != "automatic":
         raise ConfigError("Only the automatic method divides an image into tiles, not the published one.")
     with ExitStack() as stack:
-        work = stack.enter_context(_workspace(path))
         token = uuid.uuid4().hex
-        stack.enter_context(exclusive([work], token=token))
+        work = stack.enter_context(_workspace(path, token))
         plan, pixel_size = _plan(source, work, given, diameter, tile, emit)
         do = crew(workers or thread_count(), dask, stack, lambda text: emit(Warned(text)))
 
@@ -191,7 +190,7 @@ def segment_tiles(
         )
         if not accepted.count:
             emit(Warned("no object was found: check that nuclei are brighter than the background"))
-    shutil.rmtree(work, ignore_errors=True)
+        shutil.rmtree(work, ignore_errors=True)
     return TiledResult(path, accepted.count, provenance, dict(accepted.discarded))
 
 
@@ -201,8 +200,8 @@ def _absolute(source: Source) -> Source:
 
 
 @contextmanager
-def _workspace(path: Place) -> Iterator[Path]:
-    """Yield the folder beside a label map for what is finished; it is there until the label map is."""
+def _workspace(path: Place, token: str) -> Iterator[Path]:
+    """Hold the folder beside a label map for what is finished; it is there until the label map is."""
     name = f".{path.name}.tiles"
     folder = (path.with_name(name) if isinstance(path, Path) else Path(name)).absolute()
     if folder.is_symlink():  # what is old in it is deleted
@@ -211,11 +210,12 @@ def _workspace(path: Place) -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{folder} cannot be made: {error.strerror or error}.") from error
-    try:
-        yield folder
-    finally:
-        if not (folder / PLAN_FILE).exists():  # nothing was begun
-            shutil.rmtree(folder, ignore_errors=True)
+    with exclusive([folder], token=token):
+        try:
+            yield folder
+        finally:
+            if not (folder / PLAN_FILE).exists():  # nothing was begun
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _plan(
