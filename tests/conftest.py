@@ -14,6 +14,7 @@ from superdsm_nb.cli import main
 from superdsm_nb.cli.console import INTERMEDIATE_VARIABLE
 from superdsm_nb.io import imsave
 
+from support.inline import InlinePool
 from support.published import VARIABLE
 from support.trees import cells, run_tree, write_tree
 
@@ -62,8 +63,14 @@ def image_path(tmp_path, sample):
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    """Run the command line with the given arguments, as the command `superdsm-nb` does."""
+def inline(monkeypatch):
+    """Let batches work in this process."""
+    monkeypatch.setattr("superdsm_nb.batch.run.ProcessPool", InlinePool)
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, inline):
+    """Run the command line with the given arguments, as the command `superdsm-nb` does; batches inline."""
 
     def run_main(*arguments):
         monkeypatch.setattr("sys.argv", ["superdsm-nb", *map(str, arguments)])

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
+from ..kernels.placing import first_fit
+
 MIN_PIXELS = 30  # smaller remnants at the border are not objects that would be annotated
 GAP = 4.0  # free margin in px around a nucleus outside clusters: more than the reach of the default blur
 TRIES = 200  # positions tried per nucleus before it is left out
@@ -47,7 +49,11 @@ class Nucleus:
 
     def centred_at(self, row: float, col: float) -> Nucleus:
         """Return the same nucleus in another place of the canvas."""
-        placed = Nucleus(self.rho, self.light, round(row) - self.half, round(col) - self.half)
+        return self.at(round(row) - self.half, round(col) - self.half)
+
+    def at(self, row: int, col: int) -> Nucleus:
+        """Return the same nucleus with its box in another place of the canvas."""
+        placed = Nucleus(self.rho, self.light, row, col)
         placed.__dict__.update(inside=self.inside, area=self.area)  # do not depend on the place
         return placed
 
@@ -86,18 +92,6 @@ class Canvas:
             for start, size in zip((nucleus.row, nucleus.col), self.shape, strict=True)
         )
         return bool(np.count_nonzero(nucleus.inside[rows, cols]) >= MIN_PIXELS)
-
-    def overlaps_at_most(self, nucleus: Nucleus, fraction: float) -> bool:
-        """Whether no earlier nucleus shares more than ``fraction`` of the smaller area of the two."""
-        window, inside = nucleus.window(), nucleus.inside
-        if ((self.coverage[window] > 1) & inside).any():  # three layers: the truth would be ambiguous
-            return False
-        shared = np.bincount(self.owner[window][inside])
-        return all(
-            shared[k] <= fraction * min(nucleus.area, self.nuclei[k - 1].area)
-            for k in np.flatnonzero(shared)
-            if k > 0
-        )
 
 
 def _chromatin(rng: np.random.Generator, side: int, grain: float) -> NDArray[np.float64]:
@@ -160,15 +154,24 @@ def place_touching(
     for _ in range(TRIES):
         partner = canvas.nuclei[rng.integers(len(canvas.nuclei))]
         angle, allowed = rng.uniform(0, 2 * np.pi), overlap * rng.random()
-        for distance in range(1, partner.half + nucleus.half):
-            placed = nucleus.centred_at(
-                partner.row + partner.half + distance * math.sin(angle),
-                partner.col + partner.half + distance * math.cos(angle),
-            )
-            if not canvas.holds(placed):
-                break
-            if canvas.overlaps_at_most(placed, allowed):
-                return placed
+        distances = np.arange(1, partner.half + nucleus.half)
+        tops, lefts = (
+            np.rint(start + partner.half + distances * step).astype(np.int64) - nucleus.half
+            for start, step in ((partner.row, math.sin(angle)), (partner.col, math.cos(angle)))
+        )
+        place = first_fit(
+            canvas.owner,
+            canvas.coverage,
+            nucleus.inside,
+            tops,
+            lefts,
+            np.array([each.area for each in canvas.nuclei]),
+            allowed,
+            canvas.margin,
+            MIN_PIXELS,
+        )
+        if place >= 0:
+            return nucleus.at(int(tops[place]), int(lefts[place]))
     return None
 
 
