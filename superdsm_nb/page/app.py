@@ -107,8 +107,9 @@ class App:
         return Response(content, headers={"Content-Disposition": "attachment"}, media_type=BINARY)
 
     async def _change(self, request: Request) -> Response:
-        asked = self._desk.change(opening.changes_of(await _object(request), self._desk.config))
-        return JSONResponse({"asked": asked})
+        given = await _object(request)
+        changes = opening.changes_of(given, self._desk.config, self._desk.preset)
+        return JSONResponse({"asked": self._desk.change(changes)})
 
     async def _correct(self, request: Request) -> Response:
         given = await _object(request)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ..config import Config
+from ..config import Config, Preset, resolve_preset
 from ..errors import CorrectionError, SuperDSMError
 from ..events import Event, Progress, StageStarted, Warned
 from ..io import LoadedImage
@@ -75,6 +75,7 @@ class Desk:
         self._session: Session | None = None
         self._latest: Latest | None = None
         self._early: dict[str, Any] = {}
+        self._coming: Preset | None = None
         self._listeners: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
         self._is_closed = False
         self._opening = threading.Thread(target=self._open, name="superdsm-nb opening", daemon=True)
@@ -89,6 +90,11 @@ class Desk:
         return self._config if self._session is None else self._session.config
 
     @property
+    def preset(self) -> Preset:
+        """The method that is used, or the one that was asked for and is on its way."""
+        return self._coming or resolve_preset(self.config)
+
+    @property
     def newest(self) -> tuple[int, Segmentation | None]:
         """Number of the newest result, and the result."""
         with self._lock:
@@ -97,6 +103,7 @@ class Desk:
     def change(self, changes: Mapping[str, Any]) -> int:
         """Ask for changes of settings, of which the latest wins; return how many were asked for so far."""
         with self._lock:
+            self._coming = changes.get("preset", self._coming)
             if self._latest is None:
                 self._early.update(changes)
             else:
@@ -209,11 +216,14 @@ class Desk:
     def _tell_end(self, version: int = 0, failures: int = 0) -> None:
         """Count a result or a failure; it is told before the thread goes on, which is busy if more waits."""
         with self._lock:
+            is_waiting = self._latest is not None and self._latest.is_waiting
+            if not is_waiting:
+                self._coming = None
             self._state = replace(
                 self._state,
                 version=self._state.version + version,
                 failures=self._state.failures + failures,
-                is_busy=self._latest is not None and self._latest.is_waiting,
+                is_busy=is_waiting,
                 stage="",
                 done=0,
                 total=0,

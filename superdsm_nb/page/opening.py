@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..config import DECLARATIONS, PRESETS, Config, Preset, preset_of, resolve_preset
+from ..config import DECLARATIONS, PRESETS, Config, Preset, preset_of
 from ..errors import ConfigError
 from ..io import LoadedImage
 from ..strictjson import strict_values
@@ -91,7 +91,7 @@ def value_range(image: LoadedImage) -> tuple[float, float]:
     return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
 
 
-def changes_of(given: Mapping[str, Any], config: Config) -> dict[str, Any]:
+def changes_of(given: Mapping[str, Any], config: Config, preset: Preset) -> dict[str, Any]:
     """Return what a request of the page changes, as `Session.update` takes it.
 
     Parameters
@@ -101,13 +101,17 @@ def changes_of(given: Mapping[str, Any], config: Config) -> dict[str, Any]:
         before are forgotten.
     config : Config
         Hyperparameters that are set now.
+    preset : {"automatic", "published"}
+        The method to whose controls the keys belong.
 
     Raises
     ------
     ConfigError
-        If there is no such control.
+        If there is no such control or method, or a value is no number where others are multiples of it.
     """
     if "preset" in given:
+        if given["preset"] not in PRESETS:
+            raise ConfigError(f"There is no method {given['preset']}.")
         # Those that are set, or about to be; a size that nothing has set must not replace the one that is.
         own = {
             key: None
@@ -115,12 +119,13 @@ def changes_of(given: Mapping[str, Any], config: Config) -> dict[str, Any]:
             if preset_of(key) is not None and (key != "AF_scale" or key in config)
         }
         return {**own, "preset": given["preset"]}
-    preset = resolve_preset(config)
     controls = {each.key: each for each in controls_of(preset)}
     changes: dict[str, Any] = {}
     for key, value in given.items():
         if key not in controls:
             raise ConfigError(f"There is no setting {key} of the {preset} method.")
+        if controls[key].linked and not (value is None or isinstance(value, int | float)):
+            raise ConfigError(f"{controls[key].label} must be a number.")
         changes |= controls[key].changes(value)
     return changes
 

@@ -98,6 +98,18 @@ def test_a_request_is_bounded(new):
     assert ask(new.app, "/change", "POST", {}, b" " * 70_000).status == 413
 
 
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"postprocess/outline_height": "high"}, "Wider / tighter outlines must be a number."),
+        ({"preset": "other"}, "There is no method other."),
+    ],
+)
+def test_what_a_setting_cannot_be_is_refused_with_a_reason(new, changes, reason):
+    refused = new.post("/change", changes)
+    assert (refused.status, json.loads(refused.body)["error"]) == (409, reason)
+
+
 def test_an_unknown_setting_is_refused_with_a_reason(new):
     answer = new.post("/change", {"dsm/alpha": 1})
 
@@ -197,6 +209,21 @@ def test_the_method_can_be_changed_while_a_slider_moves(new, is_early):
 
     assert state.failures == 0, state.messages
     assert told["preset"] == "published"
+
+
+@naive.compiled_only
+def test_a_slider_of_the_method_before_does_not_undo_the_change_of_the_method(page):
+    page.post("/change", {"preset": "published"})
+    late = page.post("/change", {"postprocess/outline_height": 0.4})
+    state = page.settled(1)
+
+    assert late.status == 409
+    assert json.loads(late.body)["error"] == (
+        "There is no setting postprocess/outline_height of the published method."
+    )
+    assert state.failures == 0, state.messages
+    assert page.json("/result")["preset"] == "published"
+    assert page.post("/change", {"dsm/AF_alpha": 0.001}).status == 200
 
 
 @naive.compiled_only
