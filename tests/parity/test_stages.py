@@ -76,13 +76,14 @@ def test_seeds_and_adjacent_pairs_equal_those_of_the_reference(reference):
     assert [list(seeds[label]) for label in sorted(seeds)] == reference.record["seeds"]
 
 
-@pytest.mark.parametrize("solver", ["newton", "trust-exact"])
-def test_no_energy_is_above_that_of_the_reference_nor_below_where_its_fit_succeeded(reference, solver):
+# The solver of SciPy takes many times as long, so it gets every fourth object.
+@pytest.mark.parametrize(("solver", "step"), [("newton", 1), ("trust-exact", 4)])
+def test_no_energy_is_above_that_of_the_reference_nor_below_where_its_fit_succeeded(reference, solver, step):
     data = run(reference)
     regions = AtomRegions(data["y_img"], reference.arrays["atoms"])
     parameters = replace(data["dsm_cfg"], solver=solver)
 
-    for item in reference.record["objects"]:
+    for item in reference.record["objects"][::step]:
         energy = fit(regions.region(item["footprint"]), parameters).energy
         unit = max(1.0, item["energy"])
         assert energy <= item["energy"] + 1e-6 * unit, item
