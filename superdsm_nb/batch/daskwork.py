@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,13 @@ LIBRARIES = ("numba", "numpy", "scipy")
 
 def versions() -> Versions:
     """Return the versions on which results depend, by name."""
-    return {"superdsm_nb": __version__, **{name: metadata.version(name) for name in LIBRARIES}}
+    return {"superdsm_nb": __version__, **_libraries()}
+
+
+@cache
+def _libraries() -> Versions:
+    """Those of libraries: files are read for them, which takes longer than anything else per image."""
+    return {name: metadata.version(name) for name in LIBRARIES}
 
 
 def described() -> tuple[Versions, str]:
