@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import json
 import math
 import os
@@ -14,28 +13,23 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 from string import Template
-from typing import Any
 from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, features
 
 from .._version import __version__
-from ..config import STAGE_NAMES, Config, GeneralSettings
-from ..errors import SuperDSMError, visible
+from ..config import STAGE_NAMES, Config
+from ..errors import visible
 from ..events import ObjectDiscarded, Remark, Warned
-from ..io import ALL, open_planes
 from ..performance import PerformanceReport
-from ..render import render_result_over_image
 from ..strictjson import strict_values
 from .header import Header
 from .jobs import Job
 from .survey import Plan
+from .thumbnails import compressed, picture_of, written_files
 from .timings import read_timings, timed_stages
 
-THUMBNAIL_SIDE = 320  # longest side of the embedded pictures (pixels)
-THUMBNAIL_SETTINGS = ((1, 70), (1, 50), (1, 30), (0.7, 30), (0.5, 30), (0.3, 30), (0.2, 20))  # side, quality
 MAX_PICTURES_SIZE = 18e6  # bytes of all embedded pictures; base64 encoding adds a third
 MAX_THUMBNAIL_SIZE = 90_000  # bytes of one of them
 BINS = 24
@@ -291,65 +285,18 @@ def _notes(entry: Entry) -> str:
 
 
 def _thumbnail(entry: Entry, limit: int) -> str:
-    if entry.header is None or (picture := _picture(entry.job, entry.header)) is None:
+    if entry.header is None or (picture := picture_of(entry.job, entry.header)) is None:
         return ""
-    kind, content, width, height = _compressed(picture, limit)
+    kind, content, width, height = compressed(picture, limit)
     uri = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
     name = _name(entry.job.file_id)
     image = f'<img src="{uri}" width="{width}" height="{height}" alt="Contours of {name}" decoding="async">'
-    overlay = _written(entry.job, entry.header).get("overlay")
+    overlay = written_files(entry.job, entry.header).get("overlay")
     if overlay is None or overlay.suffix.lower() not in BROWSER_FORMATS:
         return f'<button type="button" class="zoom" aria-haspopup="dialog">{image}</button>'
     # A colon is quoted as well, so that no file id is taken for a URL scheme.
     address = quote(os.fsencode(Path(os.path.relpath(overlay, entry.job.folder)).as_posix()))
     return f'<a class="zoom" aria-haspopup="dialog" href="{address}">{image}</a>'
-
-
-def _picture(job: Job, header: Header) -> NDArray[Any] | None:
-    """Contours over an image: the overlay if there is one, or drawn from its label map.
-
-    Of a stack it is the plane in the middle.
-    """
-    written = _written(job, header)
-    own = {axis: ALL for axis, choice in job.source.part.items() if choice == ALL}  # axes of the outputs
-    try:
-        if "overlay" in written:
-            return _middle(written["overlay"], True, own)
-        if "seg" not in written:
-            return None
-        image = _middle(job.image, GeneralSettings.of(job.config).histological, job.source.part)
-        labels = _middle(written["seg"], False, own)
-    except SuperDSMError:
-        return None
-    if image.shape[:2] != labels.shape:
-        return None
-    return render_result_over_image(image, labels, job.drawing.border_width)
-
-
-def _middle(path: Path, histological: bool, part: Mapping[str, Any]) -> NDArray[Any]:
-    """Read a picture, or the plane in the middle of a stack."""
-    with open_planes(path, histological, **part) as planes:
-        return planes.read(planes.positions[len(planes.positions) // 2])
-
-
-def _written(job: Job, header: Header) -> dict[str, Path]:
-    """Outputs that belong to the result and exist."""
-    paths = {kind: job.written_path(kind, len(header.rows)) for kind in job.outputs if kind in header.written}
-    return {kind: path for kind, path in paths.items() if path.exists()}
-
-
-def _compressed(picture: NDArray[Any], limit: int) -> tuple[str, bytes, int, int]:
-    """Make a picture small: format, content, width and height."""
-    kind = "webp" if features.check("webp") else "jpeg"
-    whole = Image.fromarray(picture).convert("RGB")
-    for share, quality in THUMBNAIL_SETTINGS:
-        small = whole.copy()
-        small.thumbnail((round(THUMBNAIL_SIDE * share),) * 2, Image.Resampling.LANCZOS, reducing_gap=2.0)
-        buffer = io.BytesIO()
-        small.save(buffer, kind, quality=quality)
-        if buffer.tell() <= limit:
-            break
-    return kind, buffer.getvalue(), *small.size
 
 
 def _seconds(entries: Sequence[Entry], stages: Sequence[str]) -> str:

@@ -10,9 +10,9 @@ from .labelmap import (
     rasterize_with_sources,
     shuffle_labels,
 )
+from .lines import draw_line
 from .pictures import (
     colorize_labels,
-    draw_line,
     normalize_image,
     render_adjacencies,
     render_atoms,

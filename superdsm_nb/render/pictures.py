@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from ..image import normalized
 from ..kernels.regions import touching_pairs
 from ..kernels.watershed import watershed
 from .labelmap import BorderPosition, contours
+from .lines import line_pixels
 
 Picture = NDArray[np.uint8]
 Color = str | Sequence[float]
@@ -145,7 +145,7 @@ def render_adjacencies(
     picture = render_ymap(data["y"]) if base is None else base.copy()
     shape, graph = picture.shape[:2], data["adjacencies"]
     for first, second in graph.get_edge_lines():
-        picture[_line(first, second, edge_width, shape)] = _rgb_bytes(edge_color)
+        picture[line_pixels(first, second, edge_width, shape)] = _rgb_bytes(edge_color)
     for seed in graph.seeds:
         picture[disk(seed, endpoint_radius, shape=shape)] = _rgb_bytes(endpoint_color)
     return picture
@@ -290,60 +290,6 @@ def colorize_labels(labels: NDArray[Any], background: Color = (0, 0, 0), seed: i
         chosen[label] = next((index for index in order[label] if index not in taken), order[label][0])
     table[1:] = PALETTE[chosen[1:]]
     return table[dense]
-
-
-def draw_line(
-    p1: tuple[float, float], p2: tuple[float, float], thickness: float, shape: tuple[int, int]
-) -> NDArray[np.bool_]:
-    """Draw a straight line.
-
-    Parameters
-    ----------
-    p1, p2 : (float, float)
-        Row and column of its ends, which may lie outside of the image (pixels).
-    thickness : float
-        Width of the line (pixels).
-    shape : (int, int)
-        H and W.
-
-    Returns
-    -------
-    (H, W) bool
-        True on the line.
-
-    Examples
-    --------
-    >>> draw_line((1, 0), (1, 2), thickness=1, shape=(3, 4)).astype(int)
-    array([[0, 0, 0, 0],
-           [1, 1, 1, 0],
-           [0, 0, 0, 0]])
-    """
-    mask = np.zeros(shape, bool)
-    mask[_line(p1, p2, thickness, shape)] = True
-    return mask
-
-
-def _line(
-    p1: tuple[float, float], p2: tuple[float, float], thickness: float, shape: tuple[int, ...]
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows and columns of the pixels of a line.
-
-    `skimage.draw.polygon` is not used, because it includes pixels on some edges only, which makes even widths
-    uneven.
-    """
-    half = thickness / 2
-    rows, cols = (
-        slice(max(0, math.floor(min(ends) - half)), min(size, math.ceil(max(ends) + half) + 1))
-        for ends, size in zip(zip(p1, p2, strict=True), shape, strict=True)
-    )
-    row, col = np.ogrid[rows, cols]
-    length = math.dist(p1, p2)
-    down, right = ((p2[0] - p1[0]) / length, (p2[1] - p1[1]) / length) if length > 0 else (0.0, 1.0)
-    along = (row - p1[0]) * down + (col - p1[1]) * right
-    across = (col - p1[1]) * down - (row - p1[0]) * right
-    on_line = (along >= -0.5) & (along <= length + 0.5) & (across > -half) & (across <= half)
-    found = np.nonzero(on_line)
-    return found[0] + rows.start, found[1] + cols.start
 
 
 def _as_picture(enhanced: NDArray[np.float64]) -> Picture:
