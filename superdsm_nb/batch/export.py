@@ -26,10 +26,11 @@ from ..render import (
 )
 from ..results.ownership import is_own_output
 from ..results.result import Segmentation
+from .choosing import choose
 from .jobs import AS_FIELD, Job, expand_jobs, protected_paths
 from .pickup import PickUp, restore
 from .places import problem_of_folder
-from .spec import Task, choose, find_tasks
+from .spec import Task, find_tasks
 from .store import verified_header
 
 Mode = Literal["seg", "img", "fgc", "adj", "atm"]

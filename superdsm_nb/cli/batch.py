@@ -118,7 +118,7 @@ def batch(
     Images whose results are up to date are skipped. Others start from a stored result, their own or that of
     an ancestor task, where possible.
     """
-    from ..batch import spec, survey
+    from ..batch import choosing, spec, survey
     from ..batch.init import write_task
     from ..batch.jobs import protected_paths
     from ..batch.outcome import Mode
@@ -144,7 +144,7 @@ def batch(
             say(f"Wrote {written}: review it and edit it as needed.")
     tasks = spec.find_tasks(root)
     plans = survey.survey(
-        tasks, root, last_stage, spec.choose(tasks, root, task or (), task_dir or ()), share
+        tasks, root, last_stage, choosing.choose(tasks, root, task or (), task_dir or ()), share
     )
     if report is not None:
         check_report(report, protected_paths(tasks, root))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from superdsm_nb.batch.spec import choose, find_tasks
+from superdsm_nb.batch.choosing import choose
+from superdsm_nb.batch.spec import find_tasks
 from superdsm_nb.errors import TaskError
 
 from support.specs import write

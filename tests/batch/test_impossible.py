@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from superdsm_nb.batch.choosing import choose
 from superdsm_nb.batch.jobs import expand_jobs, plan_all
-from superdsm_nb.batch.spec import choose, find_tasks
+from superdsm_nb.batch.spec import find_tasks
 from superdsm_nb.batch.survey import survey
 from superdsm_nb.errors import TaskError
 
