@@ -15,6 +15,7 @@ WIDE = 6.0  # pixels; wider Gaussians are computed on means over blocks
 BLOCKS = 4.0  # per standard deviation
 BLOCK_VARIANCE = 1 / 12 + 1 / 6  # of the mean over a block and of the linear interpolation, in squared blocks
 
+LAPLACIAN_STRIP = 2**16  # pixels whose Laplacian is calculated together
 OVERLAP = 4  # ratio of the height of a strip to its overlap, which is read twice
 
 
@@ -47,16 +48,31 @@ def laplacian(image: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
     Second derivatives are differences of neighbours: good to 2 % for what passes a Gaussian of 2 pixels.
     """
     smooth = blurred(image, sigma)
-    result = smooth * -4
-    result[1:] += smooth[:-1]
-    result[:-1] += smooth[1:]
-    result[:, 1:] += smooth[:, :-1]
-    result[:, :-1] += smooth[:, 1:]
-    result[0] += smooth[0]  # mirrored
-    result[-1] += smooth[-1]
-    result[:, 0] += smooth[:, 0]
-    result[:, -1] += smooth[:, -1]
-    return result
+    if smooth is image:
+        smooth = image.copy()
+    height, width = image.shape
+    step = max(1, LAPLACIAN_STRIP // width)
+    above = None
+    for first in range(0, height, step):  # in its own place: a second copy takes memory, and time
+        result = smooth[first : first + step]
+        own, stop = result.copy(), first + len(result)
+        result *= -4
+        if above is not None:
+            result[0] += above
+        result[1:] += own[:-1]
+        result[:-1] += own[1:]
+        if stop < height:
+            result[-1] += smooth[stop]
+        result[:, 1:] += own[:, :-1]
+        result[:, :-1] += own[:, 1:]
+        if first == 0:
+            result[0] += own[0]  # mirrored
+        if stop == height:
+            result[-1] += own[-1]
+        result[:, 0] += own[:, 0]
+        result[:, -1] += own[:, -1]
+        above = own[-1]
+    return smooth
 
 
 def _gaussian(sigma: float) -> NDArray[np.float64]:

@@ -22,6 +22,7 @@ HIGHEST, LOWEST = 99.9, 1.0  # percentiles between which intensities are believe
 PRIOR = 0.02  # weight of the image-wide means where no foreground or no background is near
 ROUNDS = 5
 DIP_PERCENTILE = 95
+STRIP = 2**16  # pixels that are compared with their thresholds together
 NOWHERE = -1e300  # a threshold that every intensity exceeds
 
 
@@ -80,14 +81,20 @@ class Foreground(NamedTuple):
 
         Everywhere, or in a window only.
         """
-        rows, cols = window or (slice(None), slice(None))
-        result: NDArray[np.float64] = kernels.relative(
-            np.ascontiguousarray(self.smooth[rows, cols]),
-            self.threshold,
-            self.contrast,
-            tuple(each[rows] for each in self.grid.rows),
-            tuple(each[cols] for each in self.grid.cols),
-        )
+        rows, cols = window or tuple(slice(0, size) for size in self.smooth.shape)
+        result = np.empty((rows.stop - rows.start, cols.stop - cols.start))
+        along = tuple(each[cols] for each in self.grid.cols)
+        step = max(1, STRIP // result.shape[1])
+        for first in range(0, len(result), step):
+            stop = min(first + step, len(result))
+            part = slice(rows.start + first, rows.start + stop)
+            result[first:stop] = kernels.relative(
+                np.ascontiguousarray(self.smooth[part, cols]),
+                self.threshold,
+                self.contrast,
+                tuple(each[part] for each in self.grid.rows),
+                along,
+            )
         return result
 
 

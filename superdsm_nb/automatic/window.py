@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import NamedTuple
@@ -12,11 +13,13 @@ from scipy import sparse
 
 from ..config import AutomaticPreprocessSettings
 from ..errors import ConfigError
+from ..parallel import thread_count
 from .defects import Box, without_outliers
 from .smoothing import WIDE, Grid, convolved, reach_of
 from .threshold import ROUNDS, Levels, known_foreground
 
 SAME_SIZE = 0.1  # relative; an image whose nuclei have almost the canonical radius is not resized
+STRIP = 2**21  # pixels of the image for each thread that are made canonical and smoothed together
 Shape = tuple[int, ...]
 Read = Callable[[slice, slice], NDArray[np.float64]]
 
@@ -178,13 +181,27 @@ class Canvas:
         """Return y in a window of the canonical image: intensities relative to the local threshold."""
         reach = Grid.reach(self.canonical_shape, self._reach, ROUNDS)
         near = padded(window, reach, self.canonical_shape)
-        outer = padded(near, reach_of(self._smoothing), self.canonical_shape)
-        smooth = convolved(self.canonical(outer), self._smoothing)[inner(near, outer)]
         found = known_foreground(
-            np.ascontiguousarray(smooth),
+            self.smooth(near),
             Grid(self.canonical_shape, self._reach, near),
             self._measures.levels,
             height=self._settings.threshold_height,
             min_contrast=self._settings.min_local_contrast,
         )
         return found.y(inner(window, near))
+
+    def smooth(self, window: Box) -> NDArray[np.float64]:
+        """Return a window of the canonical image without noise.
+
+        It is made strip by strip: besides the result, memory is needed for some strips only.
+        """
+        rows, cols = window
+        height, width = rows.stop - rows.start, cols.stop - cols.start
+        result = np.empty((height, width))
+        pixels = math.prod(part.stop - part.start for part in self.source(window))
+        count = min(height, math.ceil(pixels / (STRIP * thread_count())))
+        for first, stop in itertools.pairwise(height * k // count for k in range(count + 1)):
+            strip = slice(rows.start + first, rows.start + stop), cols
+            outer = padded(strip, reach_of(self._smoothing), self.canonical_shape)
+            result[first:stop] = convolved(self.canonical(outer), self._smoothing)[inner(strip, outer)]
+        return result

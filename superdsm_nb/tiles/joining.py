@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ..automatic.defects import Box
-from .piece import fits
+from .foreground import fits
 from .plan import Plan
 from .records import Parts
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ..automatic.choice import find_unions
 from ..automatic.defects import Box
@@ -19,7 +18,7 @@ from ..automatic.outlines import RING_REACH, find_outlines, outline_smoothing, s
 from ..automatic.postprocess import height_of_outlines
 from ..automatic.regions import atoms_of
 from ..automatic.smoothing import WIDE, reach_of
-from ..automatic.window import Canvas, Measures, inner, padded
+from ..automatic.window import Canvas, Measures
 from ..config import (
     AutomaticEnergySettings,
     AutomaticPostprocessSettings,
@@ -28,8 +27,8 @@ from ..config import (
     Config,
 )
 from ..errors import ConfigError
-
-Pixel = tuple[int, int]
+from ..objects import Object
+from .foreground import Foreground, Pixel
 
 
 class Settings(NamedTuple):
@@ -136,28 +135,28 @@ class Piece:
     objects: Sequence[FoundObject]
 
 
-class Foreground(NamedTuple):
-    """The foreground of a window.
+class Divided(NamedTuple):
+    """Clusters whose nuclei are known, but not yet their outlines.
 
     Attributes
     ----------
     window : (slice, slice)
         Of the canonical image.
-    y : (h, w) float64
-        Intensities relative to the local threshold.
-    clusters : (h, w) int32
-        Connected components of what is positive.
-    firsts : list of (int, int)
-        The first pixel of each, in the canonical image; exact unless the window cuts it off.
-    boxes : list of (slice, slice)
-        The rows and columns of each, in the canonical image; likewise.
+    clusters : list of FoundCluster
+        Those that were wanted.
+    objects : list of Object
+        Theirs, in canonical pixels of the window.
+    brightness : list of float
+        Of each object, see `FoundObject`.
+    foreground : (h, w) bool
+        All clusters of the window.
     """
 
     window: Box
-    y: NDArray[np.float64]
-    clusters: NDArray[np.int32]
-    firsts: list[Pixel]
-    boxes: list[Box]
+    clusters: list[FoundCluster]
+    objects: list[Object]
+    brightness: list[float]
+    foreground: NDArray[np.bool_]
 
 
 def reach_of_clusters(measures: Measures, settings: Settings, zoom: float) -> int:
@@ -185,61 +184,32 @@ def reach_of_clusters(measures: Measures, settings: Settings, zoom: float) -> in
     return max(seeds, borders, 2 * ring + smoothing) + 3
 
 
-def find_foreground(canvas: Canvas, window: Box) -> Foreground:
-    """Find the foreground of a window of the canonical image, and its connected components."""
-    y = canvas.foreground(window)
-    clusters, _ = ndimage.label(y > 0, output=np.int32)
-    top, left = (part.start for part in window)
-    firsts, boxes = [], []
-    for number, (rows, cols) in enumerate(ndimage.find_objects(clusters), 1):
-        col = cols.start + int((clusters[rows.start, cols] == number).argmax())
-        firsts.append((top + rows.start, left + col))
-        boxes.append((slice(top + rows.start, top + rows.stop), slice(left + cols.start, left + cols.stop)))
-    return Foreground(window, y, clusters, firsts, boxes)
-
-
-def fits(box: Box, reach: int, window: Box, shape: tuple[int, ...]) -> bool:
-    """Whether a cluster in a box can be segmented in a window of an image of this shape."""
-    return all(
-        whole.start <= part.start and part.stop <= whole.stop
-        for part, whole in zip(padded(box, reach, shape), window, strict=True)
-    )
-
-
-def segment_piece(
-    canvas: Canvas,
-    found: Foreground,
-    wanted: Callable[[Pixel, Box], bool],
-    measures: Measures,
-    settings: Settings,
-) -> Piece:
-    """Segment some of the clusters of a window.
+def divide_clusters(
+    found: Foreground, is_wanted: Sequence[bool], measures: Measures, settings: Settings, zoom: float
+) -> Divided:
+    """Find the nuclei of some of the clusters of a window.
 
     Parameters
     ----------
-    canvas : Canvas
-        The image.
     found : Foreground
         The foreground of the window.
-    wanted : callable
-        Tells for the first pixel and the box of a cluster whether it is wanted; those that are must fit.
+    is_wanted : sequence of bool
+        Which of its clusters; at least one, and those that are must fit.
     measures : Measures
         Of the image.
     settings : Settings
         The hyperparameters.
+    zoom : float
+        Canonical pixels per pixel of the image.
 
     Returns
     -------
-    Piece
+    Divided
         The same as in the whole image.
     """
-    is_wanted = [wanted(first, box) for first, box in zip(found.firsts, found.boxes, strict=True)]
-    if not any(is_wanted):
-        return Piece((), ())
-    radius = measures.radius * canvas.zoom
-    found = _around(found, is_wanted, reach_of_clusters(measures, settings, canvas.zoom), canvas)
+    radius = measures.radius * zoom
     chosen = np.concatenate([[False], is_wanted])[found.clusters]
-    atoms, _ = atoms_of(found.y, radius, settings.regions, chosen)
+    atoms = atoms_of(found.y, radius, settings.regions, chosen)[0]
     unions = find_unions(found.y, atoms, found.clusters, radius, settings.energy)
     cost = settings.energy.object_cost
     partition = unions.least(cost)
@@ -258,25 +228,50 @@ def segment_piece(
         )
         for group in np.unique(groups).tolist()
     ]
+    brightness = [float(found.y[item.box][item.fg_fragment].mean()) for item in items]
+    return Divided(found.window, clusters, items, brightness, found.clusters > 0)
 
-    area = _image_of(canvas, found.window)
+
+def outline_objects(canvas: Canvas, divided: Divided, measures: Measures, settings: Settings) -> Piece:
+    """Find the outlines of nuclei on the pixels of the image.
+
+    Parameters
+    ----------
+    canvas : Canvas
+        The image.
+    divided : Divided
+        The clusters.
+    measures : Measures
+        Of the image.
+    settings : Settings
+        The hyperparameters.
+
+    Returns
+    -------
+    Piece
+        The same as in the whole image.
+    """
+    area = _image_of(canvas, divided.window)
     small, large = canvas.canonical_shape, canvas.shape
     places = tuple(
         (below[pixels] - part.start, weight[pixels])
         for (below, weight), part, pixels in zip(
-            (side_places(*sides) for sides in zip(small, large, strict=True)), found.window, area, strict=True
+            (side_places(*sides) for sides in zip(small, large, strict=True)),
+            divided.window,
+            area,
+            strict=True,
         )
     )
     outlines = find_outlines(
-        items,
-        found.y.shape,
+        divided.objects,
+        divided.foreground.shape,
         canvas.pixels(area),
         measures.radius,
         canvas.zoom,
         height=height_of_outlines(measures.radius, settings.postprocess),
         reach=settings.postprocess.outline_reach,
         background=measures.background,
-        others=found.clusters > 0,
+        others=divided.foreground,
         places=(places[0], places[1]),
     ).outlines
     top, left = (part.start for part in area)
@@ -287,28 +282,13 @@ def segment_piece(
             outline.low,
             outline.high,
             outline.mean,
-            float(found.y[item.box][item.fg_fragment].mean()),
+            brightness,
             item.on_boundary,
             item.energy,
         )
-        for item, outline in zip(items, outlines, strict=True)
+        for item, brightness, outline in zip(divided.objects, divided.brightness, outlines, strict=True)
     ]
-    return Piece(clusters, objects)
-
-
-def _around(found: Foreground, is_wanted: Sequence[bool], reach: int, canvas: Canvas) -> Foreground:
-    """Return the part of a window that has an influence on the clusters that are wanted."""
-    boxes = [box for box, each in zip(found.boxes, is_wanted, strict=True) if each]
-    rows, cols = (
-        slice(min(box[axis].start for box in boxes), max(box[axis].stop for box in boxes)) for axis in (0, 1)
-    )
-    window = padded((rows, cols), reach, canvas.canonical_shape)
-    part = inner(window, found.window)
-    return found._replace(
-        window=window,
-        y=np.ascontiguousarray(found.y[part]),
-        clusters=np.ascontiguousarray(found.clusters[part]),
-    )
+    return Piece(divided.clusters, objects)
 
 
 def _image_of(canvas: Canvas, window: Box) -> Box:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from .._version import __version__
@@ -80,7 +81,7 @@ class Plan:
     @property
     def settings(self) -> Settings:
         """The hyperparameters by stage."""
-        return Settings.of(Config(json.loads(self.config)))
+        return _settings(self.config)
 
     @property
     def zoom(self) -> float:
@@ -158,6 +159,11 @@ class Plan:
             ),
             plain["tile"],
         )
+
+
+@lru_cache(maxsize=8)
+def _settings(config: str) -> Settings:
+    return Settings.of(Config(json.loads(config)))
 
 
 def _pairs(plain: list[list[int]]) -> tuple[tuple[int, int], tuple[int, int]]:

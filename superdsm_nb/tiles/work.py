@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +13,9 @@ from ..automatic.defects import Box
 from ..automatic.window import Canvas, inner, padded
 from ..batch.lock import check_token
 from ..errors import errors_name
+from .foreground import Foreground, Pixel, around, find_foreground, fits
 from .joining import Whole
-from .piece import Foreground, Pixel, find_foreground, fits, segment_piece
+from .piece import Piece, divide_clusters, outline_objects
 from .plan import Plan
 from .records import Parts, Record
 from .source import normalized_reader, open_source
@@ -87,23 +88,40 @@ def opened(plan: Plan) -> Iterator[Canvas]:
 
 def segment_tile(canvas: Canvas, plan: Plan, tile: Tile) -> Record:
     """Segment the clusters that begin in a tile and fit into its window."""
-    core, window = plan.core(tile), plan.window(tile)
-    shape, reach = plan.canonical_shape, plan.reach
-    found = find_foreground(canvas, window)
-    labels, _ = ndimage.label(found.clusters[inner(core, window)] > 0, output="int32")
-    parts = Parts.of(labels, ndimage.find_objects(labels), core)
+    window, shape, reach = plan.window(tile), plan.canonical_shape, plan.reach
 
     def wanted(first: Pixel, box: Box) -> bool:
         return plan.owner(first) == tile and fits(box, reach, window, shape)
 
-    return Record.of(segment_piece(canvas, found, wanted, plan.measures, plan.settings), parts)
+    return _segment(canvas, plan, window, wanted, plan.core(tile))
 
 
 def segment_cluster(canvas: Canvas, plan: Plan, cluster: Whole) -> Record:
     """Segment a cluster in a window of its own."""
-    found: Foreground = find_foreground(canvas, padded(cluster.box, plan.reach, plan.canonical_shape))
 
     def wanted(first: Pixel, box: Box) -> bool:
         return first == cluster.first
 
-    return Record.of(segment_piece(canvas, found, wanted, plan.measures, plan.settings), None)
+    return _segment(canvas, plan, padded(cluster.box, plan.reach, plan.canonical_shape), wanted, None)
+
+
+def _segment(
+    canvas: Canvas, plan: Plan, window: Box, wanted: Callable[[Pixel, Box], bool], core: Box | None
+) -> Record:
+    """Segment the clusters of a window that are wanted; what a step does not need is let go before it."""
+    measures, settings = plan.measures, plan.settings
+    found = find_foreground(canvas, window)
+    parts = None if core is None else _parts(found, core)
+    is_wanted = [wanted(first, box) for first, box in zip(found.firsts, found.boxes, strict=True)]
+    if not any(is_wanted):
+        return Record.of(Piece((), ()), parts)
+    found = around(found, is_wanted, plan.reach, canvas)
+    divided = divide_clusters(found, is_wanted, measures, settings, canvas.zoom)
+    del found
+    return Record.of(outline_objects(canvas, divided, measures, settings), parts)
+
+
+def _parts(found: Foreground, core: Box) -> Parts:
+    """Return the parts of clusters that reach the sides of a tile."""
+    labels, _ = ndimage.label(found.clusters[inner(core, found.window)] > 0, output="int32")
+    return Parts.of(labels, ndimage.find_objects(labels), core)

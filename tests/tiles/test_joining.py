@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from superdsm_nb.tiles.foreground import fits
 from superdsm_nb.tiles.joining import clusters_across, left_over
-from superdsm_nb.tiles.piece import fits
 from superdsm_nb.tiles.records import Parts
 
 from support import naive
