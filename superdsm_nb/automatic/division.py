@@ -48,13 +48,15 @@ def seed_score(
     (h, w) float64
         The relief.
     """
-    deep = distance(y <= 0)
-    deep /= radius
-    np.minimum(deep, DEEPEST, out=deep)
-    score = blurred(deep, smoothing * radius)
+    score = distance(y <= 0)
+    score /= radius
+    np.minimum(score, DEEPEST, out=score)
+    score = blurred(score, smoothing * radius)
     brightness = blob_brightness(y, blob_weight, *BRIGHTNESS, log_blob_weight, DARK, DIMMEST)
     sigma = blob_size * radius / math.sqrt(2)
-    return score - sigma**2 * laplacian(brightness, sigma)
+    blobs = laplacian(brightness, sigma)
+    blobs *= sigma**2
+    return np.subtract(score, blobs, out=blobs)
 
 
 def divide(
