@@ -30,6 +30,7 @@ from superdsm_nb.events import ignore
 from superdsm_nb.io import Source, save_zarr
 from superdsm_nb.synthetic import generate
 from superdsm_nb.tiles import run
+from superdsm_nb.tiles.crew import alone
 from superdsm_nb.tiles.plan import Plan
 from superdsm_nb.tiles.work import opened, segment_tile
 
@@ -50,7 +51,7 @@ def plan_of(folder: Path, part: np.ndarray) -> Plan:
     save_zarr(folder / "image.zarr", np.tile(part, (3, 3)))
     config = with_preset(Config({}), None)
     source = Source(folder / "image.zarr")
-    plan, _ = run._plan(source, folder, config, 2 * RADIUS, part.shape[0], ignore)
+    plan, _ = run._plan(source, folder, config, 2 * RADIUS, part.shape[0], alone, ignore)
     return plan
 
 

@@ -1,4 +1,4 @@
-"""Who does the work on the tiles: this process, several on this computer, or the workers of a cluster."""
+"""Who does the work on a large image: this process, several on this computer, or the workers of a cluster."""
 
 from __future__ import annotations
 
@@ -9,26 +9,32 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, suppress
 from itertools import islice
 from multiprocessing import get_context
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ..batch.daskpool import allow_failures, check_workers, connect, remark_on_processors
 from ..batch.pool import ignoring_interrupts, safe_path
 from ..errors import TaskError
 from ..parallel import THREADS_VARIABLE
 from ..timelimit import check
-from .work import Job, do
 
 if TYPE_CHECKING:
     from distributed import Client
 
 AHEAD = 2  # jobs per worker that wait
 
-Crew = Callable[[Sequence[Job]], Iterator[Path]]
+J = TypeVar("J")
+R = TypeVar("R")
+
+
+class Crew(Protocol):
+    """Does jobs."""
+
+    def __call__(self, function: Callable[[J], R], jobs: Sequence[J]) -> Iterator[R]:
+        """Yield what a function returns for each of the jobs, as they are done, in any order."""
 
 
 def crew(workers: int, scheduler: str | Client | None, stack: ExitStack, warn: Callable[[str], None]) -> Crew:
-    """Return a function that does jobs, and yields the path of each record as it is done, in any order.
+    """Return a function that does jobs, see `Crew`.
 
     Parameters
     ----------
@@ -49,23 +55,23 @@ def crew(workers: int, scheduler: str | Client | None, stack: ExitStack, warn: C
     if scheduler is not None:
         return _dask_crew(connect(scheduler, stack, workers), stack, warn)
     if workers == 1:
-        return _alone
+        return alone
     with safe_path(), ignoring_interrupts():
         pool = ProcessPoolExecutor(workers, get_context("spawn"), _single_threaded)
     stack.callback(pool.shutdown, wait=True, cancel_futures=True)
 
-    def work(jobs: Sequence[Job]) -> Iterator[Path]:
+    def work(function: Callable[[J], R], jobs: Sequence[J]) -> Iterator[R]:
         coming = iter(jobs)
         with safe_path(), ignoring_interrupts():
-            waiting = {pool.submit(do, job): job for job in islice(coming, AHEAD * workers)}
+            waiting = {pool.submit(function, job) for job in islice(coming, AHEAD * workers)}
         try:
             while waiting:
                 done, _ = wait(waiting, timeout=1.0, return_when=FIRST_COMPLETED)
                 check()
                 for future in done:
-                    del waiting[future]
+                    waiting.remove(future)
                     yield future.result()
-                    waiting.update((pool.submit(do, job), job) for job in islice(coming, 1))
+                    waiting.update(pool.submit(function, job) for job in islice(coming, 1))
         except BrokenProcessPool as error:
             raise TaskError(
                 "A worker process was killed, most likely because memory ran out: run again with smaller "
@@ -75,10 +81,11 @@ def crew(workers: int, scheduler: str | Client | None, stack: ExitStack, warn: C
     return work
 
 
-def _alone(jobs: Sequence[Job]) -> Iterator[Path]:
+def alone(function: Callable[[J], R], jobs: Sequence[J]) -> Iterator[R]:
+    """Do jobs in this process, see `Crew`."""
     for job in jobs:
         check()
-        yield do(job)
+        yield function(job)
 
 
 def _single_threaded() -> None:
@@ -98,15 +105,15 @@ def _dask_crew(client: Client, stack: ExitStack, warn: Callable[[str], None]) ->
     before = client.run_on_scheduler(allow_failures, allowed=1)  # two workers are enough for a bad tile
     stack.callback(_restore, client, before)
 
-    def work(jobs: Sequence[Job]) -> Iterator[Path]:
+    def work(function: Callable[[J], R], jobs: Sequence[J]) -> Iterator[R]:
         coming = iter(jobs)
         ahead = AHEAD * max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
-        waiting = as_completed([client.submit(do, job, pure=False) for job in islice(coming, ahead)])
+        waiting = as_completed([client.submit(function, job, pure=False) for job in islice(coming, ahead)])
         try:
             for future in waiting:
                 yield future.result()
                 for job in islice(coming, 1):
-                    waiting.add(client.submit(do, job, pure=False))
+                    waiting.add(client.submit(function, job, pure=False))
         except KilledWorker as error:
             raise TaskError(
                 "Workers that had the same tile were killed one after the other, most likely because memory "

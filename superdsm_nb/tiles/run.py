@@ -17,7 +17,7 @@ import numpy as np
 from .._version import __version__
 from ..automatic.defects import content_box_of
 from ..automatic.preprocess import measure
-from ..automatic.sample import LARGE, Thinned, is_large
+from ..automatic.sample import LARGE, is_large
 from ..batch.lock import exclusive
 from ..config import Config, with_preset
 from ..diameter import with_diameter
@@ -37,14 +37,15 @@ from ..io import (
 from ..parallel import thread_count
 from ..performance import relative_gap
 from ..pipeline import pipeline_of
-from .crew import crew
+from .crew import Crew, crew
 from .joining import Whole, clusters_across, left_over
 from .piece import Settings
 from .plan import Plan
 from .records import Parts, Record
 from .result import LabelMap, accept
-from .source import normalized_reader, open_source, survey
-from .work import Job
+from .source import normalized_reader, open_source
+from .survey import survey
+from .work import Job, do
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -145,15 +146,15 @@ def segment_tiles(
     with ExitStack() as stack:
         token = uuid.uuid4().hex
         work = stack.enter_context(_workspace(path, token))
-        plan, pixel_size = _plan(source, work, given, diameter, tile, emit)
-        do = crew(workers or thread_count(), dask, stack, lambda text: emit(Warned(text)))
+        work_on = crew(workers or thread_count(), dask, stack, lambda text: emit(Warned(text)))
+        plan, pixel_size = _plan(source, work, given, diameter, tile, work_on, emit)
 
         def run(jobs: Sequence[Job], step: str) -> None:
             emit(StageStarted(step))
             left = [job for job in jobs if not job.path.exists()]
             if len(left) < len(jobs):
                 emit(LogLine(f"{len(jobs) - len(left)} of {len(jobs)} {step} were finished before"))
-            for done, _ in enumerate(do(left), len(jobs) - len(left) + 1):
+            for done, _ in enumerate(work_on(do, left), len(jobs) - len(left) + 1):
                 emit(Progress(done, len(jobs), step))
 
         tiles = [Job(plan, work / f"tile-{row}-{col}.npz", token, tile=(row, col)) for row, col in plan.tiles]
@@ -219,7 +220,13 @@ def _workspace(path: Place, token: str) -> Iterator[Path]:
 
 
 def _plan(
-    source: Source, work: Path, config: Config, diameter: float | str | None, tile: int, emit: Emit
+    source: Source,
+    work: Path,
+    config: Config,
+    diameter: float | str | None,
+    tile: int,
+    work_on: Crew,
+    emit: Emit,
 ) -> tuple[Plan, PixelSize | None]:
     """Return the plan of an earlier run if all is the same, or else look at the image and make one."""
     with errors_name(source.path), open_source(source) as image:
@@ -238,15 +245,16 @@ def _plan(
             if (known.shape, known.digest, known.config, known.tile) == wanted:
                 return known, image.pixel_size
         emit(StageStarted(MEASURING))
-        values, few = survey(image, emit)
+        found = survey(source, (slice(0, image.shape[0]), slice(0, image.shape[1])), work_on, emit)
+        values = found.values
         content = content_box_of(normalized_reader(image, values), image.shape)
         read = normalized_reader(image, values, content)
         shape = content[0].stop - content[0].start, content[1].stop - content[1].start
         if shape != image.shape:
-            few = Thinned.of(read, shape)
+            found = survey(source, content, work_on, ignore)
         settings = Settings.of(used)
         radius = None if used.get("diameter") is None else used["diameter"] / 2
-        measures = measure(read, few, radius, settings.preprocess)
+        measures = measure(read, found.thinned(values), radius, settings.preprocess)
     rows, cols = content
     plan = Plan(
         source,

@@ -76,12 +76,12 @@ def test_what_is_finished_is_not_done_again(path, expected, monkeypatch):
         done.append(job.path)
         return work.do(job)
 
-    monkeypatch.setattr("superdsm_nb.tiles.crew.do", interrupted)
+    monkeypatch.setattr("superdsm_nb.tiles.run.do", interrupted)
     labels = path.with_name("labels.zarr")
     with pytest.raises(KeyboardInterrupt):
         segment_tiles(path, labels, tile=200, workers=1)
     assert not labels.exists()
-    monkeypatch.setattr("superdsm_nb.tiles.crew.do", lambda job: done.append(job.path) or work.do(job))
+    monkeypatch.setattr("superdsm_nb.tiles.run.do", lambda job: done.append(job.path) or work.do(job))
     monkeypatch.setattr(module, "measure", None)  # is not measured again
     events = []
 
@@ -106,7 +106,7 @@ def test_nothing_is_taken_from_a_run_that_was_about_something_else(path, image, 
         done.append(job)
         return work.do(job)
 
-    monkeypatch.setattr("superdsm_nb.tiles.crew.do", interrupted)
+    monkeypatch.setattr("superdsm_nb.tiles.run.do", interrupted)
     with pytest.raises(KeyboardInterrupt):
         segment_tiles(path, labels, tile=200, workers=1)
     monkeypatch.undo()
