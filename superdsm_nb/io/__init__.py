@@ -21,8 +21,9 @@ from .writing import (
     write_atomically,
     write_file,
 )
+from .zarrlabels import save_zarr_labels, write_labels_part
 from .zarrnodes import is_store
-from .zarrwriting import ZARR, check_store, check_zarr, is_own_store, save_zarr, save_zarr_labels
+from .zarrwriting import ZARR, check_store, check_zarr, is_own_store, save_zarr
 
 __all__ = [
     "ALL",
@@ -61,5 +62,6 @@ __all__ = [
     "utf8",
     "write_atomically",
     "write_file",
+    "write_labels_part",
     "writing_inside",
 ]

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,7 +26,6 @@ from .zarrremote import MARK, check_address, replace_store
 ZARR = (".zarr",)
 Version = Literal["0.4", "0.5"]
 CHUNK, SMALLEST = 1024, 256  # pixels per side of a chunk, and of the smallest copy at most
-BLOCK = 2 * CHUNK  # pixels per side that are written together
 KINDS = {"t": {"type": "time"}, "c": {"type": "channel"}}
 VERSION_VARIABLE = "SUPERDSM_NB_OME_ZARR"
 
@@ -93,16 +92,16 @@ def save_zarr(
             f"{image.dtype}."
         )
     window = float(image.min()), float(image.max())
-    store = _Store(image.shape, image.dtype, axes, labels, provenance, pixel_size, channel_names, window)
+    store = Store(image.shape, image.dtype, axes, labels, provenance, pixel_size, channel_names, window)
 
-    def fill(arrays: Sequence[Any]) -> None:
+    def fill(folder: Path, arrays: Sequence[Any]) -> None:
         level = image
         for array in arrays:
             array[...] = level
             if array is not arrays[-1]:
-                level = _half(level, labels)
+                level = half(level, labels)
 
-    _save(path, store, version, fill)
+    save_store(path, store, version, fill)
 
 
 def default_version() -> Version:
@@ -145,93 +144,44 @@ def is_own_store(path: Path) -> bool:
         return False
 
 
-def save_zarr_labels(
-    path: str | Place,
-    shape: tuple[int, int],
-    dtype: np.dtype[Any],
-    read: Callable[[slice, slice], NDArray[Any]],
-    highest: int,
-    *,
-    provenance: Mapping[str, Any] | None = None,
-    pixel_size: PixelSize | None = None,
-    version: Version | None = None,
-    report: Callable[[int, int], None] = lambda done, total: None,
+def save_store(
+    path: Place,
+    store: Store,
+    version: Version | None,
+    fill: Callable[[Path, Sequence[Any]], None],
+    scratch: Path | None = None,
 ) -> None:
-    """Write a label map of any size as OME-Zarr, block by block, completely or not at all.
+    """Write a store beside its place, and put it there.
 
     Parameters
     ----------
-    path : str, Path or Address
+    path : Path or Address
         As for `save_zarr`.
-    shape : (int, int)
-        Height and width.
-    dtype : dtype
-        Of the labels.
-    read : callable
-        Returns the labels of some rows and columns.
-    highest : int
-        The largest label.
-    provenance : mapping, optional
-        As for `save_zarr`.
-    pixel_size : PixelSize, optional
-        Likewise.
+    store : Store
+        What it declares.
     version : {"0.5", "0.4"}, optional
-        Likewise.
-    report : callable
-        Called as ``report(done, total)`` after each block.
-
-    Raises
-    ------
-    ConfigError, ImageError, OutputError
-        As by `save_zarr`.
+        As for `save_zarr`.
+    fill : callable
+        Called with the folder and its empty arrays, the largest first: writes the pixels.
+    scratch : Path, optional
+        For an address: a folder for what will be uploaded.
     """
-    store = _Store(shape, dtype, "yx", True, provenance, pixel_size, (), (0.0, float(highest)))
-    levels = store.shapes()
-    total = sum(len(list(_blocks(each))) for each in levels)
-    done = 0
-
-    def fill(arrays: Sequence[Any]) -> None:
-        nonlocal done
-        for level, array in enumerate(arrays):
-            for rows, cols in _blocks(array.shape):
-                if level == 0:
-                    array[rows, cols] = read(rows, cols)
-                else:
-                    twice = (
-                        slice(2 * part.start, min(2 * part.stop, size))
-                        for part, size in zip((rows, cols), arrays[level - 1].shape, strict=True)
-                    )
-                    array[rows, cols] = _half(arrays[level - 1][tuple(twice)], labels=True)
-                done += 1
-                report(done, total)
-
-    _save(place_of(path), store, version, fill)
-
-
-def _blocks(shape: Sequence[int]) -> Iterator[tuple[slice, slice]]:
-    """Divide an array into blocks of whole chunks."""
-    for row in range(0, shape[0], BLOCK):
-        for col in range(0, shape[1], BLOCK):
-            yield slice(row, min(row + BLOCK, shape[0])), slice(col, min(col + BLOCK, shape[1]))
-
-
-def _save(path: Place, store: _Store, version: Version | None, fill: Callable[[Sequence[Any]], None]) -> None:
-    """Write a store beside its place, and put it there."""
     check_zarr()
     if path.suffix.lower() not in ZARR:
         raise ImageError(f"{path} must end in .zarr.")
     version = version or default_version()
     check_store(path)
     if isinstance(path, Address):
-        with TemporaryDirectory(prefix="superdsm-nb-") as folder:
-            fill(store.create(Path(folder) / "new", version, path.name))
-            replace_store(Path(folder) / "new", path)
+        with TemporaryDirectory(prefix="superdsm-nb-", dir=scratch) as folder:
+            new = Path(folder) / "new"
+            fill(new, store.create(new, version, path.name))
+            replace_store(new, path)
         return
-    temporary = _beside(path, "unfinished")
+    temporary = _beside(path, "unfinished").absolute()
     try:
         make_folder(path.parent)
         shutil.rmtree(temporary, ignore_errors=True)
-        fill(store.create(temporary, version, path.name))
+        fill(temporary, store.create(temporary, version, path.name))
         _replace(temporary, path)
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
@@ -240,7 +190,7 @@ def _save(path: Place, store: _Store, version: Version | None, fill: Callable[[S
 
 
 @dataclass(frozen=True)
-class _Store:
+class Store:
     """What a store declares; the parameters are those of `save_zarr`.
 
     Attributes
@@ -355,7 +305,7 @@ def _compressor(is_old: bool) -> Any:  # noqa: ANN401 - of another library
     return ZstdCodec(level=3)
 
 
-def _half(image: NDArray[Any], labels: bool) -> NDArray[Any]:
+def half(image: NDArray[Any], labels: bool) -> NDArray[Any]:
     """Return an image of half the size: every second pixel, or the mean of four."""
     if labels:
         return image[..., ::2, ::2]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, suppress
@@ -29,7 +29,7 @@ R = TypeVar("R")
 class Crew(Protocol):
     """Does jobs."""
 
-    def __call__(self, function: Callable[[J], R], jobs: Sequence[J]) -> Iterator[R]:
+    def __call__(self, function: Callable[[J], R], jobs: Iterable[J]) -> Iterator[R]:
         """Yield what a function returns for each of the jobs, as they are done, in any order."""
 
 
@@ -60,7 +60,7 @@ def crew(workers: int, scheduler: str | Client | None, stack: ExitStack, warn: C
         pool = ProcessPoolExecutor(workers, get_context("spawn"), _single_threaded)
     stack.callback(pool.shutdown, wait=True, cancel_futures=True)
 
-    def work(function: Callable[[J], R], jobs: Sequence[J]) -> Iterator[R]:
+    def work(function: Callable[[J], R], jobs: Iterable[J]) -> Iterator[R]:
         coming = iter(jobs)
         with safe_path(), ignoring_interrupts():
             waiting = {pool.submit(function, job) for job in islice(coming, AHEAD * workers)}
@@ -81,7 +81,7 @@ def crew(workers: int, scheduler: str | Client | None, stack: ExitStack, warn: C
     return work
 
 
-def alone(function: Callable[[J], R], jobs: Sequence[J]) -> Iterator[R]:
+def alone(function: Callable[[J], R], jobs: Iterable[J]) -> Iterator[R]:
     """Do jobs in this process, see `Crew`."""
     for job in jobs:
         check()
@@ -105,7 +105,7 @@ def _dask_crew(client: Client, stack: ExitStack, warn: Callable[[str], None]) ->
     before = client.run_on_scheduler(allow_failures, allowed=1)  # two workers are enough for a bad tile
     stack.callback(_restore, client, before)
 
-    def work(function: Callable[[J], R], jobs: Sequence[J]) -> Iterator[R]:
+    def work(function: Callable[[J], R], jobs: Iterable[J]) -> Iterator[R]:
         coming = iter(jobs)
         ahead = AHEAD * max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
         waiting = as_completed([client.submit(function, job, pure=False) for job in islice(coming, ahead)])

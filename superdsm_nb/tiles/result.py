@@ -6,7 +6,7 @@ import re
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,24 @@ from .records import Record, Stored
 
 MOST_IN_MEMORY = 64  # records whose objects are kept while the label map is drawn
 FIGURES = r" (is )?(by a factor of )?\d.*"  # in a reason, and what follows them
+
+
+class Placed(NamedTuple):
+    """Objects that are drawn.
+
+    Attributes
+    ----------
+    labels : (N,) int64
+        Their labels.
+    boxes : (N, 4) int64
+        First row, first column, height and width (pixels of the image).
+    places : (N, 2) int64
+        Number of the record, and number of the object in it.
+    """
+
+    labels: NDArray[np.int64]
+    boxes: NDArray[np.int64]
+    places: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -44,6 +62,11 @@ class Accepted:
     def count(self) -> int:
         """Number of objects."""
         return len(self.boxes)
+
+    @property
+    def placed(self) -> Placed:
+        """All of them."""
+        return Placed(np.arange(1, self.count + 1), self.boxes, self.places)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -110,14 +133,16 @@ class LabelMap:
 
     Parameters
     ----------
-    accepted : Accepted
-        The objects.
-    records : sequence of callable
-        Each loads a record.
+    placed : Placed
+        The objects, at least those of what is drawn.
+    dtype : dtype
+        Of the label map.
+    load : callable
+        Returns the record of a number.
     """
 
-    def __init__(self, accepted: Accepted, records: Sequence[Callable[[], Record]]) -> None:
-        self._accepted, self._records = accepted, records
+    def __init__(self, placed: Placed, dtype: np.dtype[Any], load: Callable[[int], Record]) -> None:
+        self._placed, self._dtype, self._load = placed, dtype, load
         self._stored: OrderedDict[int, Stored] = OrderedDict()
 
     def read(self, rows: slice, cols: slice) -> NDArray[Any]:
@@ -133,25 +158,25 @@ class LabelMap:
         (H, W) uint16 or int32
             Labels; 0 is the background.
         """
-        accepted = self._accepted
-        out = np.zeros((rows.stop - rows.start, cols.stop - cols.start), accepted.dtype)
-        start, size = accepted.boxes[:, :2], accepted.boxes[:, 2:]
+        labels, boxes, places = self._placed
+        out = np.zeros((rows.stop - rows.start, cols.stop - cols.start), self._dtype)
+        start, size = boxes[:, :2], boxes[:, 2:]
         corner, end = np.array([rows.start, cols.start]), np.array([rows.stop, cols.stop])
         inside = ((start < end) & (start + size > corner)).all(axis=1)
         for at in np.flatnonzero(inside).tolist():
-            record, number = accepted.places[at].tolist()
+            record, number = places[at].tolist()
             mask = self._objects(record).mask(number)
             first, last = np.maximum(start[at], corner), np.minimum(start[at] + size[at], end)
             target, source = (
                 tuple(slice(*ends) for ends in zip(first - origin, last - origin, strict=True))
                 for origin in (corner, start[at])
             )
-            out[target][mask[source]] = at + 1
+            out[target][mask[source]] = labels[at]
         return out
 
     def _objects(self, record: int) -> Stored:
         if record not in self._stored:
-            self._stored[record] = self._records[record]().objects
+            self._stored[record] = self._load(record).objects
             if len(self._stored) > MOST_IN_MEMORY:
                 self._stored.popitem(last=False)
         self._stored.move_to_end(record)

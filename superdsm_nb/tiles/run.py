@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from .._version import __version__
 from ..automatic.defects import content_box_of
 from ..automatic.preprocess import measure
@@ -35,14 +33,15 @@ from ..io import (
     write_atomically,
 )
 from ..parallel import thread_count
-from ..performance import relative_gap
 from ..pipeline import pipeline_of
+from .certificate import provenance_of
 from .crew import Crew, crew
-from .joining import Whole, clusters_across, left_over
+from .drawing import Drawing
+from .joining import clusters_across, left_over
 from .piece import Settings
 from .plan import Plan
 from .records import Parts, Record
-from .result import LabelMap, accept
+from .result import accept
 from .source import normalized_reader, open_source
 from .survey import survey
 from .work import Job, do
@@ -175,18 +174,19 @@ def segment_tiles(
         ]
         run(clusters, JOINING)
         emit(StageStarted(WRITING))
-        records = [_loader(job.path) for job in (*tiles, *clusters)]
+        paths = [job.path for job in (*tiles, *clusters)]
+        records = [_loader(path) for path in paths]
         accepted = accept(plan, records)
-        provenance = _provenance(plan, pixel_size, wholes, lone, records)
-        labels = LabelMap(accepted, records)
+        provenance = provenance_of(plan, pixel_size, wholes, lone, records)
         save_zarr_labels(
             path,
             plan.shape,
             accepted.dtype,
-            labels.read,
+            Drawing(accepted, paths, work, token, work_on).write,
             accepted.count,
             provenance=provenance,
             pixel_size=pixel_size,
+            scratch=work,
             report=lambda done, total: emit(Progress(done, total, "blocks")),
         )
         if not accepted.count:
@@ -301,58 +301,3 @@ def _known_plan(work: Path, source: Source) -> Plan | None:
 
 def _loader(path: Path) -> Callable[[], Record]:
     return lambda: Record.load(path)
-
-
-def _provenance(
-    plan: Plan,
-    pixel_size: PixelSize | None,
-    wholes: Sequence[Whole],
-    lone: Sequence[Whole],
-    records: Sequence[Callable[[], Record]],
-) -> dict[str, Any]:
-    """How the label map was made, as JSON values, with the certificate."""
-    clusters = np.concatenate([load().clusters for load in records])
-    clusters = clusters[np.lexsort((clusters[:, 1], clusters[:, 0]))]
-    _, _, atoms, _, cost, bound = clusters.T
-    config = Config(json.loads(plan.config))
-    total, least = float(cost.sum()), float(bound.sum())
-    largest = max((max(_sides(each)) for each in wholes), default=0)
-    return {
-        "software": f"superdsm_nb {__version__}",
-        "preset": "automatic",
-        "image": plan.source.path.name,
-        "image_sha256": plan.digest,
-        **plan.source.part,
-        "complete": True,
-        "foreground_sha256": None,
-        "pixel_size_micrometers": None if pixel_size is None else list(pixel_size),
-        "measured": {},
-        "ring": None,
-        "dilate": 0,
-        "merge_overlap_threshold": None,
-        "scale": plan.measures.radius / math.sqrt(2),
-        "cover": {
-            "cost": total,
-            "lower_bound": least,
-            "gap": relative_gap(total, least),
-            "proven_cluster_count": int((cost <= bound + 1e-9 * np.abs(cost)).sum()),
-            "cluster_count": len(clusters),
-        },
-        "tiles": {
-            "size": plan.tile,
-            "count": math.prod(plan.grid),
-            "reach": round(plan.reach / plan.zoom, 1),
-            "clusters_across": len(wholes),
-            "clusters_on_their_own": len(lone),
-            "most_atoms": int(atoms.max(initial=0)),
-            "largest_cluster_across": round(largest / plan.zoom, 1),
-        },
-        "corrections": [],
-        "config_digest": config.digest,
-        "config": json.loads(plan.config),
-    }
-
-
-def _sides(whole: Whole) -> tuple[int, int]:
-    rows, cols = whole.box
-    return rows.stop - rows.start, cols.stop - cols.start

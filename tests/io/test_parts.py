@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from superdsm_nb.errors import ImageError
-from superdsm_nb.io import imread, imsave, open_planes, reading_in_parts, save_zarr, save_zarr_labels
+from superdsm_nb.io import (
+    imread,
+    imsave,
+    open_planes,
+    reading_in_parts,
+    save_zarr,
+    save_zarr_labels,
+    write_labels_part,
+)
 
 from support import naive
 
@@ -120,18 +128,23 @@ def contents(folder):
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
 def test_labels_written_block_by_block_are_those_written_at_once(tmp_path, monkeypatch, shape, version):
     monkeypatch.setattr("superdsm_nb.io.zarrwriting.CHUNK", 128)
-    monkeypatch.setattr("superdsm_nb.io.zarrwriting.BLOCK", 256)
+    monkeypatch.setattr("superdsm_nb.io.zarrlabels.CHUNK", 128)
+    monkeypatch.setattr("superdsm_nb.io.zarrlabels.BLOCK", 256)
     labels = np.random.default_rng(0).integers(0, 9, shape).astype(np.uint16)
     labels.flat[0] = 9
     labels.flat[1] = 0
     reported = []
+
+    def write(folder, parts):
+        for part in reversed(parts):
+            yield write_labels_part(folder, part, lambda rows, cols: labels[rows, cols])
 
     save_zarr(tmp_path / "one" / "l.zarr", labels, labels=True, provenance={"a": 1}, version=version)
     save_zarr_labels(
         tmp_path / "other" / "l.zarr",
         shape,
         labels.dtype,
-        lambda rows, cols: labels[rows, cols],
+        write,
         9,
         provenance={"a": 1},
         version=version,

@@ -82,11 +82,10 @@ def test_every_part_of_a_label_map_is_that_of_the_whole(seed):
             objects.append(item)
             expected[row : row + height, col : col + width][item.mask] = len(boxes)
         records.append(Record.of(Piece((), objects), None))
-    loaders = [lambda record=record: record for record in records]
     accepted = Accepted(
         np.array(boxes, np.int64).reshape(-1, 4), np.zeros(0, np.int64), np.array(places, np.int64), {}
     )
-    labels = LabelMap(accepted, loaders)
+    labels = LabelMap(accepted.placed, accepted.dtype, records.__getitem__)
     rows = slice(int(rng.integers(0, 20)), int(rng.integers(20, 41)))
     cols = slice(int(rng.integers(0, 25)), int(rng.integers(25, 51)))
 
