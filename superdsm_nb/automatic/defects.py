@@ -18,6 +18,8 @@ DEFECT_NOISES = 6.0  # a defect differs from its neighbours by at least this man
 MAX_DEFECTS = 1e-3  # share of the pixels; more than this are not defects but the image
 MAD_TO_STD = 1.4826  # of normally distributed values
 NO_NOISE = 1e-12
+FLAT = 0.4  # share of the pixels that are as bright as their neighbours; with more, the median says nothing
+BLOCK = 16  # pixels of a square
 BAND = 2**21  # pixels that are looked at together, from the side of the image inwards
 
 Box = tuple[slice, slice]
@@ -168,7 +170,8 @@ def noise(image: NDArray[np.float64]) -> float:
     """Return the standard deviation of the pixel noise, from the differences to the mean of four neighbours.
 
     The median ignores the few pixels on edges. Images smoothed by their optics or software have less noise
-    by this measure than they seem to.
+    by this measure than they seem to. Where most pixels have one value, as clipped backgrounds and single
+    photons do, it is the median of the noise in squares.
     """
     if min(image.shape) < 3:
         return NO_NOISE
@@ -176,7 +179,28 @@ def noise(image: NDArray[np.float64]) -> float:
     around = image[_moved(rows, -1), cols] + image[_moved(rows, 1), cols]
     around += image[rows, _moved(cols, -1)] + image[rows, _moved(cols, 1)]
     difference = np.abs(image[rows, cols] - around / 4)
-    return MAD_TO_STD * float(np.median(difference)) / math.sqrt(1.25) + NO_NOISE
+    typical = MAD_TO_STD * float(np.median(difference))
+    if np.count_nonzero(difference) < (1 - FLAT) * difference.size:
+        typical = max(typical, _noise_in_squares(difference))
+    return typical / math.sqrt(1.25) + NO_NOISE
+
+
+def _noise_in_squares(difference: NDArray[np.float64]) -> float:
+    """Return the median of the root mean squares in squares, which a few pixels are enough for.
+
+    Squares begin at all four corners, so that they are the same in an image that is flipped.
+    """
+    largest = float(difference.max())
+    if largest == 0:
+        return 0.0
+    rows, cols = (max(1, size // BLOCK) for size in difference.shape)
+    height, width = (min(BLOCK, size) for size in difference.shape)
+    power = (difference / largest) ** 2
+    means = [
+        turned[: rows * height, : cols * width].reshape(rows, height, cols, width).mean(axis=(1, 3))
+        for turned in (power, power[::-1], power[:, ::-1], power[::-1, ::-1])
+    ]
+    return largest * math.sqrt(float(np.median(means)))
 
 
 def _moved(part: slice, by: int) -> slice:

@@ -138,3 +138,18 @@ def test_a_gradient_is_not_a_stack_of_frames():
     gradient = np.add.outer(np.arange(64.0), np.zeros(64))
     for image in (gradient, gradient.T):
         assert content_box(image) == (slice(0, 64), slice(0, 64))
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.05, 0.2])
+@pytest.mark.parametrize("turned", [lambda image: image, np.flipud, np.fliplr, np.transpose])
+def test_the_noise_of_single_photons_is_that_of_their_number(rate, turned):
+    rows, cols = np.indices((230, 250)) % 64 - 32
+    image = np.random.default_rng(0).poisson(rate, rows.shape) + 50.0 * (np.hypot(rows, cols) < 10)
+    assert noise(turned(image)) == pytest.approx(np.sqrt(rate), rel=0.4)
+    assert noise(turned(image)) == pytest.approx(noise(image), rel=1e-12)
+
+
+@pytest.mark.parametrize("spreads", [0.0, 1.0, 2.0])
+def test_the_noise_of_a_clipped_background_is_what_is_left_of_it(spreads):
+    image = np.clip(np.random.default_rng(0).normal(-spreads, 1, (230, 250)), 0, None)
+    assert noise(image) == pytest.approx(image.std(), rel=0.15)

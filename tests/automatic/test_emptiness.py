@@ -9,6 +9,7 @@ from scipy import ndimage
 import superdsm_nb
 from superdsm_nb.automatic.emptiness import without_shading
 from superdsm_nb.events import ignore
+from superdsm_nb.metrics import score
 from superdsm_nb.synthetic import generate
 
 SIDE = 256
@@ -20,6 +21,16 @@ def noise(seed=0, spread=10.0, shape=(SIDE, SIDE)):
     return np.random.default_rng(seed).normal(100, spread, shape)
 
 
+def clipped(image, spreads=0.0, spread=10.0):
+    """As software leaves it that subtracts the background and more."""
+    return np.clip(image - 100 - spreads * spread, 0, None).round().astype(np.uint16)
+
+
+def photons(rate):
+    """Count single ones, at a rate per pixel."""
+    return np.random.default_rng(3).poisson(rate, (SIDE, SIDE))
+
+
 EMPTY = {
     "noise": noise(),
     "strong noise in 8 bit": noise(spread=60.0).clip(0, 255).astype(np.uint8),
@@ -29,6 +40,8 @@ EMPTY = {
     "a gradient in noise": noise() + 0.5 * COLS,
     "a steep gradient in noise": noise() + 2 * COLS,
     "vignetting in noise": noise() - (FROM_CENTER / 12) ** 2,
+    **{f"noise clipped {t:g} deviations above its mean": clipped(noise(), t) for t in (0, 1, 2)},
+    **{f"{rate:g} photons per pixel": photons(rate) for rate in (0.005, 0.02, 0.1)},
     **{f"noise smoothed by {sigma}": ndimage.gaussian_filter(noise(2), sigma) for sigma in (0.5, 1, 2, 3)},
 }
 
@@ -54,6 +67,21 @@ def test_a_single_nucleus_in_noise_is_found(seed, sigma, shading):
 
     assert labels.max() == 1
     assert np.count_nonzero((labels > 0) & disk) > 0.8 * np.count_nonzero((labels > 0) | disk)
+
+
+@pytest.mark.parametrize(
+    "expose",
+    [
+        *(lambda light, t=t: clipped(noise() + 60 * light, t) for t in (0, 1, 2, 3)),
+        *(lambda light, rate=rate: photons(rate + 20 * rate * light) for rate in (0.05, 0.1, 0.5)),
+    ],
+)
+def test_nuclei_are_found_though_most_pixels_have_one_value(expose):
+    truth, _ = ndimage.label(np.hypot((ROWS % 64) - 32, (COLS % 64) - 32) < 12)
+
+    labels = segment(expose(ndimage.gaussian_filter((truth > 0).astype(float), 1)))
+
+    assert score(labels, truth).ap50 == 1
 
 
 @pytest.mark.parametrize(("nuclei", "brightness", "seed"), [(45, 1000, 0), (60, 300, 0), (60, 300, 2)])
