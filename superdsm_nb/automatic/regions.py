@@ -15,7 +15,8 @@ from .division import divide, score_heights, seed_score
 from .unions import NO_BORDERS, measure_shapes
 
 SIMPLE = 0.95  # share that a nucleus covers of its convex hull, and of the ellipse with the same moments
-MAX_SIMPLE_AREA = 5.0  # of a typical nucleus; a larger component is a clump
+ELLIPTIC = 0.985  # share of the ellipse alone: the corners of pixels add much to the hull of a long nucleus
+MAX_SIMPLE_AREA, MAX_ELLIPTIC_AREA = 5.0, 8.0  # of a typical nucleus; a larger component is a clump
 
 
 class AutomaticRegionAnalysis(Stage[AutomaticRegionSettings]):
@@ -110,8 +111,10 @@ def joined_where_simple(atoms: NDArray[np.int32], radius: float) -> NDArray[np.i
     if count == 0 or count == int(atoms.max()):
         return atoms
     shapes = measure_shapes(parts, [frozenset((part,)) for part in range(1, count + 1)], NO_BORDERS)
+    share = shapes.areas / (np.pi * radius**2)
     is_simple = (shapes.areas > SIMPLE * np.maximum(shapes.ellipses, shapes.hulls)) & (
-        shapes.areas < MAX_SIMPLE_AREA * np.pi * radius**2
+        share < MAX_SIMPLE_AREA
     )
+    is_simple |= (shapes.areas > ELLIPTIC * shapes.ellipses) & (share < MAX_ELLIPTIC_AREA)
     result: NDArray[np.int32] = joined_labels(atoms, parts, np.concatenate([[False], is_simple]))
     return result

@@ -49,7 +49,7 @@ def test_an_image_full_of_foreground_and_one_without_keep_their_labels():
     assert joined_where_simple(np.zeros((5, 5), np.int32), 5.0).max() == 0
 
 
-@pytest.mark.parametrize(("long", "short"), [(21, 7), (24, 6)])
+@pytest.mark.parametrize(("long", "short"), [(21, 7), (24, 6), (33, 4.1)])
 def test_elongated_nuclei_are_whole_where_all_nuclei_are_elongated(long, short):
     rng = np.random.default_rng(0)
     rows, cols = np.mgrid[:350, :350].astype(float)
