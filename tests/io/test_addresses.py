@@ -13,6 +13,7 @@ from superdsm_nb import segment_file, write_outputs
 from superdsm_nb.errors import ConfigError, ImageError, OutputError, SuperDSMError
 from superdsm_nb.io import Address, Source, imread, imsave, pixel_size, place_of, save_zarr
 from superdsm_nb.io.fetching import files_of
+from superdsm_nb.tiles import segment_tiles
 
 from support.command_line import assert_failed, assert_one_sentence
 from support.objectstores import KEYS, endless, free_port, object_store, web_server
@@ -133,6 +134,22 @@ def test_nothing_of_others_is_replaced(bucket, taken):
         with pytest.raises(OutputError, match="was not written by superdsm_nb"):
             save_zarr(address, labels, labels=True)
     assert files.cat_file(f"{base}/{taken}") == b'{"attributes": {}}'
+
+
+def test_the_tiles_of_an_image_are_drawn_for_an_address(tmp_path, bucket, monkeypatch):
+    _, base = bucket
+    monkeypatch.setattr("superdsm_nb.automatic.sample.LARGE", 10_000)
+    monkeypatch.chdir(tmp_path)
+    image = np.tile(imread(_image(tmp_path)), (3, 3))
+    save_zarr(f"{base}/a.ome.zarr", image)
+    save_zarr("a.ome.zarr", image)
+    for path in (f"{base}/a.ome.zarr", "a.ome.zarr"):
+        labels = path.replace("a.ome", "labels.ome")
+        result = segment_tiles(path, labels, tile=1000, diameter=20, workers=1)
+
+    assert result.object_count == imread("labels.ome.zarr").max() > 3
+    np.testing.assert_array_equal(imread(f"{base}/labels.ome.zarr"), imread("labels.ome.zarr"))
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_the_command_reads_and_writes_addresses(tmp_path, bucket, run):
