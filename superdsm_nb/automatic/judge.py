@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 from ..config import AutomaticPostprocessSettings
 
 BORDER_SHARE = 0.25  # of the smallest area, for objects that the image cuts off
+SURE_CONTRAST = (
+    0.4  # of that of a typical object; with more, an object is dim because its neighbours are bright
+)
+SURE_SHARE = 0.6  # of the least brightness, for such objects
 
 
 def typical_height(heights: NDArray[np.float64], areas: NDArray[np.int64]) -> float:
@@ -95,13 +99,15 @@ class Judge:
             return None
         # faint rims of nuclei that the image cuts off, and out-of-focus debris, are both small and dim
         is_small = share < settings.small_area
+        height = (high - low) / max(self._typical_height, 1e-12)
         least = settings.small_min_brightness if is_small else settings.min_brightness
+        if not is_small and height > SURE_CONTRAST:
+            least *= SURE_SHARE
         if brightness < least:
             return (
                 f"its brightness above the threshold is {brightness:.2g} of the local contrast, "
                 f"below {least:g}{' for a small object' if is_small else ''}"
             )
-        height = (high - low) / max(self._typical_height, 1e-12)
         if height < settings.min_relative_contrast:
             return (
                 f"its contrast is {height:.2g} of that of a typical object, "
