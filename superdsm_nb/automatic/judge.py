@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 from ..config import AutomaticPostprocessSettings
 
 BORDER_SHARE = 0.25  # of the smallest area, for objects that the image cuts off
-SURE_CONTRAST = (
-    0.4  # of that of a typical object; with more, an object is dim because its neighbours are bright
-)
+SURE_CONTRAST = 0.4  # of that of a typical object; with more, only its bright neighbours make an object dim
 SURE_SHARE = 0.6  # of the least brightness, for such objects
 
 
