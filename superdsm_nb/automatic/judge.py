@@ -14,24 +14,24 @@ SURE_CONTRAST = 0.4  # of that of a typical object; with more, only its bright n
 SURE_SHARE = 0.6  # of the least brightness, for such objects
 
 
-def typical_height(heights: NDArray[np.float64], areas: NDArray[np.int64]) -> float:
-    """Return how high a typical object of an image is above the background: the median, weighted by areas.
+def typical(values: NDArray[np.float64], areas: NDArray[np.int64]) -> float:
+    """Return a value of a typical object of an image: the median, weighted by areas.
 
     Parameters
     ----------
-    heights : (N,) float64
-        Of the cores of the objects above the background around them; at least one.
+    values : (N,) float64
+        Of the objects; at least one.
     areas : (N,) int64
         Their areas (pixels).
 
     Returns
     -------
     float
-        One of the heights.
+        One of the values.
     """
-    order = np.argsort(heights, kind="stable")
+    order = np.argsort(values, kind="stable")
     total = np.cumsum(areas[order])
-    return float(heights[order][np.searchsorted(total, total[-1] / 2)])
+    return float(values[order][np.searchsorted(total, total[-1] / 2)])
 
 
 class Judge:
@@ -39,8 +39,10 @@ class Judge:
 
     Parameters
     ----------
-    typical_height : float
-        Of the objects of the image, see `typical_height`.
+    height : float
+        How high the core of a typical object of the image is above the background around it, see `typical`.
+    brightness : float
+        Mean intensity of a typical object above the threshold, in units of the local contrast.
     radius : float
         Radius of the nuclei (pixels).
     noise : float
@@ -50,10 +52,16 @@ class Judge:
     """
 
     def __init__(
-        self, typical_height: float, radius: float, noise: float, settings: AutomaticPostprocessSettings
+        self,
+        height: float,
+        brightness: float,
+        radius: float,
+        noise: float,
+        settings: AutomaticPostprocessSettings,
     ) -> None:
         self._typical_area = math.pi * radius**2
-        self._typical_height = typical_height
+        self._typical_height = height
+        self._has_bright = brightness >= settings.min_brightness
         self._noise = noise
         self._settings = settings
 
@@ -99,7 +107,7 @@ class Judge:
         is_small = share < settings.small_area
         height = (high - low) / max(self._typical_height, 1e-12)
         least = settings.small_min_brightness if is_small else settings.min_brightness
-        if not is_small and height > SURE_CONTRAST:
+        if not is_small and height > SURE_CONTRAST and self._has_bright:
             least *= SURE_SHARE
         if brightness < least:
             return (

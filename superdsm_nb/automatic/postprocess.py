@@ -16,7 +16,7 @@ from ..postprocess import by_hand
 from ..stage import PipelineData, Stage, are_same
 from ..timelimit import undone
 from .defects import Box, noise, without_defects, without_outliers
-from .judge import Judge, typical_height
+from .judge import Judge, typical
 from .outlines import FoundOutlines, Outline, find_outlines
 from .window import Measures
 
@@ -71,17 +71,19 @@ class AutomaticPostprocessing(Stage[AutomaticPostprocessSettings]):
             if not objects:
                 return {"postprocessed_objects": [], "outlines": known}
         heights = np.array([each.high - each.low for each in outlines])
-        typical = typical_height(heights, np.array([each.area for each in outlines]))
-        judge = Judge(typical, inputs["radius"], ground.noise, settings)
+        bright = np.array([inputs["y"][item.box][item.fg_fragment].mean() for item in objects])
+        height, brightness = (
+            typical(each, np.array([o.area for o in outlines])) for each in (heights, bright)
+        )
+        judge = Judge(height, brightness, inputs["radius"], ground.noise, settings)
         accepted = []
-        for item, outline in zip(objects, outlines, strict=True):
-            brightness = float(inputs["y"][item.box][item.fg_fragment].mean())
+        for item, outline, own in zip(objects, outlines, bright.tolist(), strict=True):
             reason = judge.reason(
                 outline.area,
                 outline.low,
                 outline.high,
                 outline.mean,
-                brightness=brightness,
+                brightness=own,
                 on_boundary=item.on_boundary,
                 is_given=is_given,
             )

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..automatic.judge import Judge, typical_height
+from ..automatic.judge import Judge, typical
 from .plan import Plan
 from .records import Record, Stored
 
@@ -106,7 +106,8 @@ def accept(plan: Plan, records: Sequence[Callable[[], Record]]) -> Accepted:
         box, value, area, place = box[order], value[order], area[order], place[order]
         low, high, mean, brightness, on_boundary, _ = value.T
         judge = Judge(
-            typical_height(high - low, area),
+            typical(high - low, area),
+            typical(brightness, area),
             plan.measures.radius,
             plan.measures.noise,
             plan.settings.postprocess,

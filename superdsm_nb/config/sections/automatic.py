@@ -262,7 +262,7 @@ class AutomaticPostprocessSettings(StageSettings):
             le=1e3,
             description="discard objects that are less bright above the threshold of the foreground, in "
             "units of the local contrast; three fifths of it are enough for objects of at least .4 of the "
-            "typical contrast",
+            "typical contrast, if typical objects are brighter",
         ),
     ] = 0.17
     small_area: Annotated[
