@@ -50,7 +50,7 @@ def search(instance, emit=ignore, **values):
 
 
 @given(instances(faults=False))
-@naive.settings_for(1000)
+@naive.settings_for(400)
 def test_pruning_and_exact_cover_reach_the_optimum_over_all_connected_unions(instance):
     result = search(instance)
 
@@ -60,7 +60,7 @@ def test_pruning_and_exact_cover_reach_the_optimum_over_all_connected_unions(ins
 
 
 @given(instances(faults=True))
-@naive.settings_for(1000)
+@naive.settings_for(400)
 def test_inexact_energies_and_fits_that_fell_back_do_not_cost_the_optimum(instance):
     result = search(instance)
 
