@@ -111,7 +111,6 @@ if __name__ == "__main__":
     else:
         plain = json.loads((options.only / run.PLAN_FILE).read_text(encoding="utf-8"))
         do_middle(Plan.from_plain(plain, options.only / "image.zarr"))
-        status = Path(
-            "/proc/self/status"
-        ).read_text()  # getrusage counts the process that started this one as well
+        # Of this process alone: getrusage counts the one that started it as well.
+        status = Path("/proc/self/status").read_text()
         print(re.search(r"VmHWM:\s*(\d+) kB", status)[1])

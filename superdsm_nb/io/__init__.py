@@ -21,7 +21,7 @@ from .writing import (
     write_atomically,
     write_file,
 )
-from .zarrlabels import save_zarr_labels, write_labels_part
+from .zarrlabels import blocks_of, save_zarr_labels, write_labels_part
 from .zarrnodes import is_store
 from .zarrwriting import ZARR, check_store, check_zarr, is_own_store, save_zarr
 
@@ -37,6 +37,7 @@ __all__ = [
     "Place",
     "Planes",
     "Source",
+    "blocks_of",
     "check_store",
     "check_suffix",
     "check_writable",

@@ -63,8 +63,8 @@ def save_zarr_labels(
         As by `save_zarr`.
     """
     store = Store(shape, dtype, "yx", True, provenance, pixel_size, (), (0.0, float(highest)))
-    parts = list(_divided(shape, 2 ** (LEVELS - 1) * CHUNK))
-    total = len(parts) + sum(len(list(_divided(each, BLOCK))) for each in store.shapes()[LEVELS:])
+    parts = list(blocks_of(_all_of(shape), 2 ** (LEVELS - 1) * CHUNK))
+    total = len(parts) + sum(len(list(blocks_of(_all_of(each), BLOCK))) for each in store.shapes()[LEVELS:])
 
     def fill(folder: Path, arrays: Sequence[Any]) -> None:
         done = 0
@@ -72,7 +72,7 @@ def save_zarr_labels(
             done += 1
             report(done, total)
         for above, array in zip(arrays[LEVELS - 1 :], arrays[LEVELS:], strict=False):
-            for rows, cols in _divided(array.shape, BLOCK):
+            for rows, cols in blocks_of(_all_of(array.shape), BLOCK):
                 twice = (
                     slice(2 * part.start, min(2 * part.stop, size))
                     for part, size in zip((rows, cols), above.shape, strict=True)
@@ -107,10 +107,10 @@ def write_labels_part(folder: Path, part: Box, read: Callable[[slice, slice], ND
     arrays: list[Any] = [group[str(level)] for level in range(LEVELS) if str(level) in group]
     top, left = (side.start for side in part)
     smaller = np.empty([-(-(side.stop - side.start) // 2) for side in part], arrays[0].dtype)
-    for rows, cols in _divided(tuple(side.stop - side.start for side in part), BLOCK):
-        place = _moved(rows, top), _moved(cols, left)
+    for place in blocks_of(part, BLOCK):
         labels = read(*place)
         arrays[0][place] = labels
+        rows, cols = _moved(place[0], -top), _moved(place[1], -left)
         smaller[rows.start // 2 : -(-rows.stop // 2), cols.start // 2 : -(-cols.stop // 2)] = half(
             labels, labels=True
         )
@@ -120,11 +120,29 @@ def write_labels_part(folder: Path, part: Box, read: Callable[[slice, slice], ND
         smaller = half(smaller, labels=True)
 
 
-def _divided(shape: Sequence[int], side: int) -> Iterator[Box]:
-    """Divide an array into squares, row by row."""
-    for row in range(0, shape[0], side):
-        for col in range(0, shape[1], side):
-            yield slice(row, min(row + side, shape[0])), slice(col, min(col + side, shape[1]))
+def blocks_of(box: Box, side: int) -> Iterator[Box]:
+    """Divide a part of an image into squares, row by row.
+
+    Parameters
+    ----------
+    box : (slice, slice)
+        Its rows and columns.
+    side : int
+        Of a square (pixels); the last ones may be smaller.
+
+    Yields
+    ------
+    (slice, slice)
+        The rows and columns of a square.
+    """
+    rows, cols = box
+    for row in range(rows.start, rows.stop, side):
+        for col in range(cols.start, cols.stop, side):
+            yield slice(row, min(row + side, rows.stop)), slice(col, min(col + side, cols.stop))
+
+
+def _all_of(shape: Sequence[int]) -> Box:
+    return slice(0, shape[0]), slice(0, shape[1])
 
 
 def _moved(part: slice, by: int) -> slice:

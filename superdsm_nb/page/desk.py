@@ -140,6 +140,8 @@ class Desk:
     def cancel(self) -> None:
         """End what is running."""
         if self._latest is not None:
+            with self._lock:
+                self._coming = None
             self._latest.cancel()
 
     def close(self) -> bool:

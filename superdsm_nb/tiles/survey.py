@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from ..automatic.defects import Box
 from ..automatic.sample import Thinned, side_of_squares, thinned
 from ..errors import ImageError
 from ..events import Emit, Progress
-from ..io import Source
+from ..io import Source, blocks_of
 from .crew import Crew
 from .plan import Range
 from .source import normalized_values, open_source
@@ -178,11 +178,3 @@ def look(job: Look) -> Seen:
             squares = pixels[: len(pixels) // side * side, : pixels.shape[1] // side * side]
             few.append(thinned(squares, side))
     return Seen(job.number, min(lows), max(highs), few)
-
-
-def blocks_of(box: Box, side: int) -> Iterator[Box]:
-    """Divide a part of an image into blocks, row by row."""
-    rows, cols = box
-    for row in range(rows.start, rows.stop, side):
-        for col in range(cols.start, cols.stop, side):
-            yield slice(row, min(row + side, rows.stop)), slice(col, min(col + side, cols.stop))

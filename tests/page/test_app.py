@@ -227,6 +227,16 @@ def test_a_slider_of_the_method_before_does_not_undo_the_change_of_the_method(pa
 
 
 @naive.compiled_only
+def test_a_change_of_the_method_that_is_cancelled_leaves_the_sliders_of_the_method_before(page):
+    page.post("/change", {"preset": "published"})
+    page.post("/cancel")
+
+    assert page.post("/change", {"postprocess/outline_height": 0.4}).status == 200
+    page.settled(2)
+    assert page.json("/result")["preset"] == "automatic"
+
+
+@naive.compiled_only
 def test_discarded_objects_are_told_with_their_reasons(page):
     page.post("/change", {"postprocess/min_area": 0.9})
     page.settled(0)
